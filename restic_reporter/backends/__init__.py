@@ -1,0 +1,1 @@
+"""Ways to see which files a repository has: one `IBackend` a module."""

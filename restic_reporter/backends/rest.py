@@ -1,0 +1,82 @@
+"""Repositories behind restic's REST protocol, versions 1 and 2."""
+
+from attrs import field, frozen
+from zope.interface import implementer
+
+from ..config import Repository
+from ..config.location import parse_rest
+from ..deadline import Deadline, sleep
+from ..errors import ReadError, Reason
+from ..http import BoundedHTTPClient, Response, Transport, basic_auth, raise_for_status
+from ..interfaces import BackendTools, IBackend
+from ..listing import parse_names, parse_names_in_slices
+from ..model import Listing, Meter
+
+# A server of version 1 ignores this and answers with names alone.
+_ACCEPT = "application/vnd.x.restic.rest.v2"
+
+_LISTING_LIMIT = 16 * 2**20
+
+# Parsing this much takes the reactor about ten milliseconds; longer listings take turns.
+_AT_ONCE = 2**20
+
+
+@implementer(IBackend)
+@frozen
+class RestBackend:
+    """One repository of a REST server; ``base`` is its URL with a slash at the end."""
+
+    http: BoundedHTTPClient
+    base: str
+    transport: Transport
+    headers: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def make(cls, repository: Repository, tools: BackendTools) -> "RestBackend":
+        """The backend for ``repository``, whose scheme is ``rest``."""
+        parts = parse_rest(repository.location.reveal())
+        headers = {}
+        if repository.credentials is not None:
+            headers["Authorization"] = basic_auth(
+                repository.credentials.username, repository.credentials.password.reveal()
+            )
+        return cls(tools.http, parts.base, repository.transport, headers)
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """The names in ``snapshots/`` and the number of those in ``locks/``."""
+        snapshots = await self._names("snapshots", deadline, meter)
+        if not snapshots:
+            # Servers answer alike for an empty folder, a missing folder and a missing
+            # repository; only the config file tells that there is a repository.
+            response = await self._request("HEAD", "config", deadline, meter)
+            raise_for_status(response, "config")
+        locks = await self._names("locks", deadline, meter)
+        return Listing(snapshots, len(locks))
+
+    async def _names(self, folder: str, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        response = await self._request("GET", f"{folder}/", deadline, meter)
+        if response.status == 404:
+            return frozenset()
+        raise_for_status(response, f"{folder}/")
+        try:
+            if len(response.body) <= _AT_ONCE:
+                return parse_names(response.body)
+            names: set[str] = set()
+            for some in parse_names_in_slices(response.body):
+                names |= some
+                await sleep(deadline.clock, 0)
+            return frozenset(names)
+        except ValueError as error:
+            raise ReadError(Reason.PARSE, f"listing of {folder}/: {error}") from None
+
+    async def _request(self, method: str, path: str, deadline: Deadline, meter: Meter) -> Response:
+        return await self.http.request(
+            method,
+            self.base + path,
+            transport=self.transport,
+            headers={**self.headers, "Accept": _ACCEPT},
+            deadline=deadline,
+            body_limit=_LISTING_LIMIT,
+            meter=meter,
+            operation="list",
+        )

@@ -1,0 +1,193 @@
+"""One run over all repositories: side by side, each under its own deadline."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from .deadline import Deadline, within
+from .errors import ReadError, Reason
+from .reading import Reading, RepositoryStatus, Task, read_repository
+from .secret import redact
+
+
+@define
+class JobStatus:
+    """
+    What is known of the collections as a whole. Times are Unix seconds.
+
+    ``error_count`` is the number of repositories whose latest read has failed, as of the
+    end of the latest collection.
+    """
+
+    running: bool = False
+    last_success: float | None = None
+    duration: float | None = None
+    error_count: int = 0
+    skipped: int = 0
+
+
+@define
+class Collector:
+    """
+    Holds the latest state of every repository, and brings it up to date.
+
+    ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
+    ``concurrency`` repositories are read at one time. ``on_read`` is called with each
+    status right after it has changed.
+    """
+
+    _log = Logger()
+
+    _clock: IReactorTime
+    _now: Callable[[], float]
+    _concurrency: int
+    _tasks: Mapping[str, Task] = field(factory=dict)
+    statuses: dict[str, RepositoryStatus] = field(factory=dict)
+    job: JobStatus = field(factory=JobStatus)
+    on_read: Callable[[RepositoryStatus], None] = lambda _: None
+    _running: "Deferred[None] | None" = None
+
+    def set_tasks(self, tasks: Mapping[str, Task]) -> None:
+        """Use ``tasks``, by label, from the next collection on."""
+        self._tasks = tasks
+
+    @property
+    def running(self) -> bool:
+        """Whether a collection is under way."""
+        return self._running is not None
+
+    def collect(
+        self, labels: Collection[str] | None = None, complete: bool = True
+    ) -> "Deferred[None]":
+        """
+        Read the repositories with these ``labels``, by default all; and those that no
+        collection has read yet, or not since their entry was changed.
+
+        ``complete`` says that this counts as a collection of all repositories, though some
+        with a schedule of their own may not be among ``labels``.
+
+        The Deferred fires at the end of the run and never fails; cancelling it ends the
+        run, and it fires once nothing is at work any more.
+
+        :raises RuntimeError: a collection is under way.
+        """
+        if self._running is not None:
+            raise RuntimeError("a collection is under way already")
+        self._running = Deferred.fromCoroutine(self._collect(labels, complete))
+        return self._running
+
+    async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
+        started = self._clock.seconds()
+        self.job.running = True
+        try:
+            due = self._take_up_tasks(labels)
+            # Those that failed last time wait until the others have been read, so that
+            # many dead servers delay nobody else.
+            due.sort(key=lambda status: status.success is False)
+            queue = deque(due)
+            workers = [
+                Deferred.fromCoroutine(self._work(queue))
+                for _ in range(min(self._concurrency, len(queue)))
+            ]
+            outcomes = await DeferredList(workers, consumeErrors=True)
+            for succeeded, failure in outcomes:
+                if not succeeded:
+                    if failure.check(CancelledError):
+                        self._log.info("the collection was ended early")
+                        return
+                    self._log.failure("a bug ended a worker of the collection", failure)
+            self.job.duration = self._clock.seconds() - started
+            self.job.error_count = sum(one.success is False for one in self.statuses.values())
+            if complete:
+                self.job.last_success = self._now()
+            self._log.info(
+                "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
+                count=len(due),
+                seconds=self.job.duration,
+                errors=sum(one.success is False for one in due),
+            )
+        finally:
+            self.job.running = False
+            self._running = None
+
+    def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
+        """Bring the statuses in line with the config; give those that are due."""
+        for label in self.statuses.keys() - self._tasks.keys():
+            del self.statuses[label]
+        due = []
+        for label, task in self._tasks.items():
+            status = self.statuses.get(label)
+            fresh = status is None or status.task.repository != task.repository
+            if status is None:
+                status = self.statuses[label] = RepositoryStatus(task)
+            if fresh:
+                # What the old entry's password opened says nothing about the new one's.
+                status.fingerprint = None
+            status.task = task
+            if fresh or labels is None or label in labels or status.success is None:
+                due.append(status)
+        return due
+
+    async def _work(self, queue: deque[RepositoryStatus]) -> None:
+        while queue:
+            await self._read(queue.popleft())
+
+    async def _read(self, status: RepositoryStatus) -> None:
+        """Read one repository and note how it went; only a cancellation comes out of here."""
+        task = status.task
+        url = task.repository.url
+        started = self._clock.seconds()
+        deadline = Deadline.after(self._clock, task.timeout)
+        try:
+            reading = await within(
+                deadline,
+                read_repository(task, status, self._now(), self._clock, deadline),
+                "reading it",
+            )
+        except CancelledError:
+            raise
+        except ReadError as error:
+            self._note_failure(status, error.reason)
+            self._log.error(
+                "cannot read {url}: {error}",
+                url=url,
+                error=redact(str(error), task.repository.secrets()),
+            )
+        except Exception:
+            self._note_failure(status, Reason.INTERNAL)
+            self._log.failure("cannot read {url}: a bug (internal)", url=url)
+        else:
+            self._note_success(status, reading)
+        status.duration = self._clock.seconds() - started
+        status.revision += 1
+        self.on_read(status)
+
+    def _note_failure(self, status: RepositoryStatus, reason: Reason) -> None:
+        status.success = False
+        status.failures[reason] = status.failures.get(reason, 0) + 1
+
+    def _note_success(self, status: RepositoryStatus, reading: Reading) -> None:
+        status.success = True
+        status.last_success = self._now()
+        status.content = reading.content
+        status.fingerprint = reading.fingerprint
+        status.locks = reading.locks
+        content = reading.content
+        emit = self._log.debug if reading.unchanged else self._log.info
+        emit(
+            "read {url}: {count} snapshots in {sets} backup sets{unchanged}",
+            url=status.task.repository.url,
+            count=content.snapshot_count,
+            sets=len(content.sets) + content.dropped_sets,
+            unchanged=", unchanged" if reading.unchanged else "",
+        )
+        if content.dropped_sets:
+            self._log.warn(
+                "{url}: {count} backup sets are beyond the limit and not shown",
+                url=status.task.repository.url,
+                count=content.dropped_sets,
+            )

@@ -1,0 +1,104 @@
+"""What restic's repository syntax says, without asking restic."""
+
+import os
+import re
+from urllib.parse import quote, unquote, urlsplit
+
+from attrs import frozen
+
+RESTIC_SCHEMES = ("rest", "b2", "local", "s3", "sftp", "azure", "gs", "swift", "rclone")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@frozen
+class Rest:
+    """
+    A ``rest:`` repository, taken apart.
+
+    ``base`` is the URL of the repository with a slash at its end and without credentials;
+    for a server at a Unix socket its host stands for nothing and ``unix_socket`` is the
+    socket's path. ``username`` and ``password`` are decoded, ``None`` where absent.
+    """
+
+    base: str
+    unix_socket: str | None
+    username: str | None
+    password: str | None
+
+
+def scheme_of(repo: str, extra: tuple[str, ...] = ()) -> str:
+    """
+    The scheme that restic sees in ``repo``; ``local`` for a path.
+
+    ``extra`` are the schemes that plugins serve.
+
+    :raises ValueError: there is none that anybody knows.
+    """
+    if _CONTROL.search(repo):
+        raise ValueError("contains a control character")
+    if repo != repo.strip():
+        raise ValueError("begins or ends with a blank, which restic would not keep")
+    head, colon, _ = repo.partition(":")
+    if colon and head in (*RESTIC_SCHEMES, *extra):
+        return head
+    if colon and not repo.startswith(("/", "./", "../")):
+        known = ", ".join(sorted({*RESTIC_SCHEMES, *extra}))
+        raise ValueError(
+            f"names no scheme out of {known}; a local path with a colon wants 'local:' before it"
+        )
+    return "local"
+
+
+def absolute(repo: str, scheme: str, directory: str) -> str:
+    """``repo`` as restic can be told from any folder: a relative local path made absolute."""
+    if scheme != "local":
+        return repo
+    path = repo.removeprefix("local:")
+    return f"local:{os.path.join(directory, path)}"
+
+
+def parse_rest(repo: str) -> Rest:
+    """
+    The parts of a ``rest:`` repository.
+
+    :raises ValueError: it is none; the message does not repeat the URL, it may hold a
+        password.
+    """
+    text = repo.removeprefix("rest:")
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("is no valid URL") from None
+    if url.scheme not in ("http", "https", "http+unix"):
+        raise ValueError("must go on with http://, https:// or http+unix:// after 'rest:'")
+    if url.query or url.fragment or "?" in text or "#" in text:
+        raise ValueError("must not have a query or fragment; write '?' as %3F and '#' as %23")
+    username = None if url.username is None else unquote(url.username)
+    password = None if url.password is None else unquote(url.password)
+    if url.scheme == "http+unix":
+        socket, colon, path = url.path.partition(":")
+        if not colon or not socket.startswith("/"):
+            raise ValueError("must look like rest:http+unix:///path/of/socket:/path/")
+        return Rest(f"http://localhost{_folder(path)}", unquote(socket), username, password)
+    if not url.hostname:
+        raise ValueError("names no host")
+    if port == 0:
+        raise ValueError("port 0 cannot be reached")
+    authority = url.netloc.rpartition("@")[2]
+    return Rest(f"{url.scheme}://{authority}{_folder(url.path)}", None, username, password)
+
+
+def _folder(path: str) -> str:
+    """``path`` percent-encoded, from a slash to a slash, as restic asks for it."""
+    encoded = quote(path, safe="/%:@!$&'()*+,;=~-._")
+    if not encoded.startswith("/"):
+        encoded = f"/{encoded}"
+    return encoded if encoded.endswith("/") else f"{encoded}/"
+
+
+def with_credentials(repo: str, username: str, password: str) -> str:
+    """The ``rest:`` repository ``repo``, which has none, with these credentials in its URL."""
+    before, _, rest = repo.partition("://")
+    return f"{before}://{quote(username, safe='')}:{quote(password, safe='')}@{rest}"

@@ -1,0 +1,78 @@
+"""The frozen values that a config becomes."""
+
+from collections.abc import Iterator, Mapping
+
+from attrs import field, frozen
+
+from ..http import Transport
+from ..schedule import CronExpression
+from ..secret import Secret
+
+
+@frozen
+class PasswordCommand:
+    """
+    The program and arguments whose output is a repository's password.
+
+    ``arguments`` is hidden from ``repr``: people put tokens there.
+    """
+
+    arguments: tuple[str, ...] = field(repr=False)
+
+
+@frozen
+class RestCredentials:
+    """User name and password for a REST server's basic auth."""
+
+    username: str
+    password: Secret
+
+
+@frozen
+class Repository:
+    """
+    One enabled entry of the config, complete and checked.
+
+    ``position`` counts the entries of the file from 1. ``url`` is the label: the repository
+    as it is written, its password masked. ``location`` is what restic is told: relative
+    paths resolved, credentials included. ``ca_certificate_path`` and
+    ``client_certificate_path`` are absolute; ``transport`` holds what these files hold.
+    ``timeout`` (seconds), ``cron`` and ``reader`` are ``None`` where the daemon's options
+    decide.
+    """
+
+    position: int
+    url: str
+    scheme: str
+    location: Secret
+    password: Secret | PasswordCommand
+    credentials: RestCredentials | None = None
+    transport: Transport = Transport()
+    ca_certificate_path: str | None = None
+    client_certificate_path: str | None = None
+    key_hint: str | None = None
+    env: Mapping[str, Secret] = field(factory=dict)
+    reader: str | None = None
+    timeout: float | None = None
+    cron: CronExpression | None = None
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret that must not show in what is printed about this repository."""
+        yield self.location
+        if isinstance(self.password, Secret):
+            yield self.password
+        if self.credentials is not None:
+            yield self.credentials.password
+        yield from self.env.values()
+
+
+@frozen
+class Config:
+    """
+    A whole config: the enabled repositories, in the order of the file.
+
+    ``warnings`` are sentences about what is allowed but worth a look.
+    """
+
+    repositories: tuple[Repository, ...]
+    warnings: tuple[str, ...] = ()

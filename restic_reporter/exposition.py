@@ -1,0 +1,69 @@
+"""
+Prometheus's text format 0.0.4 and OpenMetrics 1.0, from pieces that are kept. Pure.
+
+prometheus_client renders a page from scratch at each scrape: half a second of the reactor's
+time for a fleet of 10,000 repositories. Sample lines are the same in both formats, so here
+each repository's lines are made once for each change, and a scrape only joins them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+
+
+@frozen(eq=False)
+class Family:
+    """
+    A metric family. ``kind`` is ``gauge``, ``counter`` (the name ends in ``_total``) or
+    ``info`` (it ends in ``_info``).
+    """
+
+    name: str
+    kind: str
+    help: str
+
+    def header(self, openmetrics: bool) -> bytes:
+        """The HELP and TYPE lines."""
+        name, kind = self.name, self.kind
+        if openmetrics:
+            name = name.removesuffix("_total" if kind == "counter" else "_info")
+            if kind == "gauge":
+                name = self.name
+        elif kind == "info":
+            kind = "gauge"
+        help_text = self.help.translate(_ESCAPES if openmetrics else _HELP_ESCAPES)
+        return f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n".encode()
+
+
+def label_text(labels: Mapping[str, str]) -> str:
+    """``name="value",…`` with the values escaped."""
+    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items())
+
+
+def sample(family: Family, labels: str, value: float) -> str:
+    """One line; ``labels`` as `label_text` gives them, or empty."""
+    return f"{family.name}{{{labels}}} {number(value)}\n" if labels else (
+        f"{family.name} {number(value)}\n"
+    )
+
+
+def number(value: float) -> str:
+    """A value as both formats take it, as exact as it is."""
+    return str(int(value)) if isinstance(value, bool) else repr(value)
+
+
+def page(families: Iterable[tuple[Family, Sequence[bytes]]], openmetrics: bool) -> bytes:
+    """The whole page: each family's header and the joined pieces of its lines."""
+    parts: list[bytes] = []
+    for family, pieces in families:
+        parts.append(family.header(openmetrics))
+        parts.extend(pieces)
+    if openmetrics:
+        parts.append(b"# EOF\n")
+    return b"".join(parts)

@@ -1,0 +1,145 @@
+"""The address of the web server: taken at start, served only when there is something to show."""
+
+import re
+import socket
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, frozen
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+_BACKLOG = 128
+
+_TCP_ENDPOINT = re.compile(r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)(:interface=(?P<host>[^=]*))?")
+_PLAIN = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d+)", re.ASCII)
+
+
+class AddressError(Exception):
+    """The address cannot be used; the message names it and says why."""
+
+
+@frozen
+class Address:
+    """
+    What ``--bind`` says: a TCP ``host`` (``None``: all interfaces) and ``port``, or any other
+    Twisted ``endpoint`` string. ``text`` is as it was written.
+    """
+
+    text: str
+    host: str | None = None
+    port: int = 0
+    endpoint: str | None = None
+
+
+def parse_address(text: str) -> Address:
+    """
+    Understand ``:PORT``, ``HOST:PORT``, ``[V6]:PORT`` or a Twisted server endpoint string.
+
+    In ``tcp:PORT:interface=V6`` the colons of the interface need no backslash.
+
+    :raises ValueError: it is none of them.
+    """
+    endpoint = _TCP_ENDPOINT.fullmatch(text)
+    match = endpoint or _PLAIN.fullmatch(text)
+    if match is not None:
+        port = int(match["port"])
+        if port > 65535:
+            raise ValueError(f"{text!r}: a port is at most 65535")
+        host = (match["host"] or "").replace("\\", "").strip("[]")
+        if endpoint and not host:
+            host = "::" if endpoint["kind"] == "tcp6" else "0.0.0.0"
+        return Address(text, host or None, port)
+    try:
+        # Only to see whether it can be understood: this opens nothing.
+        serverFromString(object(), text)
+    except Exception as error:
+        why = "systemd has passed no such socket" if text.startswith("systemd:") else error
+        raise ValueError(
+            f"{text!r} is no :PORT, HOST:PORT, [V6]:PORT and no endpoint string: {why}"
+        ) from None
+    return Address(text, endpoint=text)
+
+
+@define
+class Listener:
+    """
+    An address from the moment it is taken until the server stops.
+
+    A TCP socket that is bound but does not listen yet refuses connections, and keeps the
+    address from others; so a port in use shows at once, and a privileged port is had before
+    privileges are dropped.
+    """
+
+    address: Address
+    _socket: socket.socket | None = None
+
+    def bind(self) -> None:
+        """
+        Take the address. Blocks while a host name is looked up.
+
+        :raises AddressError: it is in use, or cannot be had.
+        """
+        if self.address.endpoint is not None:
+            return
+        try:
+            self._socket = _bound_socket(self.address.host, self.address.port)
+        except OSError as error:
+            raise AddressError(
+                f"cannot listen on {self.address.text!r}: {error.strerror or error}"
+            ) from None
+
+    def release(self) -> None:
+        """Give the address back without having served it."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def listen(self, reactor: Any, factory: IProtocolFactory) -> IListeningPort:
+        """
+        Serve ``factory`` at the address.
+
+        :raises AddressError: somebody else listens there after all.
+        """
+        try:
+            if self._socket is None:
+                endpoint = serverFromString(reactor, self.address.text)
+                return await endpoint.listen(factory)
+            self._socket.listen(_BACKLOG)
+            # The port works on a copy of the descriptor.
+            return reactor.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
+        except Exception as error:
+            why = getattr(error, "strerror", None) or error
+            raise AddressError(f"cannot listen on {self.address.text!r}: {why}") from None
+        finally:
+            self.release()
+
+
+def _bound_socket(host: str | None, port: int) -> socket.socket:
+    if host is None:
+        try:
+            return _bind(socket.AF_INET6, ("::", port), dual_stack=True)
+        except OSError:
+            # No IPv6 here; if the port is in use, this says so again.
+            return _bind(socket.AF_INET, ("0.0.0.0", port))
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # A name that stands for both, like localhost, is expected at its IPv4 address.
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return _bind(family, address)
+
+
+def _bind(family: int, address: Any, dual_stack: bool = False) -> socket.socket:
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        taken.setblocking(False)
+        # Without it a restart would have to wait for old connections to be forgotten. It
+        # does not let two programs listen on one port.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual_stack else 1)
+        taken.bind(address)
+    except BaseException:
+        with suppress(OSError):
+            taken.close()
+        raise
+    return taken

@@ -1,0 +1,1 @@
+"""Ways to get the snapshots out of a repository: one `ISnapshotReader` a module."""

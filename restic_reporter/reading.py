@@ -1,0 +1,130 @@
+"""One read of one repository: list it, and only where that shows something new, read it."""
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+
+from .config import Repository
+from .deadline import Deadline
+from .errors import ReadError, Reason
+from .interfaces import IBackend, ISnapshotReader, ReadResult
+from .model import Content, Listing, Meter
+
+Fingerprint = tuple[int, int]
+
+_NAMES_SHOWN = 5
+
+
+@frozen
+class Task:
+    """A repository and what reads it; ``backend`` is ``None`` where the reader is all we have."""
+
+    repository: Repository
+    backend_name: str
+    backend: IBackend | None
+    reader: ISnapshotReader
+    timeout: float
+
+
+@define
+class RepositoryStatus:
+    """
+    What is known of one repository, kept from one collection to the next.
+
+    ``content`` and ``last_success`` (Unix seconds) are those of the last good read, and
+    survive failed ones. ``success`` and ``duration`` (seconds) are of the latest read,
+    ``None`` before the first. ``fingerprint`` belongs to the snapshots in ``content``.
+    ``revision`` grows with every change, so that what was rendered can be kept until then.
+    """
+
+    task: Task
+    content: Content | None = None
+    locks: int | None = None
+    fingerprint: Fingerprint | None = None
+    success: bool | None = None
+    last_success: float | None = None
+    duration: float | None = None
+    failures: dict[Reason, int] = field(factory=dict)
+    meter: Meter = field(factory=Meter)
+    revision: int = 0
+
+
+@frozen
+class Reading:
+    """
+    A good read. ``unchanged`` says that the listing was as before, so that ``content`` is
+    the old one and no reader was asked.
+    """
+
+    content: Content
+    fingerprint: Fingerprint | None
+    locks: int | None
+    unchanged: bool
+
+
+def fingerprint(names: frozenset[str]) -> Fingerprint:
+    """
+    A short stand-in for a set of names, the same only for the same set.
+
+    Python's own hash is keyed with a random number at each start, so nobody can make up
+    names that collide, and it does not hold the reactor up as a digest of 100,000 would.
+    """
+    return len(names), hash(names)
+
+
+async def read_repository(
+    task: Task, status: RepositoryStatus, now: float, clock: IReactorTime, deadline: Deadline
+) -> Reading:
+    """
+    Read the repository of ``task``, as of ``now`` (Unix seconds).
+
+    :raises ReadError: what went wrong, ``partial`` where the reader did not give all that
+        the backend had listed.
+    """
+    listing: Listing | None = None
+    if task.backend is not None:
+        listing = await task.backend.list(deadline, status.meter)
+        if _is_known(listing, status, now) and status.content is not None:
+            return Reading(status.content, status.fingerprint, listing.locks, unchanged=True)
+    known = frozenset((one.host, one.user) for one in status.content.sets) if status.content else ()
+    result = await task.reader.read(task.repository, now, frozenset(known), deadline)
+    if task.backend is None or listing is None:
+        if result.unreadable:
+            # It may have been removed between restic's look at the folder and at the file.
+            result = await task.reader.read(task.repository, now, frozenset(known), deadline)
+        if result.unreadable:
+            raise _partial(result.unreadable)
+        return Reading(result.content, None, None, unchanged=False)
+    missing = missing_snapshots(listing, result)
+    if missing:
+        listing = await task.backend.list(deadline, status.meter)
+        missing = missing_snapshots(listing, result)
+    if missing:
+        raise _partial(missing)
+    seen = listing.snapshots if result.nameless else result.ids
+    return Reading(result.content, fingerprint(seen), listing.locks, unchanged=False)
+
+
+def missing_snapshots(listing: Listing, result: ReadResult) -> frozenset[str]:
+    """
+    The snapshots that were listed but not read.
+
+    Each nameless one in the result may be any of them.
+    """
+    missing = listing.snapshots - result.ids
+    return missing if len(missing) > result.nameless else frozenset()
+
+
+def _is_known(listing: Listing, status: RepositoryStatus, now: float) -> bool:
+    """Whether the content that we have is still what a reader would give."""
+    if status.content is None or fingerprint(listing.snapshots) != status.fingerprint:
+        return False
+    matures_at = status.content.matures_at
+    return matures_at is None or now < matures_at
+
+
+def _partial(missing: frozenset[str]) -> ReadError:
+    shown = ", ".join(sorted(name[:8] for name in missing)[:_NAMES_SHOWN])
+    more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
+    return ReadError(
+        Reason.PARTIAL, f"{len(missing)} listed snapshots cannot be read: {shown}{more}"
+    )

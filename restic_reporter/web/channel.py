@@ -1,0 +1,192 @@
+"""One connection of a client, with a deadline in every state."""
+
+# Much of Twisted has no types yet.
+# mypy: allow-untyped-calls
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request
+
+if TYPE_CHECKING:
+    from .server import BoundedSite
+
+
+@frozen
+class Limits:
+    """
+    What clients may cost. Times are in seconds, sizes in bytes.
+
+    ``keep_alive`` is how long a connection may wait for its next request: more than two
+    scrapes at a usual interval of a minute.
+    """
+
+    max_connections: int = 512
+    max_body: int = 64 * 1024
+    request_timeout: float = 30.0
+    response_timeout: float = 30.0
+    keep_alive: float = 130.0
+    close_timeout: float = 15.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class State(Enum):
+    """What a connection waits for."""
+
+    RECEIVING = auto()  # the rest of a request, or its first one
+    RESPONDING = auto()  # the client, or us, to be done with a response
+    IDLE = auto()  # the next request
+    CLOSING = auto()  # the client to take what was written last
+    ABORTING = auto()  # nothing any more
+
+
+class BoundedChannel(HTTPChannel):
+    """
+    HTTP/1.0 and 1.1, where every state ends by a deadline that no data can move.
+
+    Twisted's own time-out begins anew with every byte, and stops while a response is sent.
+    """
+
+    factory: "BoundedSite"
+    transport: Any
+    state = State.ABORTING
+    _deadline: IDelayedCall | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the site."""
+        return self.factory.limits
+
+    def connectionMade(self) -> None:
+        """Begin, unless there are too many connections."""
+        # The deadlines here take the place of Twisted's own time-out.
+        self.timeOut = None
+        if self.factory.admit():
+            super().connectionMade()
+            self._enter(State.RECEIVING)
+        else:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the connection."""
+        self._enter(State.ABORTING)
+        super().connectionLost(reason)
+        self.factory.forget(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the client sends, unless it was refused already."""
+        if self.ending:
+            return
+        if self.state is State.IDLE:
+            self._enter(State.RECEIVING)
+        super().dataReceived(data)
+        if self.state is State.IDLE and self._buffer:
+            # The beginning of a line came with the request that has just been answered.
+            self._enter(State.RECEIVING)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a request."""
+        if self.state is State.IDLE:
+            self._enter(State.RECEIVING)
+        super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a piece of a body, or of the requests that follow the one being answered."""
+        if self.ending:
+            return
+        super().rawDataReceived(data)
+        # Twisted reads on without a limit while the transport has no room for the
+        # response; requestDone resumes reading.
+        if self._handlingRequest and sum(map(len, self._dataBuffer)) > 16 * 1024:
+            self._networkProducer.pauseProducing()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse an endless line with an answer, as any other bad request."""
+        self._respondToBadRequestAndDisconnect()
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take one header."""
+        try:
+            ok: bool = super().headerReceived(line)
+        except ValueError:
+            # A Content-Length of thousands of digits.
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return ok
+
+    def allHeadersReceived(self) -> None:
+        """Refuse a large body before any of it is taken, or asked for by a 100."""
+        if self.length is not None and self.length > self.limits.max_body:
+            self.refuse_body()
+        else:
+            super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        """Have the request answered."""
+        if not self.ending:
+            self._enter(State.RESPONDING)
+            super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        """Go on to the next request, or close."""
+        if self.factory.finishing:
+            self.persistent = False
+        # First, as the next request may have arrived and be answered within the call.
+        self._enter(State.IDLE)
+        super().requestDone(request)
+
+    def refuse_body(self) -> None:
+        """Answer 413 and close."""
+        self._refuse(b"413 Content Too Large")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self._refuse(b"400 Bad Request")
+
+    def _refuse(self, status: bytes) -> None:
+        if self.ending:
+            return
+        self.transport.write(
+            b"HTTP/1.1 %s\r\nServer: restic-reporter\r\nConnection: close\r\n"
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s\n"
+            % (status, len(status) + 1, status)
+        )
+        self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """Close when what was written has been taken, or when that takes too long."""
+        if not self.ending:
+            self._enter(State.CLOSING)
+            super().loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._enter(State.ABORTING)
+        self.transport.abortConnection()
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more is taken from the client."""
+        return self.state in (State.CLOSING, State.ABORTING)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.factory.move(self, state)
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        limits = self.limits
+        if state is State.RECEIVING:
+            self._deadline = self.factory.reactor.callLater(
+                limits.request_timeout, self.loseConnection
+            )
+        elif state is State.RESPONDING:
+            self._deadline = self.factory.reactor.callLater(limits.response_timeout, self.abort)
+        elif state is State.IDLE:
+            self._deadline = self.factory.reactor.callLater(limits.keep_alive, self.loseConnection)
+        elif state is State.CLOSING:
+            self._deadline = self.factory.reactor.callLater(limits.close_timeout, self.abort)

@@ -1,0 +1,86 @@
+"""Sending one whole response, however slowly its client takes it."""
+
+# Much of Twisted has no types yet.
+# mypy: allow-untyped-calls
+
+from attrs import define
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
+
+TEXT = b"text/plain; charset=utf-8"
+SLICE = 64 * 1024
+
+
+@implementer(IPushProducer)
+@define(eq=False)
+class BodyProducer:
+    """
+    Writes ``body`` in slices, each when the transport has room for it, and then finishes
+    the request.
+
+    The body itself is shared, not copied: a client that does not read costs one slice. As
+    the request is finished only when there is room again, answers to pipelined requests do
+    not pile up either.
+    """
+
+    _request: Request
+    _body: bytes
+    _offset: int = 0
+    _paused: bool = False
+    _stopped: bool = False
+
+    def start(self) -> None:
+        """Send the headers and what there is room for."""
+        self._request.registerProducer(self, True)
+        self._write_slice()
+        self._write()
+
+    def _write_slice(self) -> None:
+        piece = self._body[self._offset : self._offset + SLICE]
+        self._offset += SLICE
+        self._request.write(piece)
+
+    def _write(self) -> None:
+        while not self._paused and not self._stopped:
+            if self._offset >= len(self._body):
+                self._stopped = True
+                self._request.unregisterProducer()
+                self._request.finish()
+            else:
+                self._write_slice()
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport has room."""
+        self._paused = False
+        self._write()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; let go of the body at once, not when it is collected."""
+        self._stopped = True
+        self._body = b""
+
+
+def respond(request: Request, code: int, content_type: bytes, body: bytes) -> int:
+    """
+    Answer ``request`` with ``body``, or with its headers alone where the method is HEAD.
+
+    Headers that are already set stay. The connection must not be lost yet.
+
+    :return: ``NOT_DONE_YET``, for ``render`` to return.
+    """
+    request.setResponseCode(code)
+    request.setHeader(b"Content-Type", content_type)
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    request.setHeader(b"X-Content-Type-Options", b"nosniff")
+    BodyProducer(request, b"" if request.method == b"HEAD" else body).start()
+    return NOT_DONE_YET
+
+
+def respond_text(request: Request, code: int, line: str) -> int:
+    """Answer with one line of plain text; like `respond`."""
+    return respond(request, code, TEXT, f"{line}\n".encode())

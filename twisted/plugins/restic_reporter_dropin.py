@@ -1,0 +1,14 @@
+"""What restic-reporter adds to twistd: its command, and its backends for others to see."""
+
+from twisted.application.service import ServiceMaker
+
+from restic_reporter.plugin import BackendMaker
+
+reporter = ServiceMaker(
+    "restic-reporter",
+    "restic_reporter.tap",
+    "Tell Prometheus which restic backups are late or broken.",
+    "restic-reporter",
+)
+
+rest = BackendMaker("rest", ["rest"], "restic_reporter.backends.rest.RestBackend.make")
