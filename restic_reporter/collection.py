@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -31,6 +31,27 @@ class JobStatus:
 
 
 @define
+class _Run:
+    """One collection: what is left to read, and whether it was told to end."""
+
+    queue: deque[RepositoryStatus]
+    cancelled: bool = False
+
+
+class _Workers(DeferredList):  # type: ignore[misc,valid-type]
+    """Waits for all workers of a run; cancelling it ends them and their queue."""
+
+    def __init__(self, workers: list["Deferred[None]"], run: _Run) -> None:
+        super().__init__(workers, consumeErrors=True)
+        self._run = run
+
+    def cancel(self) -> None:
+        """End all work."""
+        self._run.cancelled = True
+        super().cancel()
+
+
+@define
 class Collector:
     """
     Holds the latest state of every repository, and brings it up to date.
@@ -49,7 +70,6 @@ class Collector:
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
-    _running: "Deferred[None] | None" = None
 
     def set_tasks(self, tasks: Mapping[str, Task]) -> None:
         """Use ``tasks``, by label, from the next collection on."""
@@ -58,7 +78,7 @@ class Collector:
     @property
     def running(self) -> bool:
         """Whether a collection is under way."""
-        return self._running is not None
+        return self.job.running
 
     def collect(
         self, labels: Collection[str] | None = None, complete: bool = True
@@ -75,10 +95,9 @@ class Collector:
 
         :raises RuntimeError: a collection is under way.
         """
-        if self._running is not None:
+        if self.job.running:
             raise RuntimeError("a collection is under way already")
-        self._running = Deferred.fromCoroutine(self._collect(labels, complete))
-        return self._running
+        return Deferred.fromCoroutine(self._collect(labels, complete))
 
     async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
         started = self._clock.seconds()
@@ -88,17 +107,17 @@ class Collector:
             # Those that failed last time wait until the others have been read, so that
             # many dead servers delay nobody else.
             due.sort(key=lambda status: status.success is False)
-            queue = deque(due)
+            run = _Run(deque(due))
             workers = [
-                Deferred.fromCoroutine(self._work(queue))
-                for _ in range(min(self._concurrency, len(queue)))
+                Deferred.fromCoroutine(self._work(run))
+                for _ in range(min(self._concurrency, len(due)))
             ]
-            outcomes = await DeferredList(workers, consumeErrors=True)
+            outcomes = await _Workers(workers, run)
+            if run.cancelled:
+                self._log.info("the collection was ended early")
+                return
             for succeeded, failure in outcomes:
                 if not succeeded:
-                    if failure.check(CancelledError):
-                        self._log.info("the collection was ended early")
-                        return
                     self._log.failure("a bug ended a worker of the collection", failure)
             self.job.duration = self._clock.seconds() - started
             self.job.error_count = sum(one.success is False for one in self.statuses.values())
@@ -112,7 +131,6 @@ class Collector:
             )
         finally:
             self.job.running = False
-            self._running = None
 
     def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Bring the statuses in line with the config; give those that are due."""
@@ -132,12 +150,12 @@ class Collector:
                 due.append(status)
         return due
 
-    async def _work(self, queue: deque[RepositoryStatus]) -> None:
-        while queue:
-            await self._read(queue.popleft())
+    async def _work(self, run: _Run) -> None:
+        while run.queue and not run.cancelled:
+            await self._read(run.queue.popleft(), run)
 
-    async def _read(self, status: RepositoryStatus) -> None:
-        """Read one repository and note how it went; only a cancellation comes out of here."""
+    async def _read(self, status: RepositoryStatus, run: _Run) -> None:
+        """Read one repository and note how it went, unless it went as it did for a cancellation."""
         task = status.task
         url = task.repository.url
         started = self._clock.seconds()
@@ -148,9 +166,9 @@ class Collector:
                 read_repository(task, status, self._now(), self._clock, deadline),
                 "reading it",
             )
-        except CancelledError:
-            raise
         except ReadError as error:
+            if run.cancelled:
+                return
             self._note_failure(status, error.reason)
             self._log.error(
                 "cannot read {url}: {error}",
@@ -158,13 +176,19 @@ class Collector:
                 error=redact(str(error), task.repository.secrets()),
             )
         except Exception:
+            if run.cancelled:
+                return
             self._note_failure(status, Reason.INTERNAL)
             self._log.failure("cannot read {url}: a bug (internal)", url=url)
         else:
             self._note_success(status, reading)
         status.duration = self._clock.seconds() - started
         status.revision += 1
-        self.on_read(status)
+        try:
+            self.on_read(status)
+        except Exception:
+            # The others must be read all the same.
+            self._log.failure("cannot take note of {url}: a bug", url=url)
 
     def _note_failure(self, status: RepositoryStatus, reason: Reason) -> None:
         status.success = False

@@ -62,13 +62,13 @@ class CronService(Service, Generic[K]):
 
     def startService(self) -> None:
         """Start all schedules from the present: no due time up to now is made up for."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         self._start_anew()
         self._sleep()
 
     def stopService(self) -> None:
         """Forget all due times; ``due`` is not called any more."""
-        super().stopService()  # type: ignore[no-untyped-call]
+        super().stopService()
         self._due_times = {}
         self._sleep()
 

@@ -2,12 +2,16 @@
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from attrs import define, field
 
-_WHITE = " \t\r\n"
+_WHITE = re.compile(r"[ \t\r\n]*")
+
+# What may follow the beginning of a number that has arrived in part.
+_NUMBER = re.compile(r"[0-9.eE+-]*")
 
 
 class NotAnArrayError(ValueError):
@@ -34,6 +38,12 @@ def _utf8() -> codecs.IncrementalDecoder:
     # Bytes that are no UTF-8 survive as lone surrogates: the label sanitiser deals with
     # them, and two names that differ only there stay two.
     return codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+
+def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Where the match of ``pattern``, which may be empty, ends."""
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
 
 
 @define
@@ -87,14 +97,16 @@ class JSONArrayParser:
                     break
                 except RecursionError:
                     raise NotAnArrayError("values are nested too deeply") from None
-                if end == len(self._text) and not final:
+                except ValueError:
+                    raise NotAnArrayError("a number has too many digits") from None
+                if not final and _after(_NUMBER, self._text, end) == len(self._text):
                     break  # a number might go on in the next piece
                 position = end
                 self._state = "separator"
                 yield value
         finally:
             self._text = self._text[position:]
-            self._try_at = 2 * len(self._text)
+            self._try_at = min(2 * len(self._text), self.value_limit + 1)
         if len(self._text) > self.value_limit:
             raise ValueTooLargeError(f"one value has more than {self.value_limit} characters")
 
@@ -105,9 +117,7 @@ class JSONArrayParser:
             raise NotAnArrayError("the text ends within the array")
 
     def _skip_white(self, position: int) -> int:
-        while position < len(self._text) and self._text[position] in _WHITE:
-            position += 1
-        return position
+        return _after(_WHITE, self._text, position)
 
     def _punctuation(self, position: int) -> int:
         """Pass the character that must stand before a value, if one is due."""

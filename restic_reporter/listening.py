@@ -11,7 +11,9 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 _BACKLOG = 128
 
-_TCP_ENDPOINT = re.compile(r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)(:interface=(?P<host>[^=]*))?")
+_TCP_ENDPOINT = re.compile(
+    r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)(:interface=(?P<host>[^=]*))?", re.ASCII
+)
 _PLAIN = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d+)", re.ASCII)
 
 
@@ -88,6 +90,8 @@ class Listener:
             raise AddressError(
                 f"cannot listen on {self.address.text!r}: {error.strerror or error}"
             ) from None
+        except UnicodeError:
+            raise AddressError(f"cannot listen on {self.address.text!r}: not a host name") from None
 
     def release(self) -> None:
         """Give the address back without having served it."""
@@ -104,10 +108,12 @@ class Listener:
         try:
             if self._socket is None:
                 endpoint = serverFromString(reactor, self.address.text)
-                return await endpoint.listen(factory)
+                port: IListeningPort = await endpoint.listen(factory)
+                return port
             self._socket.listen(_BACKLOG)
             # The port works on a copy of the descriptor.
-            return reactor.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
+            port = reactor.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
+            return port
         except Exception as error:
             why = getattr(error, "strerror", None) or error
             raise AddressError(f"cannot listen on {self.address.text!r}: {why}") from None

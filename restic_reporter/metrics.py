@@ -149,7 +149,10 @@ class MetricsPage:
         now = self._now()
         kept = self._up_to_date()
         families: list[tuple[Family, list[bytes]]] = [
-            *((family, [sample(family, *one).encode()]) for family, *one in self._job_samples()),
+            *(
+                (family, [sample(family, labels, value).encode()])
+                for family, labels, value in self._job_samples()
+            ),
             (f.DAYS_AGE, [one.age(now) for one in kept]),
         ]
         for family in REPOSITORY_FAMILIES:

@@ -96,7 +96,10 @@ async def read_repository(
         return Reading(result.content, None, None, unchanged=False)
     missing = missing_snapshots(listing, result)
     if missing:
-        listing = await task.backend.list(deadline, status.meter)
+        # What is gone now was pruned meanwhile; what has come since the first look may have
+        # come after the reader's, and is for the next read.
+        again = await task.backend.list(deadline, status.meter)
+        listing = Listing(listing.snapshots & again.snapshots, again.locks)
         missing = missing_snapshots(listing, result)
     if missing:
         raise _partial(missing)

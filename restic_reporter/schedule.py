@@ -95,7 +95,7 @@ def parse_cron(text: str) -> CronExpression:
 
 def _is_acceptable(position: int, value: str) -> bool:
     # croniter draws the time of H and R by hash or at random; a schedule must be readable.
-    if value[0] in "hHrR":
+    if value[0] in "hHrR" or not value.isascii():
         return False
     alone = ["*"] * len(_FIELDS)
     alone[position] = value

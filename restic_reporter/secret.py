@@ -9,8 +9,8 @@ MASK = "***"
 
 # The user information of a URL: everything up to the last "@" before the path begins. The
 # password may itself hold "@" or ":"; restic, like Go's net/url, splits the name off at
-# the first colon.
-_USERINFO = re.compile(r"(?P<before>://[^/:@]*):(?P<password>[^/]*)@")
+# the first colon, so the name may hold "@" too.
+_USERINFO = re.compile(r"(?P<before>://[^/:]*):(?P<password>[^/]*)@")
 
 
 @frozen(repr=False, str=False)

@@ -78,14 +78,15 @@ def quiet_second_stop(reactor: IStoppableReactor) -> None:
         stopping = True
 
     def quieted(original: _Handler) -> _Handler:
-        def handle(number: int, frame: FrameType | None) -> None:
+        def stop(number: int) -> None:
             if stopping:
-                reactor.callFromThread(
-                    _log.debug, "already stopping: {name}", name=signal.Signals(number).name
-                )
+                _log.debug("already stopping: {name}", name=signal.Signals(number).name)
             else:
                 mark()
-                original(number, frame)
+                original(number, None)
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            reactor.callFromThread(stop, number)
 
         return handle
 

@@ -13,6 +13,7 @@ from .errors import ReadError, Reason
 from .interfaces import BackendTools, IBackend, IBackendMaker, ISnapshotReader
 from .model import Meter
 from .reading import Task
+from .secret import redact
 
 _log = Logger()
 
@@ -55,7 +56,8 @@ class TaskMaker:
             try:
                 tasks[repository.url] = self._task(repository)
             except ValueError as error:
-                problems.append(f"entry {repository.position}: repo: {error}")
+                problem = redact(str(error), repository.secrets())
+                problems.append(f"{config.name}: entry {repository.position}: repo: {problem}")
         if problems:
             raise ConfigError(problems)
         return tasks

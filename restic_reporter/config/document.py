@@ -2,10 +2,13 @@
 
 import json
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import yaml
+
+_MAX_DEPTH = 100
 
 
 class ConfigError(Exception):
@@ -25,7 +28,9 @@ def parse_document(content: bytes, name: str) -> Any:
     """
     The document in ``content``, which stands in the file called ``name``.
 
-    :raises ConfigError: for a syntax error, with line and column, or a key given twice.
+    JSON maps with a key given twice come as `Repeating`; in YAML that is a syntax error.
+
+    :raises ConfigError: for a syntax error, with line and column.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -37,30 +42,37 @@ def parse_document(content: bytes, name: str) -> Any:
     return _parse_json(text, name)
 
 
-class _DuplicateKeyError(Exception):
-    def __init__(self, key: object) -> None:
-        self.key = key
+class Repeating(dict[str, Any]):
+    """A JSON map in which the keys ``repeated`` stand more than once."""
+
+    repeated: tuple[str, ...] = ()
 
 
-def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise _DuplicateKeyError(key)
-        result[key] = value
-    return result
+def repeated_keys(value: Any) -> tuple[str, ...]:
+    """The keys that stand more than once in the JSON map that became ``value``."""
+    return value.repeated if isinstance(value, Repeating) else ()
+
+
+def _map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    repeating = Repeating(result)
+    counts = Counter(key for key, _ in pairs)
+    repeating.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return repeating
 
 
 def _parse_json(text: str, name: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
+        return json.loads(text, object_pairs_hook=_map)
     except json.JSONDecodeError as error:
         where = f"{name}: line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{where}: {error.msg}{_json_hint(text, error.pos)}"]) from None
-    except _DuplicateKeyError as error:
-        raise ConfigError([f"{name}: the key {error.key!r} stands twice in one map"]) from None
     except RecursionError:
         raise ConfigError([f"{name}: nested too deeply"]) from None
+    except ValueError:
+        raise ConfigError([f"{name}: a number has too many digits"]) from None
 
 
 def _json_hint(text: str, position: int) -> str:
@@ -80,6 +92,10 @@ def _json_hint(text: str, position: int) -> str:
     return ""
 
 
+class _RepeatedKeyError(yaml.MarkedYAMLError):
+    """Its problem is our own sentence."""
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """PyYAML's safe loader, but a key that is given twice is an error."""
 
@@ -90,7 +106,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in seen:
-                raise yaml.MarkedYAMLError(
+                raise _RepeatedKeyError(
                     problem=f"the key {key!r} stands twice in one map",
                     problem_mark=key_node.start_mark,
                 )
@@ -98,14 +114,50 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):  # 2026-13-01 looks like a date and is none
+            raise yaml.MarkedYAMLError(
+                problem="this value cannot be understood; a text must stand in quotes",
+                problem_mark=node.start_mark,
+            ) from None
+
+
+def _check_depth(text: str) -> None:
+    """Raise RecursionError where PyYAML would exhaust the stack, which ends the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise RecursionError
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, without the words of the file that PyYAML may quote: a password, say."""
+    problem = error.problem or error.context or "not YAML"
+    if isinstance(error, _RepeatedKeyError):
+        return problem
+    if "constructor for the tag" in problem or "tag handle" in problem:
+        return "a value that begins with '!' must stand in quotes"
+    if "undefined alias" in problem:
+        return "a value that begins with '*' must stand in quotes"
+    if "anchor" in problem:
+        return "a value that begins with '&' must stand in quotes"
+    return problem
+
 
 def _parse_yaml(text: str, name: str) -> Any:
     try:
+        _check_depth(text)
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f": line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError([f"{name}{where}: {error.problem or error.context}"]) from None
+        raise ConfigError([f"{name}{where}: {_yaml_problem(error)}"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{name}: {error}"]) from None
     except RecursionError:

@@ -1,18 +1,21 @@
 """The keys that an entry may have, and what their values must look like."""
 
 import difflib
-import math
+import re
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from typing import Any
+
+from .document import repeated_keys
 
 PASSWORD_SOURCES = ("password", "password_file", "password_command", "vault_material")
 
-# Keys that stand for one another: an entry that has one of a group takes none of that
-# group from the defaults.
-ALTERNATIVES = (
-    PASSWORD_SOURCES,
-    ("rest_username", "rest_password", "rest_vault_material"),
-    ("b2_account_id", "b2_key", "b2_vault_material"),
+# Keys that stand for one another: an entry that has a key of one alternative takes none of
+# the others from the defaults.
+ALTERNATIVES: tuple[tuple[tuple[str, ...], ...], ...] = (
+    tuple((source,) for source in PASSWORD_SOURCES),
+    (("rest_username", "rest_password"), ("rest_vault_material",)),
+    (("b2_account_id", "b2_key"), ("b2_vault_material",)),
 )
 
 # Part of the contract, but this version has nothing that could honour them; ignoring one
@@ -29,19 +32,29 @@ LATER = (
     "retired",
 )
 
-READERS = ("auto", "restic")
+# The last is refused, like the keys above, in an enabled entry.
+READERS = ("auto", "restic", "native")
+
+_MAX_SECONDS = 365 * 86400
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _string(value: Any) -> str | None:
     if isinstance(value, str):
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "must not contain half a surrogate pair" if _SURROGATE.search(value) else None
+    if isinstance(value, int | float | date) and not isinstance(value, bool):
         return "must be a string: put it in quotes"
     return f"must be a string, not {_kind(value)}"
 
 
 def _nonempty(value: Any) -> str | None:
-    return _string(value) or ("must not be empty" if not value else None)
+    problem = _string(value)
+    if problem is not None:
+        return problem
+    if not value:
+        return "must not be empty"
+    return "must not contain a NUL" if "\0" in value else None
 
 
 def _boolean(value: Any) -> str | None:
@@ -51,24 +64,22 @@ def _boolean(value: Any) -> str | None:
 def _seconds(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number of seconds, not {_kind(value)}"
-    if not 0 < value < math.inf:
-        return "must be a number of seconds above 0"
+    if not 0 < value <= _MAX_SECONDS:
+        return "must be a number of seconds above 0, and at most a year"
     return None
 
 
 def _reader(value: Any) -> str | None:
-    if value == "native":
-        return "'native' is not available in this version"
-    if value not in READERS:
-        return f"must be one of {', '.join(READERS)}"
-    return None
+    return None if value in READERS else f"must be one of {', '.join(READERS[:2])}"
 
 
 def _environment(value: Any) -> str | None:
     if not isinstance(value, dict):
         return f"must be a map of strings, not {_kind(value)}"
+    for name in repeated_keys(value):
+        return f"{name!r} stands twice"
     for name, content in value.items():
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+        if _string(name) or not name or "=" in name or "\0" in name:
             return f"{name!r} cannot be the name of an environment variable"
         if name in OURS:
             return f"{name} is set by restic-reporter itself: use {OURS[name]!r}"
@@ -96,8 +107,12 @@ OURS: Mapping[str, str] = {
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
+    if isinstance(value, date):
+        return "a date"
     names = {bool: "true or false", str: "a string", dict: "a map", list: "a list"}
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "that")
+    return names.get(
+        type(value), "a number" if isinstance(value, int | float) else "something else"
+    )
 
 
 def _anything(value: Any) -> str | None:
@@ -140,4 +155,6 @@ def check(entry: Mapping[Any, Any]) -> dict[Any, str]:
         problem = CHECKS[key](value)
         if problem is not None:
             problems[key] = f"{key}: {problem}"
+    for key in repeated_keys(entry):
+        problems[key] = f"{key}: stands twice"
     return problems

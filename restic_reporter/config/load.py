@@ -9,10 +9,10 @@ from attrs import define, field
 
 from ..http import Transport, parse_ca_certificates, parse_client_certificate
 from ..labels import sanitise
-from ..schedule import CronExpression, parse_cron
+from ..schedule import parse_cron
 from ..secret import Secret, redact_url
 from . import keys
-from .document import ConfigError, parse_document
+from .document import ConfigError, parse_document, repeated_keys
 from .location import Rest, absolute, parse_rest, scheme_of, with_credentials
 from .settings import Config, PasswordCommand, Repository, RestCredentials
 
@@ -20,6 +20,11 @@ T = TypeVar("T")
 
 _MAX_CONFIG = 64 * 2**20
 _MAX_FILE = 2**20
+
+# What restic, by Go's unicode.IsSpace, trims; Python's own notion has four more.
+_WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 def load_config(path: str, directory: str, schemes: tuple[str, ...] = ()) -> Config:
@@ -40,9 +45,7 @@ def load_config(path: str, directory: str, schemes: tuple[str, ...] = ()) -> Con
     return build_config(parse_document(content, path), path, directory, schemes)
 
 
-def build_config(
-    document: Any, name: str, directory: str, schemes: tuple[str, ...] = ()
-) -> Config:
+def build_config(document: Any, name: str, directory: str, schemes: tuple[str, ...] = ()) -> Config:
     """The config in an already parsed ``document`` of the file called ``name``."""
     problems: list[str] = []
     entries, defaults = _entries(document, problems)
@@ -65,7 +68,7 @@ def build_config(
     if problems:
         raise ConfigError([f"{name}: {problem}" for problem in problems])
     warnings = () if repositories else (f"{name}: no repository is enabled",)
-    return Config(tuple(repositories), warnings)
+    return Config(tuple(repositories), warnings, name)
 
 
 def _entries(document: Any, problems: list[str]) -> tuple[list[Any], Mapping[str, Any]]:
@@ -77,6 +80,7 @@ def _entries(document: Any, problems: list[str]) -> tuple[list[Any], Mapping[str
         return [], {}
     known = ("repositories", "defaults")
     problems.extend(keys.unknown(key, known) for key in document if key not in known)
+    problems.extend(f"the key {key!r} stands twice" for key in repeated_keys(document))
     entries = document.get("repositories")
     if not isinstance(entries, list):
         what = "must be a list of entries" if "repositories" in document else "is missing"
@@ -112,7 +116,7 @@ def password_text(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     try:
-        text = content.decode(encoding).strip()
+        text = content.decode(encoding).strip(_WHITE_SPACE)
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text") from None
     if not text:
@@ -146,20 +150,24 @@ class _Entry:
         self.problems.extend(
             f"{key}: is not available in this version" for key in keys.LATER if key in self._values
         )
+        if self._values.get("reader") == "native":
+            self.problems.append("reader: 'native' is not available in this version")
         scheme = self._try("repo", scheme_of, self.schemes)
         if scheme is None:
             if "repo" not in self._values and "repo" not in wrong:
                 self.problems.append("the key 'repo' is missing")
             return None
         written: str = self._values["repo"]
-        self.label = sanitise(redact_url(written))
         rest = self._try("repo", parse_rest) if scheme == "rest" else None
+        if scheme != "rest" or rest is not None:
+            # Of what is no URL nobody can tell which part is a password.
+            self.label = sanitise(redact_url(written))
         location, credentials = self._credentials(written, rest)
         ca_path, ca = self._certificates("cacert", parse_ca_certificates)
         client_path, client = self._certificates("tls_client_cert", parse_client_certificate)
         password = self._password(wrong)
         cron = self._try("cron", parse_cron)
-        if self.problems or password is None:
+        if self.problems or password is None or self.label is None:
             return None
         return Repository(
             position=self.position,
@@ -181,8 +189,9 @@ class _Entry:
     def _merge(self, wrong: Mapping[Any, str]) -> None:
         own = set(self.entry)
         for group in keys.ALTERNATIVES:
-            if own.intersection(group):
-                own.update(group)
+            for chosen in group:
+                if own.intersection(chosen):
+                    own.update(key for other in group if other != chosen for key in other)
         merged = {key: value for key, value in self.defaults.items() if key not in own}
         merged.update(self.entry)
         self._values = {key: value for key, value in merged.items() if key not in wrong}

@@ -10,6 +10,10 @@ RESTIC_SCHEMES = ("rest", "b2", "local", "s3", "sftp", "azure", "gs", "swift", "
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# What Go's net/url, and so restic, takes there.
+_USERINFO = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]*")
+_NO_HOST = re.compile(r"""[\s<>"{}|\\^`]""")
+
 
 @frozen
 class Rest:
@@ -75,8 +79,18 @@ def parse_rest(repo: str) -> Rest:
         raise ValueError("must go on with http://, https:// or http+unix:// after 'rest:'")
     if url.query or url.fragment or "?" in text or "#" in text:
         raise ValueError("must not have a query or fragment; write '?' as %3F and '#' as %23")
-    username = None if url.username is None else unquote(url.username)
-    password = None if url.password is None else unquote(url.password)
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError("has a '%' without two hex digits after it; write '%' itself as %25")
+    userinfo, _, authority = url.netloc.rpartition("@")
+    if not _USERINFO.fullmatch(userinfo):
+        raise ValueError("has a user name or password with characters to be written as %XX")
+    if _NO_HOST.search(authority):
+        raise ValueError("names a host that cannot be")
+    try:
+        username = None if url.username is None else unquote(url.username, errors="strict")
+        password = None if url.password is None else unquote(url.password, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("has a user name or password that is not UTF-8") from None
     if url.scheme == "http+unix":
         socket, colon, path = url.path.partition(":")
         if not colon or not socket.startswith("/"):
@@ -86,7 +100,6 @@ def parse_rest(repo: str) -> Rest:
         raise ValueError("names no host")
     if port == 0:
         raise ValueError("port 0 cannot be reached")
-    authority = url.netloc.rpartition("@")[2]
     return Rest(f"{url.scheme}://{authority}{_folder(url.path)}", None, username, password)
 
 

@@ -41,7 +41,8 @@ class Repository:
     decide.
     """
 
-    position: int
+    # Not part of what makes two equal: moving an entry in the file changes nothing.
+    position: int = field(eq=False)
     url: str
     scheme: str
     location: Secret
@@ -71,8 +72,10 @@ class Config:
     """
     A whole config: the enabled repositories, in the order of the file.
 
-    ``warnings`` are sentences about what is allowed but worth a look.
+    ``warnings`` are sentences about what is allowed but worth a look. ``name`` is that of
+    the file.
     """
 
     repositories: tuple[Repository, ...]
     warnings: tuple[str, ...] = ()
+    name: str = "config"

@@ -31,7 +31,8 @@ class Collector(Protocol):
         if self._exchange.fault is not None:
             return
         self._count(len(data))
-        if len(self._body) + len(data) > self._exchange.body_limit:
+        self._exchange.body_received += len(data)
+        if self._exchange.body_received > self._exchange.body_limit:
             message = f"a body beyond {self._exchange.body_limit} bytes"
             self._exchange.fail(Reason.TOO_LARGE, message)
             return
@@ -63,7 +64,7 @@ class BytesProducer:
     def length(self) -> int:
         return len(self.body)
 
-    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":  # noqa: N802
+    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
         consumer.write(self.body)
         return succeed(None)
 

@@ -24,9 +24,9 @@ class Exchange:
     """
     One try of a request: its limits, and what became of it.
 
-    ``what`` begins the messages of errors. ``fault`` is why we ended it ourselves, and
-    counts more than whatever else the ending made fail; ``lost`` is how the connection
-    ended.
+    ``what`` begins the messages of errors. ``in_body`` tells that the headers are there.
+    ``fault`` is why we ended it ourselves, and counts more than whatever else the ending
+    made fail; ``lost`` is how the connection ended.
     """
 
     what: str
@@ -34,13 +34,14 @@ class Exchange:
     idle_timeout: float
     connection: "BoundedConnection | None" = field(default=None, init=False)
     in_body: bool = field(default=False, init=False)
+    body_received: int = field(default=0, init=False)
     fault: ReadError | None = field(default=None, init=False)
     lost: Failure | None = field(default=None, init=False)
 
     @property
-    def byte_limit(self) -> int:
-        """The most that the whole answer may take on the wire, chunk framing included."""
-        return 2 * HEAD_LIMIT + self.body_limit + self.body_limit // 8
+    def overhead_limit(self) -> int:
+        """The most bytes besides the body so far: headers, chunk framing, trailers."""
+        return 2 * HEAD_LIMIT + self.body_received // 4
 
     def fail(self, reason: Reason, message: str) -> ReadError:
         """End the exchange at once, for ``reason``; the first one counts."""
@@ -65,8 +66,9 @@ class BoundedConnection(ProtocolWrapper):
     What Twisted's HTTP client takes for its transport, over TCP, TLS or a UNIX socket.
 
     It lets through only what the `Exchange` allows: `HEAD_LIMIT` bytes until the final
-    answer's header section ends, ``byte_limit`` in all, and no silence longer than the
-    idle timeout. Bytes that nobody asked for end it. Every close is an abort.
+    answer's header section ends, ``overhead_limit`` besides the body, and no silence longer
+    than the idle timeout. The body's limit is kept by who collects it. Bytes that nobody
+    asked for end the connection, and every close is an abort.
 
     ``dead`` says that it is closed or about to be; ``closed`` fires when it is.
     """
@@ -96,17 +98,14 @@ class BoundedConnection(ProtocolWrapper):
         """Serve no exchange."""
         self.exchange = None
         self._in_head = False
-        self._stop_idle()
+        if self._idle is not None and self._idle.active():
+            self._idle.cancel()
+        self._idle = None
 
     def _silent(self) -> None:
         assert self.exchange is not None
         seconds = self.exchange.idle_timeout
         self.exchange.fail(Reason.TIMEOUT, f"nothing received for {seconds:g} s")
-
-    def _stop_idle(self) -> None:
-        if self._idle is not None and self._idle.active():
-            self._idle.cancel()
-        self._idle = None
 
     def dataReceived(self, data: bytes) -> None:
         exchange = self.exchange
@@ -123,16 +122,16 @@ class BoundedConnection(ProtocolWrapper):
                 return
         else:
             self._received += len(data)
-        if self._received > exchange.byte_limit:
-            exchange.fail(Reason.TOO_LARGE, f"an answer beyond {exchange.byte_limit} bytes")
-            return
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        super().dataReceived(data)
+        overhead = self._received - exchange.body_received
+        if self.exchange is exchange and overhead > exchange.overhead_limit:
+            exchange.fail(Reason.TOO_LARGE, "more chunk framing than body")
 
     def _head_received(self, exchange: Exchange, data: bytes) -> bytes:
         """Pass on what may still belong to the header section; what is left to pass on."""
         allowed = HEAD_LIMIT - self._received
         self._received += len(data)
-        super().dataReceived(data[:allowed])  # type: ignore[no-untyped-call]
+        super().dataReceived(data[:allowed])
         rest = data[allowed:]
         if not rest or self.dead:
             return b""
@@ -164,10 +163,9 @@ class BoundedConnection(ProtocolWrapper):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.dead = True
-        self._stop_idle()
         if self.exchange is not None:
             self.exchange.lost = reason
-        super().connectionLost(reason if self._cause is None else Failure(self._cause))  # type: ignore[no-untyped-call]
+        super().connectionLost(reason if self._cause is None else Failure(self._cause))
         self.closed.callback(None)
 
 
@@ -178,19 +176,19 @@ class BoundedFactory(WrappingFactory):
     protocol = BoundedConnection
 
     def __init__(self, wrapped: Any, clock: IReactorTime, opened: set[BoundedConnection]) -> None:
-        super().__init__(wrapped)  # type: ignore[no-untyped-call]
+        super().__init__(wrapped)
         self.clock = clock
         self._opened = opened
 
-    def doStart(self) -> None:  # noqa: N802
+    def doStart(self) -> None:
         # The wrapped factory would write a log line for every connection.
         pass
 
-    def doStop(self) -> None:  # noqa: N802
+    def doStop(self) -> None:
         pass
 
-    def registerProtocol(self, p: BoundedConnection) -> None:  # noqa: N802
+    def registerProtocol(self, p: BoundedConnection) -> None:
         self._opened.add(p)
 
-    def unregisterProtocol(self, p: BoundedConnection) -> None:  # noqa: N802
+    def unregisterProtocol(self, p: BoundedConnection) -> None:
         self._opened.discard(p)

@@ -1,5 +1,8 @@
 """Where a request's connection comes from: a pool of bounded ones, or a new one."""
 
+# Name resolution imports this at its first use; if no file descriptor is left then, Twisted's
+# resolver never ends.
+import encodings.idna  # noqa: F401
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -46,7 +49,7 @@ class BoundedEndpoint:
     connect_timeout: float
     opened: set[BoundedConnection]
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         def timed_out(result: object, seconds: float) -> object:
             raise self.exchange.fail(Reason.TIMEOUT, f"no connection within {seconds:g} s")
 
@@ -59,13 +62,11 @@ class BoundedEndpoint:
 class BoundedPool(HTTPConnectionPool):
     """A pool that puts the connection it hands out under the exchange's limits."""
 
-    cachedConnectionTimeout = _CACHED_CONNECTION_TIMEOUT  # noqa: N815
+    cachedConnectionTimeout = _CACHED_CONNECTION_TIMEOUT
     # A retry of the pool's own would be neither counted nor bounded.
-    retryAutomatically = False  # noqa: N815
+    retryAutomatically = False
 
-    def getConnection(  # noqa: N802
-        self, key: Hashable, endpoint: IStreamClientEndpoint
-    ) -> Deferred[Any]:
+    def getConnection(self, key: Hashable, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
         assert isinstance(endpoint, BoundedEndpoint)
         exchange = endpoint.exchange
 
@@ -96,7 +97,7 @@ class Route:
             TLSPolicy.for_transport(transport), _CONTEXTS
         )
         self._opened: set[BoundedConnection] = set()
-        self._pool = BoundedPool(reactor)  # type: ignore[no-untyped-call]
+        self._pool = BoundedPool(reactor)
         self._pool.maxPersistentPerHost = connections_per_host
 
     def agent(self, exchange: Exchange) -> IAgent:
@@ -112,7 +113,7 @@ class Route:
             )
 
         factory = _EndpointFactory(endpoint_for)
-        return StrictAgent(Agent.usingEndpointFactory(self._reactor, factory, self._pool), exchange)  # type: ignore[no-untyped-call]
+        return StrictAgent(Agent.usingEndpointFactory(self._reactor, factory, self._pool), exchange)
 
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         endpoint: IStreamClientEndpoint
@@ -121,7 +122,7 @@ class Route:
                 self._reactor, uri.host, uri.port, timeout=self._connect_timeout
             )
         else:
-            endpoint = UNIXClientEndpoint(  # type: ignore[no-untyped-call]
+            endpoint = UNIXClientEndpoint(
                 self._reactor, self._transport.unix_socket, timeout=self._connect_timeout
             )
         if uri.scheme == b"https":
@@ -131,7 +132,7 @@ class Route:
 
     async def close(self) -> None:
         """Abort every connection, used or idle, and wait until all are closed."""
-        pooled = self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
+        pooled = self._pool.closeCachedConnections()
         opened = list(self._opened)
         for connection in opened:
             connection.abortConnection()
@@ -145,7 +146,7 @@ class Route:
 class _EndpointFactory:
     _make: Callable[[URI], IStreamClientEndpoint]
 
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         return self._make(uri)
 
 
@@ -155,7 +156,7 @@ class StrictAgent:
     """
     Refuses, as soon as the headers are there, every answer whose body is not to be read.
 
-    It sits below treq's own agents, which would follow, decode or keep what it refuses.
+    It sits below treq's own agents, which would decode what it refuses.
     """
 
     agent: IAgent
@@ -166,7 +167,7 @@ class StrictAgent:
         method: bytes,
         uri: bytes,
         headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,  # noqa: N803
+        bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         sent = Headers() if headers is None else headers.copy()
         sent.setRawHeaders(b"Accept-Encoding", [b"identity"])
@@ -175,9 +176,6 @@ class StrictAgent:
 
     def _check(self, response: IResponse) -> IResponse:
         self.exchange.in_body = True
-        # treq would parse and keep cookies; nothing here wants them.
-        response.headers.removeHeader(b"Set-Cookie")
-        response.headers.removeHeader(b"Set-Cookie2")
         if 300 <= response.code < 400:
             target = describe_target(response.headers.getRawHeaders(b"Location"))
             raise self.exchange.fail(

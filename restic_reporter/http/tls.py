@@ -59,8 +59,8 @@ def parse_ca_certificates(pem: bytes) -> Any:
     :raises ValueError: telling what is wrong, if there is none or a broken one.
     """
     certificates = _load_certificates(pem, "CA certificates")
-    return trustRootFromCertificates(  # type: ignore[no-untyped-call]
-        [Certificate(X509.from_cryptography(certificate)) for certificate in certificates]  # type: ignore[no-untyped-call]
+    return trustRootFromCertificates(
+        [Certificate(X509.from_cryptography(certificate)) for certificate in certificates]
     )
 
 
@@ -122,13 +122,11 @@ class TLSPolicy:
         """
         ca, own = transport.ca_certificates, transport.client_certificate
         return cls(
-            platformTrust() if ca is None else parse_ca_certificates(ca),  # type: ignore[no-untyped-call]
+            platformTrust() if ca is None else parse_ca_certificates(ca),
             {} if own is None else parse_client_certificate(own),
         )
 
-    def creatorForNetloc(  # noqa: N802
-        self, hostname: bytes, port: int
-    ) -> IOpenSSLClientConnectionCreator:
+    def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
         return optionsForClientTLS(
             hostname.decode("ascii"),
             trustRoot=self.trust_root,

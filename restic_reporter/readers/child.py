@@ -5,10 +5,9 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
@@ -18,6 +17,7 @@ from twisted.python.failure import Failure
 
 from ..errors import ReadError, Reason
 from . import child_guard
+from .child_output import Excerpt
 
 # How long an interrupted child may take to clean up before it is killed.
 INTERRUPT_GRACE = 2.0
@@ -29,8 +29,10 @@ PIPE_GRACE = 1.0
 # How long a killed child is waited for. Only one that is stuck in the kernel takes longer.
 KILL_PATIENCE = 5.0
 
-STDERR_LIMIT = 2**20
-_STDERR_KEPT = 2**14
+# A line for each of 50,000 snapshots that cannot be read fits.
+STDERR_LIMIT = 8 * 2**20
+
+_REPORT_LIMIT = 4096
 
 _STDOUT, _STDERR = 1, 2
 
@@ -40,12 +42,20 @@ class Exit:
     """
     How a child ended: by itself with ``code``, or by the signal with number ``signal``.
 
-    ``stderr`` is the beginning of what it wrote there.
+    ``stderr`` is the beginning and the end of what it wrote there.
     """
 
     code: int | None
     signal: int | None
     stderr: str
+
+
+class ChildStoppedError(CancelledError):
+    """The child was stopped, as its reader was cancelled; ``stderr`` as in `Exit`."""
+
+    def __init__(self, stderr: str) -> None:
+        super().__init__()
+        self.stderr = stderr
 
 
 async def run_child(
@@ -65,47 +75,51 @@ async def run_child(
     and the error comes out here.
 
     When this is cancelled the child is interrupted, and killed if that does not help; it
-    returns only when the child and all that it has started are gone. ``reactor`` is an
-    `IReactorProcess` and `IReactorTime`.
+    ends, with `ChildStoppedError`, only when the child and all that it has started in its
+    session are gone. ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
     :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
         writes more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
     """
     child = _Child(reactor, on_stdout, stdout_limit, inputs or {})
-    guard = str(Path(child_guard.__file__))
     descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
     descriptors.update(dict.fromkeys(inputs or {}, "w"))
-    descriptors.update({child_guard.LIFELINE: "w", child_guard.ALIVE: "r"})
+    descriptors.update({child_guard.LIFELINE: "w", child_guard.REPORT: "r"})
     try:
         reactor.spawnProcess(
             child,
             sys.executable,
-            [sys.executable, "-I", "-S", guard, *arguments],
+            [sys.executable, "-I", "-S", child_guard.__file__, *arguments],
             env=dict(environment),
             childFDs=descriptors,
         )
     except (OSError, ValueError) as error:
-        # ValueError: a NUL in an argument or variable.
+        # ValueError: a NUL or a lone surrogate in an argument or variable.
         message = getattr(error, "strerror", None) or error
-        raise ReadError(Reason.EXEC, f"cannot run {arguments[0]!r}: {message}") from None
+        raise _cannot_run(arguments, message) from None
     try:
         await child.ended()
     except CancelledError:
         child.stop()
         await child.gone()
-        raise
+        raise ChildStoppedError(child.exit.stderr) from None
     if child.failure is not None:
         raise child.failure
-    if child.exit.code == child_guard.CANNOT_RUN_STATUS and child.exit.stderr.startswith(
-        child_guard.CANNOT_RUN
-    ):
-        cause = child.exit.stderr.removeprefix("restic-reporter: ").splitlines()[0]
-        raise ReadError(Reason.EXEC, cause)
+    if child.cannot_run is not None:
+        raise _cannot_run(arguments, child.cannot_run)
     return child.exit
 
 
+def _cannot_run(arguments: list[str], cause: object) -> ReadError:
+    return ReadError(Reason.EXEC, f"cannot run {arguments[0]!r}: {cause}")
+
+
 class _Child(ProcessProtocol):
-    """One child from its start until its last pipe is closed."""
+    """
+    One child, with its guard, from its start until its last pipe is closed.
+
+    The process that the reactor knows is the guard.
+    """
 
     _log = Logger()
     transport: IProcessTransport
@@ -121,14 +135,21 @@ class _Child(ProcessProtocol):
         self._on_stdout = on_stdout
         self._inputs = inputs
         self._room = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
-        self._stderr = bytearray()
+        self._stderr = Excerpt()
+        self._report = b""
         self._waiting: list[Deferred[None]] = []
         self._timer: IDelayedCall | None = None
         self._exited = False
         self._over = False
         self._stopped = False
         self.failure: Exception | None = None
-        self.exit = Exit(None, None, "")
+        self.cannot_run: str | None = None
+        self._exit = Exit(None, None, "")
+
+    @property
+    def exit(self) -> Exit:
+        """How it ended, as far as that is known, with what it said until now."""
+        return evolve(self._exit, stderr=self._stderr.text())
 
     def ended(self) -> "Deferred[None]":
         """Fires when the child is gone and its pipes are closed."""
@@ -158,22 +179,19 @@ class _Child(ProcessProtocol):
         if self._stopped or self._exited:
             return
         self._stopped = True
-        self._signal(signal.SIGINT)
+        self._signal_guard(signal.SIGINT)
         self._timer = self._reactor.callLater(INTERRUPT_GRACE, self._kill)
 
     def _kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        """Make the guard kill all; wake it, should somebody have stopped it."""
         self.transport.closeChildFD(child_guard.LIFELINE)
+        self._signal_guard(signal.SIGCONT)
 
-    def _signal(self, number: int) -> None:
-        """Signal the child's process group; or the child alone if it has none of its own yet."""
+    def _signal_guard(self, number: int) -> None:
         pid = self.transport.pid
-        if pid is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            try:
-                os.killpg(pid, number)
-            except ProcessLookupError:
+        # After its end the number may be that of somebody else.
+        if pid is not None and not self._exited:
+            with suppress(OSError):
                 os.kill(pid, number)
 
     def connectionMade(self) -> None:
@@ -183,6 +201,9 @@ class _Child(ProcessProtocol):
             self.transport.closeChildFD(descriptor)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
+        if childFD == child_guard.REPORT:
+            self._report = (self._report + data)[:_REPORT_LIMIT]
+            return
         if self.failure is not None or self._stopped:
             return
         self._room[childFD] -= len(data)
@@ -190,7 +211,7 @@ class _Child(ProcessProtocol):
             name = "stdout" if childFD == _STDOUT else "stderr"
             self._fail(ReadError(Reason.TOO_LARGE, f"it writes endlessly to {name}"))
         elif childFD == _STDERR:
-            self._stderr += data[: _STDERR_KEPT - len(self._stderr)]
+            self._stderr.add(data)
         else:
             try:
                 self._on_stdout(data)
@@ -202,25 +223,52 @@ class _Child(ProcessProtocol):
         self.failure = error
         self._kill()
 
+    def _reported(self) -> dict[str, str]:
+        """What the guard has told, by first word."""
+        lines = self._report.decode("utf-8", "replace").splitlines()
+        return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
+
     def processExited(self, reason: Failure) -> None:
+        if isinstance(reason.value, ProcessTerminated) and "status" not in self._reported():
+            self._kill_unguarded()
         self._exited = True
-        status = reason.value
-        if isinstance(status, ProcessTerminated):
-            code, number = status.exitCode, status.signal
-        else:
-            code, number = 0, None
-        self.exit = Exit(code, number, "")
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self.transport.closeChildFD(child_guard.LIFELINE)
-        self._timer = self._reactor.callLater(PIPE_GRACE, self.transport.loseConnection)
+        self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+
+    def _kill_unguarded(self) -> None:
+        """The guard has been killed: end the child, at least, which goes on without it."""
+        group = self._reported().get("child", "")
+        if group.isdecimal():
+            with suppress(OSError):
+                os.killpg(int(group), signal.SIGKILL)
+
+    def _let_go(self) -> None:
+        # Under load this may run late, with output still to be read: one more round first.
+        self._timer = self._reactor.callLater(0, self._close_pipes)
+
+    def _close_pipes(self) -> None:
+        for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
+            self.transport.closeChildFD(descriptor)
 
     def processEnded(self, reason: Failure) -> None:
         self._over = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        text = self._stderr.decode("utf-8", "replace")
-        self.exit = Exit(self.exit.code, self.exit.signal, text)
+        self._settle(reason.value)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
+
+    def _settle(self, ending: object) -> None:
+        """Work out how the child ended, from what its guard told or how that ended itself."""
+        told = self._reported()
+        if "failed" in told:
+            self.cannot_run = told["failed"]
+        elif "status" in told:
+            code = os.waitstatus_to_exitcode(int(told["status"]))
+            self._exit = Exit(code, None, "") if code >= 0 else Exit(None, -code, "")
+        elif isinstance(ending, ProcessTerminated) and ending.signal is not None:
+            self._exit = Exit(None, ending.signal, "")
+        else:
+            self.cannot_run = "its guard did not work"

@@ -1,37 +1,45 @@
 """
 The little program between the daemon and a child of it: ``python child_guard.py PROGRAM …``.
 
-It gives the child a session of its own, leaves a guard behind in it, and becomes the
-child. The guard waits for the end of the pipe at descriptor 5, whose other end the daemon
-holds; that end comes when the daemon lets go of it, or has died, however suddenly. Then
-every process of the session is killed: the child, and whatever it has started, also in
-process groups of their own, as restic starts ssh and rclone. As long as the guard lives
-it keeps descriptor 6 open, so that the daemon knows when all is over.
+It starts the program in a session of its own and stays as its guard until that session is
+empty. Descriptor 5 is a pipe whose other end the daemon holds; when that end closes, since
+the daemon lets go of it or has died, however suddenly, the guard kills every process of
+the session: the program, and whatever it has started, also in process groups of their own,
+as restic starts ssh and rclone. It does the same when the program has ended. Signals are
+passed on to the program's process group.
 
-Nothing but the standard library's smallest part is imported: this runs before each child.
+Descriptor 6 tells the daemon what happened, one line each: ``child PID``;
+``failed MESSAGE`` where the program cannot be run; ``status N``, what ``wait`` said of the
+program. It stays open until all is over.
+
+Nothing but a small part of the standard library is imported: this runs before each child.
 """
 
-import fcntl
 import os
+import select
 import signal
 import sys
+import time
+from contextlib import suppress
 
 LIFELINE = 5
-ALIVE = 6
+REPORT = 6
 
-# What the daemon looks for at the beginning of stderr, together with this exit status.
-CANNOT_RUN = "restic-reporter: cannot run "
-CANNOT_RUN_STATUS = 127
+_FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+# What Python changes for itself: it ignores two, the others are set below.
+_CHANGED = (*_FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
+
+# How often, and how long apart, the session is looked through for survivors. The bound is
+# for a process that not even KILL ends, stuck in the kernel.
+_LOOKS = 100
+_PAUSE = 0.01
 
 
 def processes_of_session(session: int) -> list[int]:
     """The ids of all processes in ``session`` but our own, as far as ``/proc`` shows them."""
     found = []
-    try:
-        entries = os.listdir("/proc")
-    except OSError:
-        return []
-    for entry in entries:
+    for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         try:
@@ -44,48 +52,112 @@ def processes_of_session(session: int) -> list[int]:
     return found
 
 
-def guard(session: int) -> None:
-    """Wait for the end of the lifeline, then kill all of ``session``, ourselves last."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
-    os.closerange(0, LIFELINE)
-    os.closerange(ALIVE + 1, 64)
-    while os.read(LIFELINE, 1):
-        continue
-    # A process may start another one while we look, so look until there is none; the
-    # bound is for one that not even KILL ends, stuck in the kernel.
-    for _ in range(100):
-        others = processes_of_session(session)
-        if not others:
-            break
-        for process in others:
-            try:
+def tell(line: str) -> None:
+    """Report to the daemon, which may be dead."""
+    with suppress(OSError):
+        os.write(REPORT, f"{line}\n".encode("utf-8", "backslashreplace"))
+
+
+def environment() -> dict[bytes, bytes]:
+    """
+    The environment as the daemon gave it.
+
+    ``os.environ`` may hold an ``LC_CTYPE`` that Python has added.
+    """
+    with open("/proc/self/environ", "rb") as file:
+        pairs = (entry.partition(b"=") for entry in file.read().split(b"\0") if entry)
+        return {name: value for name, _, value in pairs}
+
+
+def become(arguments: list[str]) -> None:
+    """Turn this process, a fresh fork, into the program."""
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for number in _CHANGED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    for descriptor in (LIFELINE, REPORT):
+        os.set_inheritable(descriptor, False)
+    try:
+        os.execvpe(arguments[0], arguments, environment())
+    except OSError as error:
+        tell(f"failed {error.strerror}")
+
+
+def start(arguments: list[str]) -> int:
+    """The id of the process that runs the program."""
+    # A signal between fork and exec would be lost in Python's handlers.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+    child = os.fork()
+    if child == 0:
+        try:
+            become(arguments)
+        finally:
+            os._exit(127)
+    with suppress(OSError):
+        # The child does so itself; whichever comes first, the group is there for signals.
+        os.setpgid(child, child)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    return child
+
+
+def watch(child: int, wakeup: int) -> int | None:
+    """The child's status once it has ended; ``None`` if the lifeline ends before."""
+    while True:
+        readable, _, _ = select.select([LIFELINE, wakeup], [], [])
+        if LIFELINE in readable:
+            return None
+        for number in os.read(wakeup, 64):
+            if number in _FORWARDED:
+                signal_group(child, number)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+
+
+def signal_group(child: int, number: int) -> None:
+    """Signal the process group of ``child``, which has not been waited for yet."""
+    with suppress(OSError):
+        os.killpg(child, number)
+
+
+def clear_session(child: int, status: int | None) -> int | None:
+    """Kill all that is left in our session; the child's status, if it has one now."""
+    for _ in range(_LOOKS):
+        if status is None:
+            signal_group(child, signal.SIGKILL)
+        for process in processes_of_session(os.getsid(0)):
+            with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-            except OSError:
-                continue
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+        if status is None:
+            ended, ending = os.waitpid(child, os.WNOHANG)
+            status = ending if ended else None
+        if status is not None and not processes_of_session(os.getsid(0)):
+            break
+        time.sleep(_PAUSE)
+    return status
 
 
 def main(arguments: list[str]) -> None:
-    """Become the program in ``arguments``, guarded."""
+    """Run the program in ``arguments``, guarded."""
     os.setsid()
-    if os.fork() == 0:
-        try:
-            guard(os.getsid(0))
-        finally:
-            os._exit(0)
-    for descriptor in (LIFELINE, ALIVE):
-        fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-    # The interpreter ignores these; the program must not inherit that.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        os.execvp(arguments[0], arguments)
-    except OSError as error:
-        sys.stderr.write(f"{CANNOT_RUN}{arguments[0]!r}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(CANNOT_RUN_STATUS)
+    wakeup, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    for number in (*_FORWARDED, signal.SIGCHLD):
+        # The wakeup descriptor is what tells; but without a handler it is told nothing.
+        signal.signal(number, lambda _number, _frame: None)
+    child = start(arguments)
+    for descriptor in set(range(LIFELINE)) - {wakeup, waker}:
+        with suppress(OSError):
+            os.close(descriptor)
+    tell(f"child {child}")
+    status = clear_session(child, watch(child, wakeup))
+    if status is not None:
+        tell(f"status {status}")
 
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    # Python's own way out would flush what is closed.
+    os._exit(0)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..backup_sets import SetCounter
@@ -14,9 +13,9 @@ from ..deadline import Deadline
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
-from ..secret import Secret, redact
-from .child import run_child
-from .restic_errors import failure, unreadable_snapshots
+from ..secret import Secret
+from .child import ChildStoppedError, run_child
+from .restic_errors import failure, last_retry, unreadable_snapshots
 from .snapshot_json import parse_snapshot
 
 # 200,000 snapshots with summaries fit. They are parsed as they come, never held.
@@ -26,12 +25,16 @@ _PASSWORD_LIMIT = 2**16
 
 # What of the daemon's environment a child may see.
 _INHERITED = frozenset(
-    ("PATH", "HOME", "TMPDIR", "TZ", "LANG")
-    + ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
-    + ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+    (
+        *("PATH", "HOME", "TMPDIR", "TZ", "LANG"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    )
 )
 
 _PASSWORD, _REPOSITORY = 3, 4
+
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -49,8 +52,6 @@ class ResticReader:
     process list or in the child's environment. ``environ`` is the daemon's environment.
     """
 
-    _log = Logger()
-
     reactor: Any
     restic: str
     environ: Mapping[str, str]
@@ -64,36 +65,52 @@ class ResticReader:
         deadline: Deadline,
     ) -> ReadResult:
         """All snapshots of ``repository``, as restic prints them."""
-        password = await self._password(repository)
+        password = await self._password(repository, deadline)
+        location = repository.location.reveal()
+        secrets = [*repository.secrets(), password]
         collector = _Collector(SetCounter(now, known))
+        arguments, environment, inputs = self._command(repository, password)
+        try:
+            exit = await run_child(
+                self.reactor,
+                arguments,
+                environment,
+                collector.feed,
+                stdout_limit=STDOUT_LIMIT,
+                inputs=inputs,
+            )
+        except ChildStoppedError as stopped:
+            error = last_retry(stopped.stderr, location, secrets)
+            if deadline.remaining() > 0 or error is None:
+                raise
+            raise error from None
+        error = failure(exit, location, secrets)
+        if error is not None:
+            raise error
+        return collector.result(unreadable_snapshots(exit.stderr))
+
+    def _command(
+        self, repository: Repository, password: Secret
+    ) -> tuple[list[str], dict[str, str], dict[int, bytes]]:
+        """The arguments, the environment and what is to be read from pipes."""
+        arguments = self._arguments(repository)
         environment = {
             **child_environment(self.environ),
             **{name: value.reveal() for name, value in repository.env.items()},
             "RESTIC_REPOSITORY_FILE": f"/dev/fd/{_REPOSITORY}",
         }
-        inputs = {_REPOSITORY: repository.location.reveal().encode()}
-        arguments = self._arguments(repository)
+        location = repository.location.reveal()
+        inputs = {_REPOSITORY: location.encode("utf-8", "surrogateescape")}
         text = password.reveal()
         if not text:
             arguments.append("--insecure-no-password")
-        elif text != text.strip():
-            # restic trims the file, and would miss the blanks.
+        elif text != text.strip() or text.startswith(_BYTE_ORDER_MARK):
+            # restic would drop these from a file.
             environment["RESTIC_PASSWORD"] = text
         else:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
-            inputs[_PASSWORD] = text.encode()
-        exit = await run_child(
-            self.reactor,
-            arguments,
-            environment,
-            collector.feed,
-            stdout_limit=STDOUT_LIMIT,
-            inputs=inputs,
-        )
-        error = failure(exit)
-        if error is not None:
-            raise ReadError(error.reason, redact(error.message, [*repository.secrets(), password]))
-        return collector.result(unreadable_snapshots(exit.stderr))
+            inputs[_PASSWORD] = _encoded(text)
+        return arguments, environment, inputs
 
     def _arguments(self, repository: Repository) -> list[str]:
         arguments = [self.restic, "snapshots", "--json", "--no-lock", "--no-cache"]
@@ -106,18 +123,27 @@ class ResticReader:
                 arguments += [option, value]
         return arguments
 
-    async def _password(self, repository: Repository) -> Secret:
+    async def _password(self, repository: Repository, deadline: Deadline) -> Secret:
         """The repository's password; a command is run for it."""
         if isinstance(repository.password, Secret):
             return repository.password
-        return await run_password_command(self.reactor, repository.password, self.environ)
+        return await run_password_command(self.reactor, repository.password, self.environ, deadline)
+
+
+def _encoded(password: str) -> bytes:
+    try:
+        return password.encode()
+    except UnicodeEncodeError:
+        raise ReadError(Reason.SECRET, "the password has a lone surrogate") from None
 
 
 async def run_password_command(
-    reactor: Any, command: PasswordCommand, environ: Mapping[str, str]
+    reactor: Any, command: PasswordCommand, environ: Mapping[str, str], deadline: Deadline
 ) -> Secret:
     """
     The password that ``command`` prints.
+
+    Somebody else stops it at the ``deadline``, which tells only what that meant.
 
     :raises ReadError: ``secret``. The message holds nothing that the command printed.
     """
@@ -131,6 +157,11 @@ async def run_password_command(
             output.extend,
             stdout_limit=_PASSWORD_LIMIT,
         )
+    except ChildStoppedError:
+        if deadline.remaining() > 0:
+            raise
+        cause = f"{program!r} had not ended when the time was up"
+        raise ReadError(Reason.SECRET, f"password_command: {cause}") from None
     except ReadError as error:
         raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
     if exit.code != 0:
@@ -188,6 +219,4 @@ class _Collector:
                 self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
         if self._bad is not None:
             raise self._bad
-        return ReadResult(
-            self._counter.content(), frozenset(self._ids), self._nameless, unreadable
-        )
+        return ReadResult(self._counter.content(), frozenset(self._ids), self._nameless, unreadable)

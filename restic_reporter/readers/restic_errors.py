@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable
 
 from ..errors import ReadError, Reason
+from ..secret import Secret, redact
 from .child import Exit
 
 # Exit codes that say enough, since restic 0.17.
@@ -14,39 +16,64 @@ _CODES = {
     130: Reason.SIGNAL,
 }
 
-# Older versions exit with 1 for all; and 1 is all that newer ones say of storage errors. The
-# order counts: "Is there a repository…" follows on every error of the first request.
+# After an interruption the exit code may be any, even that of a wrong password.
+_INTERRUPTED = re.compile(r"signal \w+ received, cleaning up")
+
+# Older versions exit with 1 for all; and 1 is all that newer ones say of storage errors.
+# The order counts: what ssh or rclone said comes together with a broken connection.
 _PATTERNS = tuple(
     (reason, re.compile(pattern, re.IGNORECASE))
     for reason, pattern in (
         (Reason.AUTH, r"wrong password or no key found"),
-        (Reason.KEYS, r"ciphertext verification failed|(config|key)\S* .*(damaged|invalid data)"),
+        (
+            Reason.KEYS,
+            r"ciphertext verification failed|config file has zero size|<(config|key)/.*invalid data"
+            r"|Fatal: Unmarshal: ",
+        ),
         (Reason.LOCKED, r"repository is already locked|unable to create lock"),
-        (Reason.TLS, r"x509: |tls: |certificate"),
+        (Reason.TLS, r"x509: |tls: |certificate|HTTP response to HTTPS client"),
         (
             Reason.AUTH,
-            r"\b40[13]\b|unauthorized|forbidden|access ?denied|permission denied|no credentials"
-            r"|InvalidAccessKeyId|SignatureDoesNotMatch|bad_auth_token|Host key verification",
+            r"HTTP response \(40[13]\)|unauthorized|forbidden|access ?denied|permission denied"
+            r"|InvalidAccessKeyId|Access Key Id you provided|SignatureDoesNotMatch"
+            r"|request signature we calculated|bad_auth_token|Host key verification"
+            r"|no credentials|default credentials|authentication information|conn\.Authenticate"
+            r"|\(\$B2_ACCOUNT_(ID|KEY)\) is empty",
         ),
-        (Reason.UNAVAILABLE, r"HTTP response.*\b(429|5\d\d)\b|too many requests|SlowDown|cap.exceeded"),
+        (Reason.REDIRECT, r"HTTP response \(3\d\d\)"),
         (
-            Reason.NETWORK,
-            r"connection re(fused|set)|no such host|no route to host|network is unreachable"
-            r"|i/o timeout|timed out|could not resolve|dial tcp|dial unix|broken pipe|\bEOF\b"
-            r"|connection closed",
+            Reason.UNAVAILABLE,
+            r"HTTP response \((429|5\d\d)\)|too many requests|SlowDown|reduce your request rate"
+            r"|service unavailable|cap.exceeded",
         ),
         (
             Reason.NOT_FOUND,
-            r"(?s)(config file|repository).*(does not exist|no such file|not found)"
-            r"|Is there a repository at the following location|NoSuchBucket|NoSuchKey",
+            r"config file: .*(does not exist|no such file|not found)"
+            r"|<config/> does not exist|bucket does not exist|NoSuchBucket|NoSuchKey",
+        ),
+        (Reason.PROTOCOL, r"HTTP response \(4\d\d\)|Decode: invalid character"),
+        (Reason.RESTIC, r"executable file not found|Failed to create file system"),
+        (
+            Reason.NETWORK,
+            r"connection re(fused|set)|no such host|no route to host|network is unreachable"
+            r"|i/o timeout|timed out|deadline exceeded|could not resolve|dial tcp|dial unix"
+            r"|broken pipe|\bEOF\b|connection closed|unable to start the sftp session",
         ),
     )
 )
+
+_RETRY = re.compile(r"returned error, retrying after [^:]*: (.*)")
 
 _UNREADABLE = re.compile(
     r"(?:could not load|failed to load) snapshot ([0-9a-f]{8,64})|^Ignoring \"([0-9a-f]{64})\"",
     re.MULTILINE,
 )
+
+# What programs that restic has started say, which explains restic's own last words.
+_HELPERS = ("subprocess ", "rclone: ")
+
+_GO_FRAME = re.compile(r"\n\S+\n\t\S+:\d+")
+_URL = re.compile(r"\bhttps?://\S+")
 
 _MESSAGE_LIMIT = 500
 
@@ -56,43 +83,81 @@ def unreadable_snapshots(stderr: str) -> frozenset[str]:
     return frozenset((a or b)[:8] for a, b in _UNREADABLE.findall(stderr))
 
 
-def failure(exit: Exit) -> ReadError | None:
-    """The error that ``exit`` stands for; ``None`` for a success."""
+def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:
+    """
+    The error that ``exit`` stands for; ``None`` for a success.
+
+    ``location`` is the repository's, whose words say nothing about the error; ``secrets``
+    are masked in the message.
+    """
     if exit.signal is not None:
         return ReadError(Reason.SIGNAL, f"restic was ended by signal {exit.signal}")
     if exit.code == 0:
         return None
-    text = _messages(exit.stderr)
-    reason = _CODES.get(exit.code or 0) or _by_text(text)
-    shown = " ".join(text.split())[:_MESSAGE_LIMIT] or "it says nothing"
-    return ReadError(reason, f"restic failed with exit status {exit.code}: {shown}")
+    text = _last_words(exit.stderr)
+    if _INTERRUPTED.search(exit.stderr):
+        reason = Reason.SIGNAL
+    else:
+        reason = _CODES.get(exit.code or 0) or _by_text(text, location)
+    said = _printable(text, secrets) or "it says nothing"
+    return ReadError(reason, f"restic failed with exit status {exit.code}: {said}")
 
 
-def _by_text(text: str) -> Reason:
+def last_retry(stderr: str, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:
+    """
+    The error over which restic was still trying again when it was stopped, if it was.
+
+    Since 0.18 it does so for 15 minutes, be it that the server refuses connections.
+    """
+    causes = _RETRY.findall(stderr)
+    if not causes:
+        return None
+    said = _printable(causes[-1], secrets)
+    return ReadError(
+        _by_text(causes[-1], location), f"restic tried again until its time was up: {said}"
+    )
+
+
+def _by_text(text: str, location: str) -> Reason:
+    path = location.partition(":")[2].rstrip("/")
+    for name in (location, path):
+        if len(name) > 1:
+            text = text.replace(name, "")
+    text = _URL.sub("", text)
     for reason, pattern in _PATTERNS:
         if pattern.search(text):
             return reason
     return Reason.RESTIC
 
 
-def _messages(stderr: str) -> str:
+def _printable(text: str, secrets: Iterable[Secret]) -> str:
+    # Masked first: half a secret, cut off at the limit, would not be recognised.
+    return " ".join(redact(text, secrets).split())[:_MESSAGE_LIMIT]
+
+
+def _last_words(stderr: str) -> str:
     """
-    The last words of restic: since 0.18 as JSON lines between plain ones.
+    The error message in what restic said: since 0.18 as JSON lines between plain ones.
 
     Where there is an ``exit_error`` or a line that begins with ``Fatal:``, all before it
-    was on the way (retries, warnings) and is left out.
+    was on the way (retries, warnings) and is left out, but for what helper programs said.
     """
-    lines = []
+    lines: list[str] = []
     for line in stderr.splitlines():
-        text = line
-        if line.startswith("{"):
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                value = None
-            if isinstance(value, dict) and isinstance(value.get("message"), str):
-                text = value["message"]
-        if text.startswith("Fatal:"):
-            lines.clear()
+        text, last = _message(line)
+        if last or text.startswith("Fatal:"):
+            lines = [one for one in lines if one.startswith(_HELPERS)]
         lines.append(text)
-    return "\n".join(lines)
+    return _GO_FRAME.sub("", "\n".join(lines))
+
+
+def _message(line: str) -> tuple[str, bool]:
+    """The text of one line of stderr, and whether it is restic's last word."""
+    if line.startswith("{"):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            return line, False
+        if isinstance(value, dict) and isinstance(value.get("message"), str):
+            return value["message"], value.get("message_type") == "exit_error"
+    return line, False

@@ -1,0 +1,48 @@
+# For scripts/try-it and scripts/test, which source it: makes .venv with what they need in it.
+# All it asks of the machine is Debian or Ubuntu, python3 >= 3.11, and root or sudo where packages are missing.
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# install_packages PACKAGE...: by apt, reading the package lists only where they are missing or outdated.
+install_packages() {
+    command -v apt-get >/dev/null || die "please install $*, there is no apt-get here"
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "please install $* (needs root, and there is no sudo here)"
+        as_root=sudo
+    fi
+    say "installing $*"
+    apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0"
+    install="$apt install -y --no-install-recommends"
+    if apt-get -s install "$@" >/dev/null 2>&1 && $install "$@" >&2; then
+        return
+    fi
+    $apt update >&2 || die "apt-get update failed"
+    $install "$@" >&2 || die "could not install $*"
+}
+
+# find_python: prints python3 where that is new enough, else the newest python3.X that works.
+find_python() {
+    for candidate in python3 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 \
+        python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    die "needs Python 3.11 or newer, and finds none on PATH"
+}
+
+# make_venv REQUIREMENT...: .venv with these installed; quick when it has them already.
+make_venv() {
+    python=$(find_python) || exit 1
+    if ! .venv/bin/python -c '' 2>/dev/null; then
+        if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            install_packages "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+        fi
+        say "making .venv"
+        "$python" -m venv --clear .venv || die "could not make .venv"
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" || die "pip failed"
+}

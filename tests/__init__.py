@@ -1,0 +1,1 @@
+"""The tests of restic_reporter: one test_*.py per module."""
