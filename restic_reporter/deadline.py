@@ -67,5 +67,3 @@ async def within(deadline: Deadline, work: Coroutine[Any, Any, T], what: str) ->
     finally:
         if call.active():
             call.cancel()
-
-

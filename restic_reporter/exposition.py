@@ -48,8 +48,10 @@ def label_text(labels: Mapping[str, str]) -> str:
 
 def sample(family: Family, labels: str, value: float) -> str:
     """One line; ``labels`` as `label_text` gives them, or empty."""
-    return f"{family.name}{{{labels}}} {number(value)}\n" if labels else (
-        f"{family.name} {number(value)}\n"
+    return (
+        f"{family.name}{{{labels}}} {number(value)}\n"
+        if labels
+        else (f"{family.name} {number(value)}\n")
     )
 
 

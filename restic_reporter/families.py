@@ -38,7 +38,8 @@ FUTURE_COUNT = _gauge(
     "Snapshots dated more than an hour ahead of the clock; they are nobody's newest.",
 )
 INVALID_COUNT = _gauge(
-    "backup_invalid_snapshot_count", "Snapshots whose content is unusable; they are nobody's newest."
+    "backup_invalid_snapshot_count",
+    "Snapshots whose content is unusable; they are nobody's newest.",
 )
 SERIES_DROPPED = _gauge(
     "backup_series_dropped", "Backup sets of the repository that are beyond the limit, not shown."

@@ -1,15 +1,16 @@
 """The address of the web server: taken at start, served only when there is something to show."""
 
+import errno
 import re
 import socket
-from contextlib import suppress
 from typing import Any
 
 from attrs import define, frozen
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
-_BACKLOG = 128
+# Bursts of connections wait here, up to the kernel's own limit.
+_BACKLOG = 1024
 
 _TCP_ENDPOINT = re.compile(
     r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)(:interface=(?P<host>[^=]*))?", re.ASCII
@@ -110,6 +111,8 @@ class Listener:
                 endpoint = serverFromString(reactor, self.address.text)
                 port: IListeningPort = await endpoint.listen(factory)
                 return port
+            # From here on, so that the next start need not wait for connections of this one.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.listen(_BACKLOG)
             # The port works on a copy of the descriptor.
             port = reactor.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
@@ -135,17 +138,30 @@ def _bound_socket(host: str | None, port: int) -> socket.socket:
 
 
 def _bind(family: int, address: Any, dual_stack: bool = False) -> socket.socket:
+    """
+    A bound socket that nobody can share.
+
+    Two sockets with SO_REUSEADDR, neither of which listens yet, may be bound to one port on
+    Linux; so the first try is without. Where that fails, the port is in use, or only
+    remembers old connections: the second try tells.
+    """
+    try:
+        return _try_bind(family, address, dual_stack, reuse=0)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return _try_bind(family, address, dual_stack, reuse=1)
+
+
+def _try_bind(family: int, address: Any, dual_stack: bool, reuse: int) -> socket.socket:
     taken = socket.socket(family, socket.SOCK_STREAM)
     try:
         taken.setblocking(False)
-        # Without it a restart would have to wait for old connections to be forgotten. It
-        # does not let two programs listen on one port.
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
         if family == socket.AF_INET6:
             taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual_stack else 1)
         taken.bind(address)
     except BaseException:
-        with suppress(OSError):
-            taken.close()
+        taken.close()
         raise
     return taken

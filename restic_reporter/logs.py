@@ -14,8 +14,6 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
-LEVELS = ("debug", "info", "warn", "error")
-
 
 def observer_factory(
     twistd_options: Mapping[str, Any], level: str
@@ -36,14 +34,16 @@ def observer_factory(
         if twistd_options.get("syslog"):
             from twisted.python.syslog import SyslogObserver
 
-            observer = LegacyLogObserverWrapper(
-                SyslogObserver(twistd_options.get("prefix") or "").emit
-            )
+            syslog: Any = SyslogObserver(twistd_options.get("prefix") or "").emit
+            observer = LegacyLogObserverWrapper(syslog)
         elif logfile == "-" or (foreground and not logfile):
             observer = textFileLogObserver(sys.stdout)
         else:
             observer = textFileLogObserver(LogFile.fromFullPath(logfile or "twistd.log"))
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+        if predicate.defaultLogLevel < LogLevel.warn:
+            # It tells of each 1xx answer, which a hostile server sends by the thousand.
+            predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
         return FilteringLogObserver(observer, [predicate])
 
     return make

@@ -4,10 +4,11 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Mapping
 
-import twisted
 from attrs import define, field
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import Metric
+
+import twisted
 
 from . import __version__
 from . import families as f
@@ -68,9 +69,7 @@ def repository_lines(status: RepositoryStatus) -> Lines:
     return {family: "".join(texts).encode() for family, texts in lines.items()}
 
 
-def _add_content(
-    add: Callable[..., None], status: RepositoryStatus, content: Content
-) -> None:
+def _add_content(add: Callable[..., None], status: RepositoryStatus, content: Content) -> None:
     names = {"backend": status.task.backend_name, "reader": status.task.reader.name}
     add(f.REPOSITORY_INFO, 1, label_text({key: sanitise(name) for key, name in names.items()}))
     add(f.SNAPSHOT_COUNT, content.snapshot_count)
@@ -156,9 +155,7 @@ class MetricsPage:
             (f.DAYS_AGE, [one.age(now) for one in kept]),
         ]
         for family in REPOSITORY_FAMILIES:
-            families.append(
-                (family, [one.lines[family] for one in kept if family in one.lines])
-            )
+            families.append((family, [one.lines[family] for one in kept if family in one.lines]))
         families.extend(_process_families(self._process))
         return page(families, openmetrics)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
@@ -16,7 +16,7 @@ from twisted.python.components import Componentized
 from .collection import Collector
 from .config import Config, ConfigError
 from .cron_service import CronService
-from .deadline import Deadline, sleep, within
+from .deadline import Deadline, within
 from .errors import ReadError
 from .http import BoundedHTTPClient
 from .listening import AddressError, Listener
@@ -31,13 +31,16 @@ from .web.server import BoundedSite
 _SCRAPE_PATIENCE = 5.0
 _STOP_PATIENCE = 9.0
 
+# A config, or a password file, may be on a network mount that hangs.
+_LOAD_PATIENCE = 60.0
+
 # The key of the schedule of all repositories that have none of their own.
 _DEFAULT = None
 
 
 @frozen
 class Parts:
-    """The rooms of the daemon, as `restic_reporter.tap` has wired them."""
+    """The rooms of the daemon, as `restic_reporter.wiring` has put them together."""
 
     reactor: Any
     listener: Listener
@@ -217,10 +220,7 @@ class ReporterService(Service):
         if labels is None:
             self._current = None
         self._collection = self._parts.collector.collect(labels, complete)
-        if self._collection.called:
-            self._collected(None)
-        else:
-            self._collection.addBoth(self._collected)
+        self._collection.addBoth(self._collected)
 
     def _collected(self, result: Any) -> None:
         if result is not None:
@@ -246,12 +246,17 @@ class ReporterService(Service):
     async def _reload(self) -> None:
         parts = self._parts
         try:
-            config = await in_daemon_thread(parts.reactor, parts.load_config)
+            config = await within(
+                Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
+            )
             self._use(config)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
                 self._log.error("the config is not reloaded: {problem}", problem=problem)
+        except ReadError as error:
+            parts.page.config_successful = False
+            self._log.error("the config is not reloaded: {problem}", problem=error.message)
         except BaseException:
             parts.page.config_successful = False
             raise
@@ -266,6 +271,9 @@ class ReporterService(Service):
                 self._reload_again = False
                 self.reload()
 
+    async def _load(self) -> Config:
+        return await in_daemon_thread(self._parts.reactor, self._parts.load_config)
+
     def _use(self, config: Config) -> None:
         """Swap ``config`` in, whole or, where a backend refuses it, not at all."""
         parts = self._parts
@@ -275,7 +283,9 @@ class ReporterService(Service):
         self._own_schedules = {
             one.url: one.cron for one in config.repositories if one.cron is not None
         }
-        parts.cron_service.set_schedules({_DEFAULT: parts.cron, **self._own_schedules})
+        schedules: dict[str | None, CronExpression] = {_DEFAULT: parts.cron}
+        schedules.update(self._own_schedules)
+        parts.cron_service.set_schedules(schedules)
         parts.page.config_successful = True
         parts.page.config_success_time = parts.now()
         for warning in config.warnings:

@@ -1,39 +1,26 @@
-"""``twistd restic-reporter``: the options, and the one place that wires everything together."""
+"""
+``twistd restic-reporter``: its options, and its start.
+
+This module imports little, so that HUP and USR1, which end the process until there are
+handlers, find them as soon as can be. `restic_reporter.wiring` imports the rest.
+"""
 
 import os
-import shutil
-import time
-from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
-from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
-from .collection import Collector
-from .config import ConfigError, load_config
-from .cron_service import CronService
-from .http import BoundedHTTPClient
-from .interfaces import BackendTools
-from .listening import AddressError, Listener, parse_address
-from .logs import LEVELS, observer_factory
-from .metrics import MetricsPage
-from .plugin import installed_backend_makers
-from .readers.restic import ResticReader
-from .schedule import local_zone, parse_cron
-from .service import Parts, ReporterService
+from .listening import parse_address
+from .schedule import parse_cron
 from .signals import SignalHandlers
-from .tasks import TaskMaker
-from .web.server import make_site
 
 READERS = ("auto", "restic")
+LOG_LEVELS = ("debug", "info", "warn", "error")
 
-_log = Logger()
 
-
-def _refuse(problem: str) -> NoReturn:
+def refuse(problem: str) -> NoReturn:
     """End the process with status 1 and one message."""
     raise SystemExit(f"restic-reporter: {problem}")
 
@@ -44,19 +31,35 @@ class Options(UsageOptions):
     synopsis = "[options]"
     longdesc = "Tell Prometheus which restic backups are late or broken."
 
-    optParameters = [
-        ["bind", "b", ":9121", "Address of the web server: :PORT, HOST:PORT, [V6]:PORT, or a"
-         " Twisted endpoint string."],
-        ["config", "c", "config.json", "The config file; JSON, or YAML where its name ends in"
-         " .yaml or .yml."],
-        ["cron", None, "0 0 * * *", "When to collect, besides at start: five fields of cron, in"
-         " the local time zone."],
+    optParameters: ClassVar = [
+        [
+            "bind",
+            "b",
+            ":9121",
+            "Address of the web server: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint string.",
+        ],
+        [
+            "config",
+            "c",
+            "config.json",
+            "The config file; JSON, or YAML where its name ends in .yaml or .yml.",
+        ],
+        [
+            "cron",
+            None,
+            "0 0 * * *",
+            "When to collect, besides at start: five fields of cron, in the local time zone.",
+        ],
         ["reader", None, "auto", "What reads the repositories: auto or restic."],
         ["restic", None, "restic", "The restic program."],
         ["concurrency", None, "8", "How many repositories are read at one time."],
         ["timeout", None, "300", "How many seconds one repository's read may take."],
-        ["log-level", None, "info", "The least important events to log: debug, info, warn or"
-         " error."],
+        [
+            "log-level",
+            None,
+            "info",
+            "The least important events to log: debug, info, warn or error.",
+        ],
     ]
 
     def opt_version(self) -> NoReturn:
@@ -74,7 +77,7 @@ class Options(UsageOptions):
         self["bind"] = self._checked("bind", parse_address)
         self["cron"] = self._checked("cron", parse_cron)
         self["reader"] = self._one_of("reader", READERS)
-        self["log-level"] = self._one_of("log-level", LEVELS)
+        self["log-level"] = self._one_of("log-level", LOG_LEVELS)
         self["concurrency"] = self._checked("concurrency", _whole_number)
         self["timeout"] = self._checked("timeout", _seconds)
         if os.sep in self["restic"]:
@@ -84,14 +87,14 @@ class Options(UsageOptions):
         try:
             return convert(self[name])
         except ValueError as error:
-            _refuse(f"--{name}: {error}")
+            refuse(f"--{name}: {error}")
 
     def _one_of(self, name: str, values: tuple[str, ...]) -> str:
         value: str = self[name]
         if value == "native":
-            _refuse("--reader: 'native' is not available in this version")
+            refuse("--reader: 'native' is not available in this version")
         if value not in values:
-            _refuse(f"--{name}: {value!r} is none of {', '.join(values)}")
+            refuse(f"--{name}: {value!r} is none of {', '.join(values)}")
         return value
 
 
@@ -119,77 +122,18 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor
 
-    return make_service(options, reactor, os.environ)
-
-
-def make_service(options: Options, reactor: Any, environ: Any) -> ReporterService:
-    """Like `makeService`, in a given world."""
-    # Twisted's timers follow the wall clock, so that a step back by an hour would stretch
-    # every deadline by an hour.
-    reactor.seconds = time.monotonic
-    # Until there are handlers, HUP and USR1 end the process; calls wait for the service.
-    calls: dict[str, Any] = {}
+    wired: list[Any] = []
+    # What comes before the reactor runs waits until it does.
     SignalHandlers.install(
-        reactor, hup=lambda: calls["reload"](), usr1=lambda: calls["collect_now"]()
+        reactor,  # type: ignore[arg-type]
+        hup=lambda: wired[0].reload(),
+        usr1=lambda: wired[0].collect_now(),
     )
-    directory: str = options["directory"]
+    from .wiring import wire
+
     try:
-        zone = local_zone(environ)
-        makers = installed_backend_makers()
+        wired.append(wire(options, options.parent or {}, reactor, os.environ))
     except ValueError as error:
-        _refuse(str(error))
-    listener = Listener(options["bind"])
-    try:
-        # While there is somebody to tell that it is in use: later we may be in the background.
-        listener.bind()
-        listener.release()
-    except AddressError as error:
-        _refuse(f"--bind: {error}")
-    load = partial(load_config, options["config"], directory, tuple(makers))
-    http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
-    collector = Collector(reactor, time.time, options["concurrency"])
-    cron_service: CronService[str | None] = CronService(
-        clock=reactor,
-        now=time.time,
-        zone=zone,
-        due=lambda keys: service.due(keys),
-        schedules={},
-    )
-    page = MetricsPage(collector, time.time, lambda: cron_service.next_due)
-    collector.on_read = page.prepare
-    parts = Parts(
-        reactor=reactor,
-        listener=listener,
-        load_config=load,
-        task_maker=TaskMaker(
-            makers,
-            BackendTools(http),
-            ResticReader(reactor, options["restic"], dict(environ)),
-            options["timeout"],
-        ),
-        collector=collector,
-        page=page,
-        site=make_site(reactor, page.render, __version__),
-        http=http,
-        cron=options["cron"],
-        cron_service=cron_service,
-        now=time.time,
-    )
-    twistd_options = options.parent or {}
-    pidfile = twistd_options.get("pidfile")
-    try:
-        service = ReporterService(
-            parts,
-            load(),
-            pidfile=str(Path(directory, pidfile)) if pidfile else None,
-            log_observer=observer_factory(twistd_options, options["log-level"]),
-        )
-    except ConfigError as error:
-        _refuse("\n".join(["the config cannot be used", *error.problems]))
-    calls.update(reload=service.reload, collect_now=service.collect_now)
-    if shutil.which(options["restic"], path=environ.get("PATH")) is None:
-        _log.warn(
-            "there is no program {restic!r}: what has to be read with it will fail",
-            restic=options["restic"],
-        )
+        refuse(str(error))
+    service: IService = wired[0]
     return service

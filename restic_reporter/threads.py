@@ -36,4 +36,4 @@ def in_daemon_thread(
 
 def _fire(result: "Deferred[T]", outcome: T | Failure) -> None:
     if not result.called:
-        result.callback(outcome)  # type: ignore[arg-type]
+        result.callback(outcome)

@@ -281,7 +281,8 @@ class Daemon:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> str:
         """The body of a page."""
-        request = urllib.request.Request(f"http://{self.address}{path}", headers=dict(headers or {}))
+        url = f"http://{self.address}{path}"
+        request = urllib.request.Request(url, headers=dict(headers or {}))
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             body: bytes = response.read()
         return body.decode()
@@ -328,7 +329,8 @@ class Prometheus:
         result = {}
         for one in answer["data"]["result"]:
             labels = one["metric"].items()
-            kept = [(key, value) for key, value in labels if key not in ("job", "instance", "__name__")]
+            of_the_target = ("job", "instance", "__name__")
+            kept = [(key, value) for key, value in labels if key not in of_the_target]
             result[tuple(sorted(kept))] = float(one["value"][1])
         return result
 

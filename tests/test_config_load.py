@@ -280,7 +280,7 @@ class ProblemTests(ConfigCase):
             ("cron", 5, "must be a string: put it in quotes"),
         ):
             # Disabled, so that what follows from a missing value adds nothing.
-            entry = {"disabled": True, key: value}
+            entry = {**GOOD, key: value} if key == "disabled" else {"disabled": True, key: value}
             (problem,) = self.problems([entry])
             self.assertIn(f"c.json: entry 1: {key}: {expected}", problem)
 
@@ -410,6 +410,7 @@ class ProblemTests(ConfigCase):
                 ["entry 1", "unknown key 'oops'; known keys"],
                 ["entry 1", "cron"],
                 ["entry 2", "must be a map"],
+                ["entry 3", "repo"],
                 ["entry 4", "b2_key"],
                 ["entry 4", "repo"],
             ],

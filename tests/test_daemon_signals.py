@@ -9,7 +9,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .servers import EXAMPLE_PASSWORD, Daemon, Folder, RestServer, copy_example, processes, wait_until
+from .servers import (
+    EXAMPLE_PASSWORD,
+    Daemon,
+    Folder,
+    RestServer,
+    copy_example,
+    processes,
+    wait_until,
+)
 from .tools import tool
 
 
@@ -59,7 +67,8 @@ class ReloadTests(DaemonTestCase):
         daemon.configure([{**self.entry, "repo": "other"}])
         daemon.reload()
         reloaded = daemon.metrics()
-        self.assertEqual(reloaded.series("backup_snapshot_count"), first.series("backup_snapshot_count"))
+        name = "backup_snapshot_count"
+        self.assertEqual(reloaded.series(name), first.series(name))
         self.assertNotEqual(
             reloaded.value("backup_config_last_reload_success_timestamp_seconds"), loaded
         )
@@ -174,7 +183,8 @@ class StopTests(DaemonTestCase):
         """A child that ignores every signal is killed, with its own children, within 10 s."""
         stubborn = self.folder.write(
             "stubborn-restic",
-            f'#!/bin/sh\ntrap "" INT TERM HUP\nsleep 1000 &\necho $$ > {self.started}\nwait\nwait\n',
+            '#!/bin/sh\ntrap "" INT TERM HUP\nsleep 1000 &\n'
+            f"echo $$ > {self.started}\nwait\nwait\n",
             0o755,
         )
         daemon = Daemon(self.folder, [self.entry], restic=str(stubborn))

@@ -131,9 +131,7 @@ class StartTests(SynchronousTestCase):
         """Without -n too a port in use is said on the terminal, and leaves no pidfile."""
         with create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            daemon = Daemon(
-                self.folder, [ENTRY], f"--bind=127.0.0.1:{port}", twistd_options=()
-            )
+            daemon = Daemon(self.folder, [ENTRY], f"--bind=127.0.0.1:{port}", twistd_options=())
             self.assertEqual(daemon.program.end(), 1)
         self.assertIn("Address already in use", daemon.program.output)
         self.assertEqual(list(self.folder.path.glob("*.pid")), [])

@@ -18,7 +18,6 @@ from .servers import (
 )
 from .tools import tool
 
-
 # A user name and a password that must be encoded within a URL.
 USER, SHOWN_USER = "t%40m:p%40%3As%2Fw%25d@", "t%40m:***@"
 
@@ -37,7 +36,9 @@ class ValuesTests(SynchronousTestCase):
         self.addCleanup(self.folder.close)
         self.server = RestServer(self.folder, self.folder.path / "data", {"t@m": "p@:s/w%d"})
 
-    def assert_equal_to_restic(self, metrics: Metrics, url: str, listed: list[dict[str, str]]) -> None:
+    def assert_equal_to_restic(
+        self, metrics: Metrics, url: str, listed: list[dict[str, str]]
+    ) -> None:
         """All that the page says of ``url`` is what restic's own list says."""
         sets: dict[tuple[str, str], list[float]] = {}
         for one in listed:
@@ -63,7 +64,10 @@ class ValuesTests(SynchronousTestCase):
         """Sets of several hosts and users, of times at several UTC offsets, are restic's."""
         repository = copy_example(self.server.path / "some" / "where")
         data = self.folder.write("file", "content")
-        for zone, time in (("Asia/Kathmandu", "2026-03-01 00:30:00"), ("UTC", "2026-02-28 23:00:00")):
+        for zone, time in (
+            ("Asia/Kathmandu", "2026-03-01 00:30:00"),
+            ("UTC", "2026-02-28 23:00:00"),
+        ):
             arguments = ("backup", "--quiet", "--host", "far away", "--time", time, str(data))
             restic(repository, *arguments, environment={"TZ": zone})
         listed = snapshots(repository)

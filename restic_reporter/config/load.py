@@ -190,7 +190,7 @@ class _Entry:
         own = set(self.entry)
         for group in keys.ALTERNATIVES:
             for chosen in group:
-                if own.intersection(chosen):
+                if not self.entry.keys().isdisjoint(chosen):
                     own.update(key for other in group if other != chosen for key in other)
         merged = {key: value for key, value in self.defaults.items() if key not in own}
         merged.update(self.entry)

@@ -26,7 +26,8 @@ def parse_time(text: str) -> float:
     if match is None:
         raise ValueError("not an RFC 3339 time")
     *date_and_time, fraction, sign, hours, minutes = match.groups()
-    local = datetime(*(int(part) for part in date_and_time))
+    year, month, day, hour, minute, second = map(int, date_and_time)
+    local = datetime(year, month, day, hour, minute, second)
     offset = timedelta()
     if sign is not None:
         if int(hours) > 23 or int(minutes) > 59:

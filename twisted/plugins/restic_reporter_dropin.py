@@ -11,4 +11,4 @@ reporter = ServiceMaker(
     "restic-reporter",
 )
 
-rest = BackendMaker("rest", ["rest"], "restic_reporter.backends.rest.RestBackend.make")
+rest = BackendMaker("rest", ("rest",), "restic_reporter.backends.rest.RestBackend.make")

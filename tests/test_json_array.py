@@ -1,0 +1,132 @@
+"""Tests of `restic_reporter.json_array`."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter.json_array import (
+    Ambiguous,
+    JSONArrayParser,
+    NotAnArrayError,
+    ValueTooLargeError,
+)
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def parse(*pieces: bytes, limit: int = 2**20) -> list[Any]:
+    """All values of an array that comes in these pieces."""
+    parser = JSONArrayParser(value_limit=limit)
+    values = [value for piece in pieces for value in parser.feed(piece)]
+    return [*values, *parser.close()]
+
+
+class ParserTests(SynchronousTestCase):
+    """`JSONArrayParser`."""
+
+    def test_values_come_as_they_are_complete(self) -> None:
+        """A value is given as soon as what follows it has begun."""
+        parser = JSONArrayParser()
+        self.assertEqual(list(parser.feed(b'[{"a": 1')), [])
+        self.assertEqual(list(parser.feed(b'}, {"b"')), [{"a": 1}])
+        self.assertEqual(list(parser.feed(b": 2}]")), [{"b": 2}])
+        self.assertEqual(list(parser.close()), [])
+
+    def test_empty(self) -> None:
+        """An empty array has no values."""
+        for text in (b"[]", b" [ ] ", b"\n[\n]\n"):
+            self.assertEqual(parse(text), [])
+
+    def test_number_in_two_pieces(self) -> None:
+        """A number that comes in two pieces is one number."""
+        for first, second, value in (
+            (b"[1", b"2]", 12),
+            (b"[1.", b"5]", 1.5),
+            (b"[1e", b"2]", 100.0),
+            (b"[1E+", b"2]", 100.0),
+            (b"[-", b"1]", -1),
+        ):
+            self.assertEqual(parse(first, second), [value])
+
+    def test_ambiguous(self) -> None:
+        """An object with a key given twice is marked, at whatever depth."""
+        (value,) = parse(b'[{"a": {"b": 1, "b": 2}, "c": {"b": 1}}]')
+        self.assertNotIsInstance(value, Ambiguous)
+        self.assertIsInstance(value["a"], Ambiguous)
+        self.assertNotIsInstance(value["c"], Ambiguous)
+
+    def test_no_utf8(self) -> None:
+        """Bytes that are no UTF-8 are kept apart, not refused."""
+        first, second = parse(b'["\xff", "\xfe"]')
+        self.assertNotEqual(first, second)
+
+    def test_no_array(self) -> None:
+        """What is no array is refused."""
+        for text in (
+            b"{}", b"null", b"x", b"Fatal: no", b"[1}", b"[,]", b"[1,]", b"[1,,2]", b"[1] x",
+            b"[] []", b"[1 2]", b"[nonsense            ]", b'[{"a" 1, "b": 2, "c": 3}]',
+            b'["\n                  "]', b"[1e]", b"[1.]",
+        ):  # fmt: skip
+            self.assertRaises(NotAnArrayError, parse, text)
+            self.assertRaises(NotAnArrayError, parse, *(bytes([byte]) for byte in text))
+
+    def test_cut_short(self) -> None:
+        """An array that ends too early is refused at its end, never before."""
+        text = json.dumps([{"a": [1, "x\n\u00fc\u2028"], "b": None}, 1.5, True]).encode()
+        for end in range(len(text)):
+            parser = JSONArrayParser()
+            list(parser.feed(text[:end]))
+            self.assertRaises(NotAnArrayError, list, parser.close())
+
+    def test_early_refusal(self) -> None:
+        """What can never become right is refused long before its end."""
+        parser = JSONArrayParser()
+        self.assertRaises(NotAnArrayError, list, parser.feed(b'[{"a" oops' + b" " * 1000))
+
+    def test_deep(self) -> None:
+        """Nesting without end is refused."""
+        self.assertRaises(NotAnArrayError, parse, b"[" * 200_000)
+        self.assertRaises(NotAnArrayError, parse, b"[" + b'{"a":' * 200_000)
+
+    def test_huge_number(self) -> None:
+        """A number that Python refuses to read is refused like anything else unusable."""
+        self.assertRaises(NotAnArrayError, parse, b"[" + b"1" * 5000 + b"]")
+
+    def test_limit(self) -> None:
+        """A value that does not end is given up soon after the limit, not at twice of it."""
+        parser = JSONArrayParser(value_limit=1000)
+        list(parser.feed(b'["' + b"x" * 990))
+        self.assertRaises(ValueTooLargeError, list, parser.feed(b"x" * 20))
+
+    def test_limit_is_for_one_value(self) -> None:
+        """Many values together may pass the limit by far."""
+        text = json.dumps(["x" * 500] * 1000).encode()
+        self.assertEqual(len(parse(text, limit=1000)), 1000)
+        pieces = [text[start : start + 700] for start in range(0, len(text), 700)]
+        self.assertEqual(len(parse(*pieces, limit=1000)), 1000)
+
+    def test_large_in_small_pieces(self) -> None:
+        """A large value in small pieces is not tried again at each: that would take minutes."""
+        text = json.dumps([{"a": ["word"] * 200_000}]).encode()
+        pieces = [text[start : start + 500] for start in range(0, len(text), 500)]
+        self.assertEqual(len(parse(*pieces, limit=2**22)[0]["a"]), 200_000)
+
+    @given(st.lists(VALUES, max_size=5), st.lists(st.integers(0, 400)), st.sampled_from([None, 3]))
+    @example([1e300, 5e-324, -0.0], list(range(100)), None)
+    def test_any_slices(self, values: list[Any], cuts: list[int], indent: int | None) -> None:
+        """In whatever slices an array comes, its values are those that `json.loads` gives."""
+        for ascii_only in (True, False):
+            text = json.dumps(values, indent=indent, ensure_ascii=ascii_only)
+            data = text.encode()
+            ends = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+            pieces = [data[start:end] for start, end in pairwise(ends)]
+            self.assertEqual(parse(*pieces), json.loads(data))
+            self.assertEqual(parse(*(bytes([byte]) for byte in data)), json.loads(data))

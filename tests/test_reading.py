@@ -1,0 +1,211 @@
+"""Tests of `restic_reporter.reading`."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from restic_reporter.backup_sets import FUTURE_TOLERANCE
+from restic_reporter.deadline import Deadline
+from restic_reporter.errors import ReadError, Reason
+from restic_reporter.interfaces import IBackend, ISnapshotReader
+from restic_reporter.reading import Reading, RepositoryStatus, fingerprint, read_repository
+
+from .repositories import NOW, World, name, snapshot
+
+
+class ReadingTests(SynchronousTestCase):
+    """`read_repository`."""
+
+    def setUp(self) -> None:
+        self.world = World.make(snapshots=3)
+        self.status = RepositoryStatus(self.world.task)
+        self.clock = Clock()
+
+    def start(self, now: float = NOW) -> "Deferred[Reading]":
+        """Begin a read."""
+        deadline = Deadline.after(self.clock, 300)
+        return Deferred.fromCoroutine(
+            read_repository(self.status.task, self.status, now, self.clock, deadline)
+        )
+
+    def read(self, now: float = NOW) -> Reading:
+        """A good read, noted as the collection notes it."""
+        reading = self.successResultOf(self.start(now))
+        self.status.content = reading.content
+        self.status.fingerprint = reading.fingerprint
+        return reading
+
+    def failed(self) -> ReadError:
+        """The error of a read that fails."""
+        error = self.failureResultOf(self.start(), ReadError).value
+        assert isinstance(error, ReadError)
+        return error
+
+    def without_backend(self) -> None:
+        """Go on with a repository that only its reader sees."""
+        self.world = World.make(snapshots=3, listed=False)
+        self.status = RepositoryStatus(self.world.task)
+
+    def test_doubles(self) -> None:
+        """The doubles keep the contracts."""
+        self.assertTrue(verifyObject(IBackend, self.world.backend))
+        self.assertTrue(verifyObject(ISnapshotReader, self.world.reader))
+
+    def test_first(self) -> None:
+        """The first read lists, reads, and gives content and locks."""
+        self.world.storage.locks = 2
+        reading = self.read()
+        self.assertEqual(reading.content.snapshot_count, 3)
+        self.assertEqual((reading.locks, reading.unchanged), (2, False))
+        self.assertEqual((self.world.backend.listings, self.world.reader.reads), (1, 1))
+        self.assertEqual(self.status.meter.requests, {"list": 1})
+
+    def test_unchanged(self) -> None:
+        """An unchanged listing asks no reader, but tells the locks of now."""
+        before = self.read()
+        self.world.storage.locks = 1
+        reading = self.read()
+        self.assertEqual(self.world.reader.reads, 1)
+        self.assertIs(reading.content, before.content)
+        self.assertEqual((reading.locks, reading.unchanged), (1, True))
+
+    def test_unchanged_empty(self) -> None:
+        """An empty repository is read once as well."""
+        self.world.storage.snapshots.clear()
+        self.assertEqual(self.read().content.snapshot_count, 0)
+        self.assertTrue(self.read().unchanged)
+
+    def test_changed(self) -> None:
+        """A snapshot more, fewer, or another in place of one is read."""
+        snapshots = self.world.storage.snapshots
+        self.read()
+        snapshots.append(snapshot(10))
+        self.assertEqual(self.read().content.snapshot_count, 4)
+        snapshots.pop()
+        self.assertEqual(self.read().content.snapshot_count, 3)
+        snapshots[0] = snapshot(11)
+        self.assertFalse(self.read().unchanged)
+
+    def test_known_sets(self) -> None:
+        """The reader is told which sets were shown so far."""
+        self.read()
+        self.world.storage.snapshots.append(snapshot(10, host="new"))
+        self.read()
+        self.assertEqual(self.world.reader.known, [frozenset(), frozenset({("h", "u")})])
+
+    def test_future_matures(self) -> None:
+        """When a future snapshot's time has come, the unchanged repository is read again."""
+        self.world.storage.snapshots.append(snapshot(10, NOW + FUTURE_TOLERANCE + 60))
+        self.assertEqual(self.read().content.future_count, 1)
+        self.assertTrue(self.read(NOW + 59).unchanged)
+        reading = self.read(NOW + 60)
+        self.assertFalse(reading.unchanged)
+        self.assertEqual(reading.content.future_count, 0)
+        self.assertEqual(reading.content.sets[0].newest, NOW + FUTURE_TOLERANCE + 60)
+
+    def test_partial(self) -> None:
+        """Fewer snapshots than are listed is an error that names some."""
+        self.world.storage.unread = {name(1)}
+        error = self.failed()
+        self.assertEqual(error.reason, Reason.PARTIAL)
+        self.assertEqual(error.message, "1 listed snapshots cannot be read: 00000000")
+        self.assertEqual(self.world.backend.listings, 2)
+
+    def test_partial_names_few(self) -> None:
+        """Of many missing ones five are named."""
+        self.world.storage.snapshots = [snapshot(n << 224) for n in range(1, 9)]
+        self.world.storage.unread = {one.id for one in self.world.storage.snapshots}
+        self.assertIn(
+            "8 listed snapshots cannot be read: 00000001, 00000002, 00000003, 00000004, 00000005"
+            " and 3 more",
+            self.failed().message,
+        )
+
+    def test_partial_does_not_count_as_read(self) -> None:
+        """After a partial read the same listing is read again."""
+        self.read()
+        self.world.storage.snapshots.append(snapshot(10))
+        self.world.storage.unread = {name(10)}
+        self.failed()
+        self.failed()
+        self.world.storage.unread = set()
+        self.assertEqual(self.read().content.snapshot_count, 4)
+
+    def test_pruned_meanwhile(self) -> None:
+        """A snapshot that is pruned between listing and reading is explained by a second look."""
+        self.world.backend.between = [self.world.storage.snapshots.pop]
+        self.assertEqual(self.read().content.snapshot_count, 2)
+        self.assertEqual(self.world.backend.listings, 2)
+        self.assertTrue(self.read().unchanged)
+
+    def test_added_meanwhile(self) -> None:
+        """A snapshot that is added between listing and reading counts at once."""
+        snapshots = self.world.storage.snapshots
+        self.world.backend.between = [lambda: snapshots.append(snapshot(10))]
+        self.assertEqual(self.read().content.snapshot_count, 4)
+        self.assertTrue(self.read().unchanged)
+
+    def test_pruned_and_added_meanwhile(self) -> None:
+        """One that comes after the reader's look is not missing, and is seen by the next read."""
+        snapshots = self.world.storage.snapshots
+        self.world.backend.between = [snapshots.pop]
+        self.world.reader.between = [lambda: snapshots.append(snapshot(10))]
+        self.assertEqual(self.read().content.snapshot_count, 2)
+        reading = self.read()
+        self.assertFalse(reading.unchanged)
+        self.assertEqual(reading.content.snapshot_count, 3)
+
+    def test_nameless(self) -> None:
+        """A snapshot without an id in the answer may be any that is listed."""
+        self.world.storage.unread = {name(1)}
+        self.world.reader.nameless = 1
+        self.read()
+        self.assertTrue(self.read().unchanged)
+        self.world.storage.unread = {name(1), name(2)}
+        self.status.fingerprint = None
+        self.assertEqual(self.failed().reason, Reason.PARTIAL)
+
+    def test_errors(self) -> None:
+        """An error of the backend or of the reader comes out as it is."""
+        self.world.storage.read_error = ReadError(Reason.AUTH, "wrong password")
+        self.assertEqual(self.failed().reason, Reason.AUTH)
+        self.world.storage.list_error = ReadError(Reason.NETWORK, "refused")
+        self.assertEqual(self.failed().reason, Reason.NETWORK)
+        self.assertEqual(self.world.reader.reads, 1)
+
+    def test_reader_alone(self) -> None:
+        """Without a backend the reader is asked each time, and locks are not known."""
+        self.without_backend()
+        for _ in range(2):
+            reading = self.read()
+            self.assertEqual((reading.locks, reading.unchanged), (None, False))
+        self.assertEqual(self.world.reader.reads, 2)
+
+    def test_reader_alone_partial(self) -> None:
+        """What the reader itself calls unreadable twice is partial."""
+        self.without_backend()
+        self.world.reader.unreadable = [frozenset({"abcd1234"})] * 2
+        error = self.failed()
+        self.assertEqual(error.reason, Reason.PARTIAL)
+        self.assertIn("abcd1234", error.message)
+
+    def test_reader_alone_second_look(self) -> None:
+        """What is unreadable only once was pruned meanwhile."""
+        self.without_backend()
+        self.world.reader.unreadable = [frozenset({"abcd1234"})]
+        self.assertEqual(self.read().content.snapshot_count, 3)
+        self.assertEqual(self.world.reader.reads, 2)
+
+
+class FingerprintTests(SynchronousTestCase):
+    """`fingerprint`."""
+
+    def test_same_set(self) -> None:
+        """Equal sets have one fingerprint, in whatever order they were made."""
+        names = [name(number) for number in range(100)]
+        self.assertEqual(fingerprint(frozenset(names)), fingerprint(frozenset(reversed(names))))
+        self.assertNotEqual(fingerprint(frozenset(names)), fingerprint(frozenset(names[1:])))
+        self.assertNotEqual(
+            fingerprint(frozenset(names[1:])), fingerprint(frozenset([*names[2:], name(200)]))
+        )
