@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .interfaces import BackendTools, IBackend
 
 
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(texts)
+
+
 @implementer(IPlugin, IBackendMaker)
 @frozen
 class BackendMaker:
@@ -28,7 +32,7 @@ class BackendMaker:
     """
 
     name: str
-    schemes: tuple[str, ...] = field(converter=tuple)
+    schemes: tuple[str, ...] = field(converter=_texts)
     factory: str
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger
@@ -306,7 +307,7 @@ async def _end_of(collection: "Deferred[None]") -> None:
 
 
 def _shown(host: Any) -> str:
-    if hasattr(host, "port"):
-        name = f"[{host.host}]" if ":" in host.host else host.host
-        return f"{name}:{host.port}"
-    return str(getattr(host, "name", host))
+    if isinstance(host, UNIXAddress):
+        return os.fsdecode(host.name or b"")
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{name}:{host.port}"

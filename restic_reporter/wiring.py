@@ -20,6 +20,7 @@ from .logs import observer_factory
 from .metrics import MetricsPage
 from .plugin import installed_backend_makers
 from .readers.restic import ResticReader
+from .resolver import DaemonThreadResolver
 from .schedule import local_zone
 from .service import Parts, ReporterService
 from .tasks import TaskMaker
@@ -43,6 +44,7 @@ def wire(
     # Twisted's timers follow the wall clock, so that a step back by an hour would stretch
     # every deadline by an hour.
     reactor.seconds = time.monotonic
+    reactor.installNameResolver(DaemonThreadResolver(reactor))
     zone = local_zone(environ)
     makers = installed_backend_makers()
     listener = Listener(options["bind"])

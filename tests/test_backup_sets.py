@@ -1,7 +1,7 @@
 """Tests of `restic_reporter.backup_sets`."""
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -114,6 +114,7 @@ class CountTests(SynchronousTestCase):
         content = count_sets([*flood, snapshot(host="z")], NOW, known={("z", "u")}, limit=3)
         self.assertIn("z", [one.host for one in content.sets])
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.builds(
@@ -161,6 +162,7 @@ class DistinctLabelsTests(SynchronousTestCase):
         self.assertEqual(labels[first], first)
         self.assertEqual(len(set(labels.values())), 3)
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.tuples(

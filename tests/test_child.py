@@ -178,7 +178,7 @@ class CannotRunTests(TestCase):
 
     async def assert_cannot_run(self, program: str, message: str) -> None:
         """Running ``program`` fails with ``exec`` and a message that ends like this."""
-        error = await self.assertFailure(start([program], Output()), ReadError)
+        error: Any = await self.assertFailure(start([program], Output()), ReadError)
         self.assertEqual(error.reason, Reason.EXEC)
         self.assertEqual(error.message, f"cannot run {program!r}: {message}")
 
@@ -263,7 +263,7 @@ class StoppingTests(TestCase):
         await output.line
         running.cancel()
         self.assertNoResult(running)
-        error = await self.assertFailure(running, CancelledError)
+        error: Any = await self.assertFailure(running, CancelledError)
         self.assertEqual(mark.read_text(), "clean")
         self.assertEqual(error.stderr, "before\n")
 
@@ -282,8 +282,8 @@ class StoppingTests(TestCase):
         output = Output()
         work = run_child(reactor, python(DEAF_FAMILY), PATH, output.feed, stdout_limit=2**20)
         began = time.monotonic()
-        deadline = Deadline.after(reactor, 1.0)  # type: ignore[arg-type]
-        error = await self.assertFailure(
+        deadline = Deadline.after(reactor, 1.0)
+        error: Any = await self.assertFailure(
             Deferred.fromCoroutine(within(deadline, work, "reading")), ReadError
         )
         self.assertEqual(error.reason, Reason.TIMEOUT)
@@ -311,7 +311,7 @@ class StoppingTests(TestCase):
         children = []
         for delay in range(12):
             one = start(program, Output())
-            reactor.callLater(delay * 0.02, one.cancel)  # type: ignore[attr-defined]
+            reactor.callLater(delay * 0.02, one.cancel)
             children.append(self.assertFailure(one, CancelledError))
         for failed in children:
             await failed
@@ -352,7 +352,7 @@ class StoppingTests(TestCase):
             program = shell(f"echo $$; exec cat /dev/zero{target}")
             running = start(program, output, 2**22)
             watch = Watch(self, int(await output.line))
-            error = await self.assertFailure(running, ReadError)
+            error: Any = await self.assertFailure(running, ReadError)
             self.assertEqual(error.reason, Reason.TOO_LARGE)
             self.assertLessEqual(len(output.data), 2**22)
             self.assertTrue(watch.gone(0))

@@ -1,10 +1,11 @@
 """Tests of `restic_reporter.collection`."""
 
+from typing import cast
+
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
-from twisted.logger._interfaces import LogEvent
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection import Collector
@@ -23,8 +24,9 @@ class CollectorCase(SynchronousTestCase):
         self.clock = Clock()
         self.collector = Collector(self.clock, lambda: NOW + self.clock.seconds(), self.concurrency)
         self.events: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def use(self, *worlds: World) -> None:
         """Make these the config."""
@@ -197,10 +199,10 @@ class CollectTests(CollectorCase):
         """A bug in who is told of a read keeps no other repository from being read."""
         self.collector._concurrency = 1
         self.worlds(2)
-        self.collector.on_read = lambda status: {}[status]  # type: ignore[var-annotated]
+        self.collector.on_read = lambda status: [][status.revision]
         self.collect()
         self.assertTrue(self.status("/1").success)
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 2)
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 2)
 
 
 class ConfigTests(CollectorCase):
@@ -339,9 +341,7 @@ class SideBySideTests(CollectorCase):
             self.clock.advance(10)
         self.successResultOf(running)
         self.assertEqual(self.collector.job.error_count, 250)
-        self.assertEqual(
-            sum(one.success is True for one in self.collector.statuses.values()), 250
-        )
+        self.assertEqual(sum(one.success is True for one in self.collector.statuses.values()), 250)
 
 
 class CancelTests(CollectorCase):

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -87,6 +87,7 @@ class JSONTests(DocumentCase):
         self.assertEqual(repeated_keys({"a": 1}), ())
         self.assertEqual(repeated_keys([]), ())
 
+    @settings(deadline=None)
     @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
     def test_same_as_json(self, value: object) -> None:
         """What JSON writes is read as it was."""

@@ -1,6 +1,6 @@
 """Tests of `restic_reporter.config.location`."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -136,6 +136,7 @@ class RestTests(SynchronousTestCase):
             self.assertNotIn(marker, str(error), url)
             self.assertNotIsInstance(error, UnicodeError)
 
+    @settings(deadline=None)
     @given(st.text(), st.text())
     def test_with_credentials(self, username: str, password: str) -> None:
         """Any name and password come out of the URL that they were put in."""

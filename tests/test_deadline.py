@@ -83,7 +83,7 @@ class WithinTests(SynchronousTestCase):
 
     def test_expiry(self) -> None:
         """Work that does not end in time is cancelled, which is a timeout."""
-        cancelled = []
+        cancelled: list[object] = []
         work: Deferred[str] = Deferred(cancelled.append)
         task = self.start(work)
         self.clock.advance(4.9)
@@ -101,9 +101,7 @@ class WithinTests(SynchronousTestCase):
         )
         task = self.start(work)
         self.clock.advance(5)
-        self.assertEqual(
-            self.failureResultOf(task, ReadError).value.reason, Reason.UNAVAILABLE
-        )
+        self.assertEqual(self.failureResultOf(task, ReadError).value.reason, Reason.UNAVAILABLE)
 
     def test_slow_end(self) -> None:
         """Work that needs time to clean up is waited for."""

@@ -4,10 +4,11 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter import json_array
 from restic_reporter.json_array import (
     Ambiguous,
     JSONArrayParser,
@@ -114,11 +115,22 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(len(parse(*pieces, limit=1000)), 1000)
 
     def test_large_in_small_pieces(self) -> None:
-        """A large value in small pieces is not tried again at each: that would take minutes."""
+        """A large value in small pieces is tried again only each time its length has doubled."""
+        attempts: list[int] = []
+        decoder = json_array._decoder
+
+        class Counting:
+            def raw_decode(self, text: str, position: int) -> tuple[Any, int]:
+                attempts.append(len(text))
+                return decoder.raw_decode(text, position)
+
+        self.patch(json_array, "_decoder", Counting())
         text = json.dumps([{"a": ["word"] * 200_000}]).encode()
         pieces = [text[start : start + 500] for start in range(0, len(text), 500)]
         self.assertEqual(len(parse(*pieces, limit=2**22)[0]["a"]), 200_000)
+        self.assertLess(len(attempts), 20)
 
+    @settings(deadline=None)
     @given(st.lists(VALUES, max_size=5), st.lists(st.integers(0, 400)), st.sampled_from([None, 3]))
     @example([1e300, 5e-324, -0.0], list(range(100)), None)
     def test_any_slices(self, values: list[Any], cuts: list[int], indent: int | None) -> None:

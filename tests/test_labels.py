@@ -1,6 +1,6 @@
 """Tests of `restic_reporter.labels`."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -22,7 +22,9 @@ class SanitiseTests(SynchronousTestCase):
 
     def test_unprintable(self) -> None:
         """Control characters and half surrogates become U+FFFD, one each."""
-        self.assertEqual(sanitise("a\n\x00\x7f\x85\x9fb\ud800\udfff"), f"a{chr(0xFFFD) * 5}b{chr(0xFFFD) * 2}")
+        self.assertEqual(
+            sanitise("a\n\x00\x7f\x85\x9fb\ud800\udfff"), f"a{chr(0xFFFD) * 5}b{chr(0xFFFD) * 2}"
+        )
 
     def test_long(self) -> None:
         """Up to 255 characters stay; beyond, the text is cut and ends in a hash."""
@@ -40,6 +42,7 @@ class SanitiseTests(SynchronousTestCase):
         """The hash is the same in every process: a label must not change at a restart."""
         self.assertEqual(with_hash("a", "b"), "a~3e23e816")
 
+    @settings(deadline=None)
     @given(ANY_TEXT)
     def test_parses_back(self, text: str) -> None:
         """Any text becomes a label that both of Prometheus's formats give back."""

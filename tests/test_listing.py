@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -66,6 +66,7 @@ class NamesTests(SynchronousTestCase):
         self.assertLess(max(map(len, slices)), 2000)
         self.assertEqual(frozenset().union(*slices), frozenset(names))
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from([A, B, "x", ""]) | st.text()), st.booleans())
     def test_both_alike(self, names: list[str], version_2: bool) -> None:
         """In slices or at once, a listing is the same."""

@@ -152,7 +152,8 @@ FAILURES: tuple[tuple[int, str, Reason], ...] = (
     (
         1,
         words(
-            'Fatal: unable to open repository at sftp:h:/x: exec: "ssh": executable file not found in $PATH'
+            'Fatal: unable to open repository at sftp:h:/x: exec: "ssh": executable file not'
+            " found in $PATH"
         ),
         Reason.RESTIC,
     ),
@@ -195,7 +196,8 @@ FAILURES: tuple[tuple[int, str, Reason], ...] = (
     ),
     (
         1,
-        "Fatal: unable to open repository at azure:c:/: no azure authentication information found\n",
+        "Fatal: unable to open repository at azure:c:/: no azure authentication information"
+        " found\n",
         Reason.AUTH,
     ),
     (
@@ -307,6 +309,11 @@ class FailureTests(SynchronousTestCase):
         error = self.failed(1, "Fatal: http://u:sesame@h/x is bad\n")
         self.assertNotIn("sesame", error.message)
 
+    def test_control_characters(self) -> None:
+        """No control character gets into the message."""
+        error = self.failed(1, "Fatal: \x1b[2J\x9b1mred\x00\x7f\n")
+        self.assertEqual(error.message, "restic failed with exit status 1: Fatal: [2J 1mred")
+
     def test_long(self) -> None:
         """The message is bounded."""
         self.assertLess(len(self.failed(1, "y" * 100_000).message), 600)
@@ -332,8 +339,8 @@ class RetryTests(SynchronousTestCase):
                 Reason.NETWORK,
             ),
             (
-                head
-                + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                head + "tls: failed to verify certificate: x509: certificate signed by unknown"
+                " authority",
                 Reason.TLS,
             ),
             ("unexpected HTTP response (301): 301 Moved Permanently", Reason.REDIRECT),

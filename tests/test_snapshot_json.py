@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,6 +60,7 @@ class ParseTimeTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertRaises(ValueError, parse_time, text)
 
+    @settings(deadline=None)
     @given(
         st.datetimes(
             datetime(1, 1, 2),
@@ -93,10 +94,17 @@ class ParseSnapshotTests(SynchronousTestCase):
 
     def test_unusable_time(self) -> None:
         """A snapshot with an unusable time is its set's, without a time."""
-        for time in (None, 5, [], "", "yesterday", "0000-01-01T00:00:00Z", "2023-11-14"):
-            self.assertEqual(
-                parse_snapshot({**GOOD, "time": time}), Snapshot(ID, None, "h", "u")
-            )
+        times: tuple[Any, ...] = (
+            None,
+            5,
+            [],
+            "",
+            "yesterday",
+            "0000-01-01T00:00:00Z",
+            "2023-11-14",
+        )
+        for time in times:
+            self.assertEqual(parse_snapshot({**GOOD, "time": time}), Snapshot(ID, None, "h", "u"))
 
     def test_unusable_id(self) -> None:
         """A snapshot without a usable id is invalid: it cannot be told from others."""
@@ -107,14 +115,19 @@ class ParseSnapshotTests(SynchronousTestCase):
 
     def test_unusable_names(self) -> None:
         """A snapshot whose names are no strings belongs to no set."""
-        for names in ({"hostname": None}, {"hostname": 5}, {"username": []}, {"username": None}):
-            self.assertEqual(
-                parse_snapshot({**GOOD, **names}), Snapshot(ID, None, None, "UNKNOWN")
-            )
+        unusable: tuple[dict[str, Any], ...] = (
+            {"hostname": None},
+            {"hostname": 5},
+            {"username": []},
+            {"username": None},
+        )
+        for names in unusable:
+            self.assertEqual(parse_snapshot({**GOOD, **names}), Snapshot(ID, None, None, "UNKNOWN"))
 
     def test_no_map(self) -> None:
         """A value that is no map is an invalid snapshot of no set."""
-        for value in (None, 5, "x", [], True, float("nan")):
+        values: tuple[Any, ...] = (None, 5, "x", [], True, float("nan"))
+        for value in values:
             self.assertEqual(parse_snapshot(value), Snapshot(None, None, None, "UNKNOWN"))
 
     def test_repeated_key(self) -> None:
@@ -136,6 +149,7 @@ class ParseSnapshotTests(SynchronousTestCase):
             Snapshot(ID, None, "h", "UNKNOWN"),
         )
 
+    @settings(deadline=None)
     @given(
         st.dictionaries(
             st.sampled_from(["id", "time", "hostname", "username"]),

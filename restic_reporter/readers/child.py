@@ -22,8 +22,8 @@ from .child_output import Excerpt
 # How long an interrupted child may take to clean up before it is killed.
 INTERRUPT_GRACE = 2.0
 
-# How long after a child's end its pipes may still bring what it wrote; beyond that,
-# somebody else holds them.
+# How long after a child's end its pipes may bring nothing more of what it wrote; beyond
+# that, somebody else holds them.
 PIPE_GRACE = 1.0
 
 # How long a killed child is waited for. Only one that is stuck in the kernel takes longer.
@@ -139,6 +139,7 @@ class _Child(ProcessProtocol):
         self._report = b""
         self._waiting: list[Deferred[None]] = []
         self._timer: IDelayedCall | None = None
+        self._heard = False
         self._exited = False
         self._over = False
         self._stopped = False
@@ -204,6 +205,7 @@ class _Child(ProcessProtocol):
         if childFD == child_guard.REPORT:
             self._report = (self._report + data)[:_REPORT_LIMIT]
             return
+        self._heard = True
         if self.failure is not None or self._stopped:
             return
         self._room[childFD] -= len(data)
@@ -244,10 +246,15 @@ class _Child(ProcessProtocol):
                 os.killpg(int(group), signal.SIGKILL)
 
     def _let_go(self) -> None:
-        # Under load this may run late, with output still to be read: one more round first.
+        # The reactor takes some kilobytes of each pipe at each of its rounds, which may be
+        # seconds apart under load. One more round tells whether there is more.
+        self._heard = False
         self._timer = self._reactor.callLater(0, self._close_pipes)
 
     def _close_pipes(self) -> None:
+        if self._heard:
+            self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+            return
         for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
             self.transport.closeChildFD(descriptor)
 

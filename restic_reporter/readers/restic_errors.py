@@ -75,6 +75,9 @@ _HELPERS = ("subprocess ", "rclone: ")
 _GO_FRAME = re.compile(r"\n\S+\n\t\S+:\d+")
 _URL = re.compile(r"\bhttps?://\S+")
 
+# A server's words must not steer the terminal that shows the log.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
 _MESSAGE_LIMIT = 500
 
 
@@ -132,7 +135,8 @@ def _by_text(text: str, location: str) -> Reason:
 
 def _printable(text: str, secrets: Iterable[Secret]) -> str:
     # Masked first: half a secret, cut off at the limit, would not be recognised.
-    return " ".join(redact(text, secrets).split())[:_MESSAGE_LIMIT]
+    shown = _CONTROL.sub(" ", redact(text, secrets))
+    return " ".join(shown.split())[:_MESSAGE_LIMIT]
 
 
 def _last_words(stderr: str) -> str:
