@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from restic_reporter.config import PasswordCommand, Repository
-from restic_reporter.deadline import Deadline, within
+from restic_reporter.deadline import Deadline, sleep, within
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import ISnapshotReader, ReadResult
 from restic_reporter.readers import child
@@ -473,6 +473,9 @@ class FakeTests(ReaderTestCase):
         reading = read(program, entry("/r"))
         with open(fifo) as told:
             told.readline()
+        # What it has said is in the pipe; these rounds of the reactor read it.
+        for _ in range(3):
+            await sleep(reactor, 0)
         reading.cancel()
         await self.assertFailure(reading, CancelledError)
 
