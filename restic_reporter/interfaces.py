@@ -7,10 +7,10 @@ its interfaces; so it imports nothing that takes time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from .deadline import Deadline
     from .http import BoundedHTTPClient
     from .model import Content, Listing, Meter
+    from .threads import KeyedThreads
 
 
 class IBackend(Interface):
     """
-    Sees which files one repository has, without reading or decrypting any.
+    Sees which files one repository has, and fetches some as they are; it decrypts none.
 
     A backend is made anew when the config is loaded and lives until the next load. It may
     keep state between calls (an authorization, say). It is never called twice at one time.
@@ -45,12 +46,32 @@ class IBackend(Interface):
         :raises ReadError: with the reason, and a message without secrets.
         """
 
+    def load(path: str, limit: int, deadline: Deadline, meter: Meter) -> Awaitable[bytes]:
+        """
+        Fetch one file of the repository, whole and still encrypted.
+
+        ``path`` is ``config``, or ``keys/``, ``snapshots/`` or ``locks/`` with a name from a
+        listing. What is said of `list` holds here too.
+
+        :raises ReadError: ``not_found`` where there is no such file, ``too_large`` where it
+            has more than ``limit`` bytes, ``protocol`` where it arrives incomplete or
+            altered: see `restic_reporter.files.check_content`.
+        """
+
 
 @frozen
 class BackendTools:
-    """What a backend is given to work with: nothing of the daemon need be imported globally."""
+    """
+    What a backend is given to work with: nothing of the daemon need be imported globally.
 
+    ``shared`` belongs to all backends of one config load: what several repositories can
+    have in common, like an authorization, is kept there under a key of the backend's own.
+    """
+
+    reactor: Any
     http: BoundedHTTPClient
+    threads: KeyedThreads
+    shared: dict[Hashable, Any] = field(factory=dict)
 
 
 class IBackendMaker(IPlugin):

@@ -28,11 +28,13 @@ class Listing:
     What a backend found in a repository's folders.
 
     ``snapshots`` are the names of 64 hex digits in ``snapshots/``, each once. ``locks`` is
-    the number of such names in ``locks/``, or ``None`` where the backend cannot tell.
+    the number of such names in ``locks/``, and ``keys`` are those in ``keys/``; ``None``
+    where the backend cannot tell, or could only at a cost.
     """
 
     snapshots: frozenset[str]
     locks: int | None = None
+    keys: frozenset[str] | None = None
 
 
 @frozen(slots=True)

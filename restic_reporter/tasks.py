@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NoReturn
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -26,6 +26,10 @@ class BrokenBackend:
     problem: str
 
     async def list(self, deadline: Deadline, meter: Meter) -> NoReturn:
+        """Always fails."""
+        raise ReadError(Reason.INTERNAL, self.problem)
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> NoReturn:
         """Always fails."""
         raise ReadError(Reason.INTERNAL, self.problem)
 
@@ -52,9 +56,10 @@ class TaskMaker:
         """
         problems: list[str] = []
         tasks = {}
+        tools = evolve(self.tools, shared={})
         for repository in config.repositories:
             try:
-                tasks[repository.url] = self._task(repository)
+                tasks[repository.url] = self._task(repository, tools)
             except ValueError as error:
                 problem = redact(str(error), repository.secrets())
                 problems.append(f"{config.name}: entry {repository.position}: repo: {problem}")
@@ -62,14 +67,14 @@ class TaskMaker:
             raise ConfigError(problems)
         return tasks
 
-    def _task(self, repository: Repository) -> Task:
+    def _task(self, repository: Repository, tools: BackendTools) -> Task:
         maker = self.makers.get(repository.scheme)
         backend: IBackend | None = None
         name = repository.scheme
         if maker is not None:
             name = maker.name
             try:
-                backend = maker.make(repository, self.tools)
+                backend = maker.make(repository, tools)
             except ValueError:
                 raise
             except Exception as error:

@@ -1,14 +1,54 @@
 """Blocking calls off the reactor."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from attrs import Factory, define
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
+
+
+class BusyError(Exception):
+    """A thread is still at work for the same key."""
+
+
+@define
+class KeyedThreads:
+    """
+    Daemon threads for calls that may hang for ever, at most one at a time for each key.
+
+    A call on a dead network mount cannot be ended. Its thread stays, but it is the only
+    one: whoever asks again for the same key is told so at once, and others do not notice.
+    """
+
+    reactor: IReactorFromThreads
+    _busy: set[Hashable] = Factory(set)
+
+    def run(self, key: Hashable, function: Callable[..., T], *arguments: object) -> "Deferred[T]":
+        """
+        Call ``function`` in a thread; when cancelled, the thread is left to itself.
+
+        :raises BusyError: the thread of an earlier call for ``key`` has not come back yet.
+        """
+        if key in self._busy:
+            raise BusyError
+        self._busy.add(key)
+
+        def call() -> T:
+            try:
+                return function(*arguments)
+            finally:
+                self.reactor.callFromThread(self._busy.discard, key)
+
+        try:
+            return in_daemon_thread(self.reactor, call)
+        except RuntimeError:  # no more threads
+            self._busy.discard(key)
+            raise
 
 
 def in_daemon_thread(

@@ -24,6 +24,7 @@ from .resolver import DaemonThreadResolver
 from .schedule import local_zone
 from .service import Parts, ReporterService
 from .tasks import TaskMaker
+from .threads import KeyedThreads
 from .web.server import make_site
 
 _log = Logger()
@@ -69,8 +70,12 @@ def wire(
     parts = Parts(
         reactor=reactor,
         listener=listener,
-        load_config=partial(load_config, options["config"], options["directory"], tuple(makers)),
-        task_maker=TaskMaker(makers, BackendTools(http), reader, options["timeout"]),
+        load_config=partial(
+            load_config, options["config"], options["directory"], tuple(makers), environ
+        ),
+        task_maker=TaskMaker(
+            makers, BackendTools(reactor, http, KeyedThreads(reactor)), reader, options["timeout"]
+        ),
         collector=collector,
         page=page,
         site=make_site(reactor, page.render, __version__),

@@ -1,16 +1,17 @@
 """Repositories in memory: doubles of a backend and a reader, and values to build with."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
-from attrs import Factory, define
+from attrs import NOTHING, Factory, define, fields
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from restic_reporter.backup_sets import count_sets
 from restic_reporter.config import Repository
 from restic_reporter.deadline import Deadline
-from restic_reporter.errors import ReadError
-from restic_reporter.interfaces import IBackend, ISnapshotReader, ReadResult
+from restic_reporter.errors import ReadError, Reason
+from restic_reporter.interfaces import BackendTools, IBackend, ISnapshotReader, ReadResult
 from restic_reporter.model import Listing, Meter, Snapshot
 from restic_reporter.reading import Task
 from restic_reporter.secret import Secret
@@ -33,6 +34,14 @@ def snapshot(
 def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> Repository:
     """An entry of a config."""
     return Repository(position, url, "local", Secret(f"local:{url}"), Secret(password))
+
+
+def no_tools() -> BackendTools:
+    """Tools for a backend that uses none of them."""
+    needed: dict[str, Any] = {
+        one.name: None for one in fields(BackendTools) if one.default is NOTHING
+    }
+    return BackendTools(**needed)
 
 
 @define
@@ -72,6 +81,10 @@ class MemoryBackend:
         if self.between:
             self.between.pop(0)()
         return Listing(names, self.storage.locks)
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """Nothing: no file of it has a content."""
+        raise ReadError(Reason.NOT_FOUND, path)
 
 
 @implementer(ISnapshotReader)

@@ -6,7 +6,7 @@ import os
 from restic_reporter.config import Config, ConfigError, PasswordCommand, Repository, load_config
 from restic_reporter.config import load as load_module
 from restic_reporter.config.keys import CHECKS
-from restic_reporter.config.load import password_text
+from restic_reporter.config.sources import password_text
 from restic_reporter.secret import Secret
 
 from .certificates import Authority

@@ -8,11 +8,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from restic_reporter.config import Repository
-from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.plugin import BackendMaker, by_scheme, installed_backend_makers
 
-from .repositories import MemoryBackend, Storage, repository
+from .repositories import MemoryBackend, Storage, no_tools, repository
 
 
 def memory_backend(repository: Repository, tools: BackendTools) -> MemoryBackend:
@@ -45,7 +44,7 @@ class BackendMakerTests(SynchronousTestCase):
 
     def test_make(self) -> None:
         """It imports and calls what it names, only when a backend is made."""
-        tools = BackendTools(BoundedHTTPClient(object(), connections_per_host=1))
+        tools = no_tools()
         maker = BackendMaker("x", ("x",), f"{__name__}.memory_backend")
         self.assertIsInstance(maker.make(repository(), tools), MemoryBackend)
         missing = BackendMaker("x", ("x",), "no_such_package.Backend")

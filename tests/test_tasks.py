@@ -13,12 +13,11 @@ from zope.interface.verify import verifyObject
 from restic_reporter.config import Config, ConfigError, Repository
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model import Meter
 from restic_reporter.tasks import BrokenBackend, TaskMaker
 
-from .repositories import MemoryBackend, MemoryReader, Storage, repository
+from .repositories import MemoryBackend, MemoryReader, Storage, no_tools, repository
 
 
 @implementer(IPlugin, IBackendMaker)
@@ -56,7 +55,7 @@ class TaskMakerTests(SynchronousTestCase):
         """A task maker whose backend for local repositories is made by ``call``."""
         maker = Maker(call)
         self.assertTrue(verifyObject(IBackendMaker, maker))
-        tools = BackendTools(BoundedHTTPClient(object(), connections_per_host=1))
+        tools = no_tools()
         return TaskMaker({"local": maker}, tools, self.reader, 300.0)
 
     def test_tasks(self) -> None:

@@ -7,6 +7,7 @@ from ..config import Repository
 from ..config.location import parse_rest
 from ..deadline import Deadline, sleep
 from ..errors import ReadError, Reason
+from ..files import check_content
 from ..http import BoundedHTTPClient, Response, Transport, basic_auth, raise_for_status
 from ..interfaces import BackendTools, IBackend
 from ..listing import parse_names, parse_names_in_slices
@@ -53,6 +54,12 @@ class RestBackend:
         locks = await self._names("locks", deadline, meter)
         return Listing(snapshots, len(locks))
 
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One file of the repository."""
+        response = await self._request("GET", path, deadline, meter, "load", limit)
+        raise_for_status(response, path)
+        return check_content(path, response.body)
+
     async def _names(self, folder: str, deadline: Deadline, meter: Meter) -> frozenset[str]:
         response = await self._request("GET", f"{folder}/", deadline, meter)
         if response.status == 404:
@@ -69,14 +76,22 @@ class RestBackend:
         except ValueError as error:
             raise ReadError(Reason.PARSE, f"listing of {folder}/: {error}") from None
 
-    async def _request(self, method: str, path: str, deadline: Deadline, meter: Meter) -> Response:
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        meter: Meter,
+        operation: str = "list",
+        limit: int = _LISTING_LIMIT,
+    ) -> Response:
         return await self.http.request(
             method,
             self.base + path,
             transport=self.transport,
             headers={**self.headers, "Accept": _ACCEPT},
             deadline=deadline,
-            body_limit=_LISTING_LIMIT,
+            body_limit=limit,
             meter=meter,
-            operation="list",
+            operation=operation,
         )

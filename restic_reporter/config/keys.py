@@ -22,15 +22,14 @@ ALTERNATIVES: tuple[tuple[tuple[str, ...], ...], ...] = (
 # would be worse than refusing it. In a disabled entry they do no harm.
 LATER = (
     "vault_material",
-    "b2_account_id",
-    "b2_key",
     "b2_vault_material",
-    "b2_api_url",
     "rest_vault_material",
     "max_age",
     "expect",
     "retired",
 )
+
+B2_KEYS = ("b2_account_id", "b2_key", "b2_api_url")
 
 # The last is refused, like the keys above, in an enabled entry.
 READERS = ("auto", "restic", "native")
@@ -127,6 +126,9 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "password_command": _nonempty,
     "rest_username": _nonempty,
     "rest_password": _string,
+    "b2_account_id": _nonempty,
+    "b2_key": _nonempty,
+    "b2_api_url": _nonempty,
     "cacert": _nonempty,
     "tls_client_cert": _nonempty,
     "key_hint": _nonempty,

@@ -1,6 +1,7 @@
 """What restic's repository syntax says, without asking restic."""
 
 import os
+import posixpath
 import re
 from urllib.parse import quote, unquote, urlsplit
 
@@ -29,6 +30,18 @@ class Rest:
     unix_socket: str | None
     username: str | None
     password: str | None
+
+
+@frozen
+class B2Location:
+    """
+    A ``b2:`` repository, taken apart.
+
+    ``prefix`` has no slash at its ends; it is empty for the bucket's root.
+    """
+
+    bucket: str
+    prefix: str
 
 
 def scheme_of(repo: str, extra: tuple[str, ...] = ()) -> str:
@@ -109,6 +122,44 @@ def _folder(path: str) -> str:
     if not encoded.startswith("/"):
         encoded = f"/{encoded}"
     return encoded if encoded.endswith("/") else f"{encoded}/"
+
+
+def parse_b2(repo: str) -> B2Location:
+    """
+    The parts of ``b2:bucket[:path]``.
+
+    :raises ValueError: it is none, or the bucket can have no such name.
+    """
+    bucket, _, path = repo.removeprefix("b2:").partition(":")
+    if "/" in bucket:
+        raise ValueError("must look like b2:bucket:path, with a colon before the path")
+    if not re.fullmatch(r"[a-zA-Z0-9-]{6,50}", bucket):
+        raise ValueError("a bucket's name has 6 to 50 letters, digits and dashes")
+    prefix = clean_path(path).removeprefix("/") if path else ""
+    return B2Location(bucket, "" if prefix == "." else prefix)
+
+
+def clean_path(path: str) -> str:
+    """``path`` in the shortest form, as Go's ``path.Clean`` has it: restic uses that."""
+    cleaned = posixpath.normpath(path)
+    # POSIX gives two leading slashes a meaning of their own; Go does not.
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def parse_api_url(text: str) -> str:
+    """
+    The base URL of an API, without a slash at its end.
+
+    :raises ValueError: it is none; the message does not repeat it.
+    """
+    try:
+        url = urlsplit(text)
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        sound = False
+    if not sound or url.query or url.fragment or "@" in url.netloc:
+        raise ValueError("must be an http:// or https:// URL without credentials or query")
+    return text.rstrip("/")
 
 
 def with_credentials(repo: str, username: str, password: str) -> str:

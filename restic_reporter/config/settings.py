@@ -29,6 +29,18 @@ class RestCredentials:
 
 
 @frozen
+class B2Credentials:
+    """
+    Backblaze's application key. ``api_url`` is the base URL of the authorize call, ``None``
+    for Backblaze's own.
+    """
+
+    key_id: str
+    key: Secret
+    api_url: str | None = None
+
+
+@frozen
 class Repository:
     """
     One enabled entry of the config, complete and checked.
@@ -48,6 +60,7 @@ class Repository:
     location: Secret
     password: Secret | PasswordCommand
     credentials: RestCredentials | None = None
+    b2: B2Credentials | None = None
     transport: Transport = Transport()
     ca_certificate_path: str | None = None
     client_certificate_path: str | None = None
@@ -64,6 +77,8 @@ class Repository:
             yield self.password
         if self.credentials is not None:
             yield self.credentials.password
+        if self.b2 is not None:
+            yield self.b2.key
         yield from self.env.values()
 
 

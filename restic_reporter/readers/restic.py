@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from ..backup_sets import SetCounter
 from ..config import PasswordCommand, Repository
-from ..config.load import password_text
+from ..config.sources import password_text
 from ..deadline import Deadline
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadResult
