@@ -7,6 +7,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .deadline import Deadline, within
 from .errors import ReadError, Reason
@@ -179,7 +180,12 @@ class Collector:
             if run.cancelled:
                 return
             self._note_failure(status, Reason.INTERNAL)
-            self._log.failure("cannot read {url}: a bug (internal)", url=url)
+            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+            self._log.error(
+                "cannot read {url}: a bug (internal)\n{traceback}",
+                url=url,
+                traceback=redact(Failure().getTraceback(), task.repository.secrets()),
+            )
         else:
             self._note_success(status, reading)
         status.duration = self._clock.seconds() - started

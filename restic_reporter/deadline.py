@@ -11,6 +11,9 @@ from .errors import ReadError, Reason
 
 T = TypeVar("T")
 
+# The longest time limit that can be meant; a longer one is a slip of the keys.
+LONGEST_TIMEOUT = 365 * 86400
+
 
 @frozen
 class Deadline:

@@ -87,6 +87,11 @@ class IBackendMaker(IPlugin):
         "What may stand before the first colon of a repository, like ('rest',)."
     )
 
+    locates: bool = Attribute(
+        "Whether the listings of its backends have a `location`. Where restic does not know a"
+        " scheme, it can read the repository only so."
+    )
+
     def make(repository: Repository, tools: BackendTools) -> IBackend:
         """
         The backend for one repository, whose scheme is among `schemes`.

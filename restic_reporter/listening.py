@@ -12,8 +12,11 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 # Bursts of connections wait here, up to the kernel's own limit.
 _BACKLOG = 1024
 
+# A backlog is passed over: ours is as long as the kernel allows.
 _TCP_ENDPOINT = re.compile(
-    r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)(:interface=(?P<host>[^=]*))?", re.ASCII
+    r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)"
+    r"(:backlog=\d+)?(:interface=(?P<host>[^=]*?))?(:backlog=\d+)?",
+    re.ASCII,
 )
 _PLAIN = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d+)", re.ASCII)
 

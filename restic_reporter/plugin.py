@@ -1,12 +1,17 @@
-"""How a dropin announces a backend without importing it."""
+"""
+How a dropin announces a backend without importing it.
+
+A dropin imports this at each run of anybody's ``twistd``, so it imports little itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from twisted.plugin import IPlugin, getPlugins
+from twisted.plugin import IPlugin
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
@@ -16,8 +21,13 @@ if TYPE_CHECKING:
     from .config import Repository
     from .interfaces import BackendTools, IBackend
 
+# What may stand before the first colon of a repository.
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+
 
 def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(texts, str):
+        raise TypeError(f"schemes must be a sequence of strings, not the string {texts!r}")
     return tuple(texts)
 
 
@@ -28,42 +38,34 @@ class BackendMaker:
     A backend maker that imports its backend when the first one is made.
 
     ``factory`` is the full name of a callable that takes a `Repository` and `BackendTools`,
-    like ``"package.module.Backend.make"``.
+    like ``"package.module.Backend.make"``. ``locates`` says that the listings of its
+    backends have a `location`.
     """
 
     name: str
     schemes: tuple[str, ...] = field(converter=_texts)
     factory: str
+    locates: bool = False
+
+    def load(self) -> Callable[[Repository, BackendTools], IBackend]:
+        """
+        What ``factory`` names.
+
+        :raises ImportError: it cannot be had, whatever the cause.
+        """
+        try:
+            factory: Callable[[Repository, BackendTools], IBackend] = namedAny(self.factory)
+        except (Exception, SystemExit) as error:
+            # A ValueError out of the module's own code is not about the config.
+            problem = f"{self.factory} cannot be imported: {in_one_line(error)}"
+            raise ImportError(problem) from error
+        return factory
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """The backend for ``repository``."""
-        backend: IBackend = namedAny(self.factory)(repository, tools)
-        return backend
+        return self.load()(repository, tools)
 
 
-def installed_backend_makers() -> dict[str, IBackendMaker]:
-    """
-    All backend makers that are installed, by scheme.
-
-    :raises ValueError: two of them claim one scheme.
-    """
-    return by_scheme(getPlugins(IBackendMaker))
-
-
-def by_scheme(makers: Iterable[IBackendMaker]) -> dict[str, IBackendMaker]:
-    """``makers`` by the schemes that they serve."""
-    result: dict[str, IBackendMaker] = {}
-    for maker in makers:
-        for scheme in maker.schemes:
-            other = result.setdefault(scheme, maker)
-            if other is not maker:
-                raise ValueError(
-                    f"two plugins serve the scheme {scheme!r}: {_origin(other)} and"
-                    f" {_origin(maker)}; uninstall one"
-                )
-    return result
-
-
-def _origin(maker: IBackendMaker) -> str:
-    where = getattr(maker, "factory", None) or type(maker).__module__
-    return f"{maker.name!r} ({where})"
+def in_one_line(error: BaseException) -> str:
+    """The kind of an exception and its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,6 +1,6 @@
 """One read of one repository: list it, and only where that shows something new, read it."""
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from .config import Repository
@@ -80,17 +80,20 @@ async def read_repository(
     :raises ReadError: what went wrong, ``partial`` where the reader did not give all that
         the backend had listed.
     """
+    repository = task.repository
     listing: Listing | None = None
     if task.backend is not None:
         listing = await task.backend.list(deadline, status.meter)
         if _is_known(listing, status, now) and status.content is not None:
             return Reading(status.content, status.fingerprint, listing.locks, unchanged=True)
+        if listing.location is not None:
+            repository = evolve(repository, location=listing.location)
     known = frozenset((one.host, one.user) for one in status.content.sets) if status.content else ()
-    result = await task.reader.read(task.repository, now, frozenset(known), deadline)
+    result = await task.reader.read(repository, now, frozenset(known), deadline)
     if task.backend is None or listing is None:
         if result.unreadable:
             # It may have been removed between restic's look at the folder and at the file.
-            result = await task.reader.read(task.repository, now, frozenset(known), deadline)
+            result = await task.reader.read(repository, now, frozenset(known), deadline)
         if result.unreadable:
             raise _partial(result.unreadable)
         return Reading(result.content, None, None, unchanged=False)

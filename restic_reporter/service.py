@@ -22,6 +22,7 @@ from .errors import ReadError
 from .http import BoundedHTTPClient
 from .listening import AddressError, Listener
 from .metrics import MetricsPage
+from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .signals import quiet_second_stop
 from .tasks import TaskMaker
@@ -35,9 +36,6 @@ _STOP_PATIENCE = 9.0
 # A config, or a password file, may be on a network mount that hangs.
 _LOAD_PATIENCE = 60.0
 
-# The key of the schedule of all repositories that have none of their own.
-_DEFAULT = None
-
 
 @frozen
 class Parts:
@@ -48,6 +46,7 @@ class Parts:
     load_config: Callable[[], Config]
     task_maker: TaskMaker
     collector: Collector
+    runs: Runs
     page: MetricsPage
     site: BoundedSite
     http: BoundedHTTPClient
@@ -77,10 +76,6 @@ class ReporterService(Service):
         self._pidfile = pidfile
         self._log_observer = log_observer
         self._port: IListeningPort | None = None
-        self._collection: Deferred[None] | None = None
-        self._current: frozenset[str | None] | None = None
-        self._waiting: set[str | None] = set()
-        self._own_schedules: dict[str, CronExpression] = {}
         self._reloading = False
         self._reload_again = False
         self._stopping = False
@@ -112,15 +107,13 @@ class ReporterService(Service):
     def _begin(self) -> None:
         quiet_second_stop(self._parts.reactor)
         self._parts.cron_service.startService()
-        self._collect(None, complete=True)
+        self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
         first.addErrback(lambda failure: self._log.failure("the web server ended", failure))
 
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
-        collection = self._collection
-        if collection is not None:
-            await _end_of(collection)
+        await self._parts.runs.ended()
         if self._stopping:
             return
         try:
@@ -171,67 +164,20 @@ class ReporterService(Service):
             stopped = self._port.stopListening()
             if stopped is not None:
                 ends.append(stopped)
-        if self._collection is not None:
-            self._collection.cancel()
-            ends.append(Deferred.fromCoroutine(_end_of(self._collection)))
+        ends.append(self._parts.runs.stop())
         await DeferredList(ends, consumeErrors=True)
         await self._parts.http.close()
 
-    # Collections
+    # Signals
 
     def collect_now(self) -> None:
         """Collect all repositories now; while a collection runs, only say so."""
         if self._stopping:
             return
-        if self._collection is not None or not self.running:
+        if self._parts.runs.collect_all():
+            self._log.info("collecting all repositories now")
+        else:
             self._log.info("a collection is under way already: no other one is started")
-            return
-        self._log.info("collecting all repositories now")
-        self._collect(None, complete=True)
-
-    def due(self, keys: frozenset[str | None]) -> None:
-        """
-        Some schedules are due: `None` is that of all repositories without their own, any
-        other key is the label of one.
-        """
-        if self._stopping:
-            return
-        if self._collection is None:
-            self._collect_keys(keys)
-            return
-        # What is being collected right now is skipped; what is not must not be missed only
-        # because others are at work.
-        current = self._current
-        late = {key for key in keys if current is None or key in current}
-        if late:
-            self._parts.collector.job.skipped += 1
-            self._log.warn("a collection is due while one is under way: skipped")
-        self._waiting |= keys - late
-
-    def _collect_keys(self, keys: frozenset[str | None]) -> None:
-        labels = set(keys - {_DEFAULT})
-        config_labels = [one.url for one in self._config.repositories]
-        if _DEFAULT in keys:
-            labels.update(label for label in config_labels if label not in self._own_schedules)
-        complete = _DEFAULT in keys or len(self._own_schedules) == len(config_labels)
-        self._current = keys
-        self._collect({label for label in labels if label is not None}, complete)
-
-    def _collect(self, labels: set[str] | None, complete: bool) -> None:
-        if labels is None:
-            self._current = None
-        self._collection = self._parts.collector.collect(labels, complete)
-        self._collection.addBoth(self._collected)
-
-    def _collected(self, result: Any) -> None:
-        if result is not None:
-            self._log.failure("a bug ended the collection", result)
-        self._collection = None
-        if self._waiting and not self._stopping:
-            keys, self._waiting = frozenset(self._waiting), set()
-            self._collect_keys(keys)
-
-    # Config
 
     def reload(self) -> None:
         """Read the config again; a good one is used from the next collection on."""
@@ -280,30 +226,15 @@ class ReporterService(Service):
         parts = self._parts
         tasks = parts.task_maker.tasks(config)
         parts.collector.set_tasks(tasks)
-        self._config = config
-        self._own_schedules = {
-            one.url: one.cron for one in config.repositories if one.cron is not None
-        }
-        schedules: dict[str | None, CronExpression] = {_DEFAULT: parts.cron}
-        schedules.update(self._own_schedules)
+        own = {one.url: one.cron for one in config.repositories if one.cron is not None}
+        parts.runs.set_schedules(tuple(tasks), own)
+        schedules: dict[str | None, CronExpression] = {DEFAULT: parts.cron}
+        schedules.update(own)
         parts.cron_service.set_schedules(schedules)
         parts.page.config_successful = True
         parts.page.config_success_time = parts.now()
         for warning in config.warnings:
             self._log.warn("{warning}", warning=warning)
-
-
-async def _end_of(collection: "Deferred[None]") -> None:
-    """Wait for the end of ``collection`` without becoming its end."""
-    end: Deferred[None] = Deferred()
-
-    def note(result: Any) -> Any:
-        if not end.called:
-            end.callback(None)
-        return result
-
-    collection.addBoth(note)
-    await end
 
 
 def _shown(host: Any) -> str:

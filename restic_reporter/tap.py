@@ -12,6 +12,7 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
+from .deadline import LONGEST_TIMEOUT
 from .listening import parse_address
 from .schedule import parse_cron
 from .signals import SignalHandlers
@@ -109,8 +110,8 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{text!r} is no number of seconds above 0")
+    if not 0 < value <= LONGEST_TIMEOUT:
+        raise ValueError(f"{text!r} is no number of seconds above 0 and up to a year")
     return value
 
 

@@ -14,13 +14,14 @@ from .collection import Collector
 from .config import ConfigError, load_config
 from .cron_service import CronService
 from .http import BoundedHTTPClient
+from .installed import by_scheme, installed_plugins
 from .interfaces import BackendTools
 from .listening import AddressError, Listener
 from .logs import observer_factory
 from .metrics import MetricsPage
-from .plugin import installed_backend_makers
 from .readers.restic import ResticReader
 from .resolver import DaemonThreadResolver
+from .runs import Runs
 from .schedule import local_zone
 from .service import Parts, ReporterService
 from .tasks import TaskMaker
@@ -47,7 +48,10 @@ def wire(
     reactor.seconds = time.monotonic
     reactor.installNameResolver(DaemonThreadResolver(reactor))
     zone = local_zone(environ)
-    makers = installed_backend_makers()
+    plugins = installed_plugins()
+    makers = by_scheme(plugins.makers)
+    for broken in plugins.broken:
+        _log.error("the plugin {broken}", broken=str(broken))
     listener = Listener(options["bind"])
     try:
         # While there is somebody to tell that it is in use: later we may be in the background.
@@ -55,13 +59,16 @@ def wire(
         listener.release()
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
+    # One of the broken plugins may be the one that serves an unknown scheme.
+    schemes = None if plugins.broken else tuple(makers)
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     collector = Collector(reactor, time.time, options["concurrency"])
+    runs = Runs(collector)
     cron_service: CronService[str | None] = CronService(
         clock=reactor,
         now=time.time,
         zone=zone,
-        due=lambda keys: service.due(keys),
+        due=runs.due,
         schedules={},
     )
     page = MetricsPage(collector, time.time, lambda: cron_service.next_due)
@@ -70,13 +77,16 @@ def wire(
     parts = Parts(
         reactor=reactor,
         listener=listener,
-        load_config=partial(
-            load_config, options["config"], options["directory"], tuple(makers), environ
-        ),
+        load_config=partial(load_config, options["config"], options["directory"], schemes, environ),
         task_maker=TaskMaker(
-            makers, BackendTools(reactor, http, KeyedThreads(reactor)), reader, options["timeout"]
+            makers,
+            BackendTools(reactor, http, KeyedThreads(reactor)),
+            reader,
+            options["timeout"],
+            plugins.broken,
         ),
         collector=collector,
+        runs=runs,
         page=page,
         site=make_site(reactor, page.render, __version__),
         http=http,

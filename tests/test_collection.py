@@ -142,15 +142,16 @@ class CollectTests(CollectorCase):
     def test_internal(self) -> None:
         """A bug in a backend or a reader is that repository's failure, with a traceback."""
         worlds = self.worlds(3)
-        worlds[0].storage.list_error = ZeroDivisionError("bug")
+        worlds[0].storage.list_error = ZeroDivisionError("bug: sesame")
         worlds[1].storage.read_error = KeyError("bug")
         self.collect()
         self.assertEqual(self.status("/0").failures, {Reason.INTERNAL: 1})
         self.assertEqual(self.status("/1").failures, {Reason.INTERNAL: 1})
         self.assertTrue(self.status("/2").success)
-        (first,) = self.flushLoggedErrors(ZeroDivisionError)
-        self.assertIn("list", first.getTraceback())
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertIn("ZeroDivisionError: bug: ***", self.logged())
+        self.assertIn("in list", self.logged())
+        self.assertIn("KeyError: 'bug'", self.logged())
+        self.assertNotIn("sesame", self.logged())
 
     def test_stray_cancellation(self) -> None:
         """A backend that cancels work of its own and lets it show has a bug, no more."""
@@ -160,7 +161,7 @@ class CollectTests(CollectorCase):
         self.assertEqual(self.status("/0").failures, {Reason.INTERNAL: 1})
         self.assertTrue(self.status("/1").success)
         self.assertEqual(self.collector.job.last_success, NOW)
-        self.assertEqual(len(self.flushLoggedErrors(CancelledError)), 1)
+        self.assertIn("CancelledError", self.logged())
 
     def test_no_secret_in_the_log(self) -> None:
         """An error that repeats a secret is logged without it."""

@@ -43,10 +43,12 @@ class ParseAddressTests(SynchronousTestCase):
         self.assertEqual(self.parsed("tcp:9121:interface=::1"), ("::1", 9121, None))
         self.assertEqual(self.parsed(r"tcp:9121:interface=\:\:1"), ("::1", 9121, None))
         self.assertEqual(self.parsed("tcp4:1:interface=127.0.0.1"), ("127.0.0.1", 1, None))
+        self.assertEqual(self.parsed("tcp:1:interface=::1:backlog=5"), ("::1", 1, None))
+        self.assertEqual(self.parsed("tcp:1:backlog=5:interface=::1"), ("::1", 1, None))
 
     def test_other_endpoints(self) -> None:
         """Any other endpoint string is kept as it is."""
-        for text in ("unix:/run/x.sock", "tcp:9121:interface=127.0.0.1:backlog=5"):
+        for text in ("unix:/run/x.sock", "unix:/run/x.sock:mode=660"):
             self.assertEqual(self.parsed(text), (None, 0, text))
 
     def test_refused(self) -> None:

@@ -36,7 +36,7 @@ class EntryLoader:
     entry: Any
     defaults: Mapping[str, Any]
     directory: str
-    schemes: tuple[str, ...]
+    schemes: tuple[str, ...] | None
     environ: Mapping[str, str]
     problems: list[str] = field(factory=list)
     label: str | None = None

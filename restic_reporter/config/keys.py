@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
+from ..deadline import LONGEST_TIMEOUT
 from .document import repeated_keys
 
 PASSWORD_SOURCES = ("password", "password_file", "password_command", "vault_material")
@@ -34,8 +35,6 @@ B2_KEYS = ("b2_account_id", "b2_key", "b2_api_url")
 # The last is refused, like the keys above, in an enabled entry.
 READERS = ("auto", "restic", "native")
 
-_MAX_SECONDS = 365 * 86400
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -63,7 +62,7 @@ def _boolean(value: Any) -> str | None:
 def _seconds(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number of seconds, not {_kind(value)}"
-    if not 0 < value <= _MAX_SECONDS:
+    if not 0 < value <= LONGEST_TIMEOUT:
         return "must be a number of seconds above 0, and at most a year"
     return None
 

@@ -17,15 +17,15 @@ _MAX_CONFIG = 64 * 2**20
 def load_config(
     path: str,
     directory: str,
-    schemes: tuple[str, ...] = (),
+    schemes: tuple[str, ...] | None = (),
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Config:
     """
     The config in the file ``path``.
 
     Relative paths, ``path`` included, start in ``directory``. ``schemes`` are those that
-    plugins serve beyond restic's own. ``environ`` is the daemon's environment, which may hold
-    a key for B2. Blocks while it reads files.
+    plugins serve beyond restic's own, ``None`` where there may be any. ``environ`` is the
+    daemon's environment, which may hold a key for B2. Blocks while it reads files.
 
     :raises ConfigError: with all that is wrong.
     """
@@ -42,7 +42,7 @@ def build_config(
     document: Any,
     name: str,
     directory: str,
-    schemes: tuple[str, ...] = (),
+    schemes: tuple[str, ...] | None = (),
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Config:
     """The config in an already parsed ``document`` of the file called ``name``."""

@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from attrs import frozen
 
+from ..plugin import SCHEME
+
 RESTIC_SCHEMES = ("rest", "b2", "local", "s3", "sftp", "azure", "gs", "swift", "rclone")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -44,11 +46,11 @@ class B2Location:
     prefix: str
 
 
-def scheme_of(repo: str, extra: tuple[str, ...] = ()) -> str:
+def scheme_of(repo: str, extra: tuple[str, ...] | None = ()) -> str:
     """
     The scheme that restic sees in ``repo``; ``local`` for a path.
 
-    ``extra`` are the schemes that plugins serve.
+    ``extra`` are the schemes that plugins serve; ``None`` where there may be any.
 
     :raises ValueError: there is none that anybody knows.
     """
@@ -57,10 +59,13 @@ def scheme_of(repo: str, extra: tuple[str, ...] = ()) -> str:
     if repo != repo.strip():
         raise ValueError("begins or ends with a blank, which restic would not keep")
     head, colon, _ = repo.partition(":")
-    if colon and head in (*RESTIC_SCHEMES, *extra):
+    plugins = extra or ()
+    if colon and head in (*RESTIC_SCHEMES, *plugins):
+        return head
+    if colon and extra is None and SCHEME.fullmatch(head):
         return head
     if colon and not repo.startswith(("/", "./", "../")):
-        known = ", ".join(sorted({*RESTIC_SCHEMES, *extra}))
+        known = ", ".join(sorted({*RESTIC_SCHEMES, *plugins}))
         raise ValueError(
             f"names no scheme out of {known}; a local path with a colon wants 'local:' before it"
         )
