@@ -105,18 +105,34 @@ class FailureTests(SynchronousTestCase):
             self.assertEqual(metrics.value("backup_read_error_count", url=self.url), 0)
             daemon.stop()
 
+    def mapping_restic(self) -> str:
+        """A restic that finds the repository behind every ``sftp:`` location."""
+        program = self.folder.write(
+            "mapping-restic",
+            "#!/bin/sh\n"
+            'location=$(cat "$RESTIC_REPOSITORY_FILE")\n'
+            f"case $location in sftp:*) location={self.repository};; esac\n"
+            f"RESTIC_REPOSITORY_FILE= RESTIC_REPOSITORY=$location"
+            f' exec {tool("restic-0.18")} "$@"\n',
+            0o755,
+        )
+        return str(program)
+
     def test_corrupt_snapshot(self) -> None:
-        """A snapshot that restic passes over makes the read partial, and the log names it."""
-        daemon = Daemon(self.folder, [self.entry, {**self.entry, "repo": "data/repo"}]).serving()
+        """A snapshot that restic passes over makes the read partial, and the log names it: with
+        a listing of ours, over HTTP or of a folder, and with restic alone."""
+        urls = (self.url, "data/repo", "sftp:host:/repo")
+        entries = [{**self.entry, "repo": url} for url in urls]
+        daemon = Daemon(self.folder, entries, restic=self.mapping_restic()).serving()
         before = daemon.metrics()
         broken = self.repository / "snapshots" / ("ab" * 32)
         broken.write_bytes(b"this is no snapshot")
         daemon.collect()
         after = daemon.metrics()
-        for url in (self.url, "data/repo"):
+        for url in urls:
             self.assert_failed(after, url, "partial")
         self.assert_kept(before, after)
-        self.assertEqual(daemon.program.output.count(broken.name[:8]), 2)
+        self.assertEqual(daemon.program.output.count(broken.name[:8]), 3)
         broken.unlink()
         daemon.collect()
         self.assertEqual(daemon.metrics().value("backup_job_error_count"), 0)
@@ -131,18 +147,17 @@ class FailureTests(SynchronousTestCase):
             f' exec {tool("restic-0.18")} "$@"\n',
             0o755,
         )
-        hanging = {"repo": "/hang", "password": "x", "timeout": 1.5}
-        daemon = Daemon(
-            self.folder, [hanging, {**self.entry, "repo": "/well"}], restic=str(wrapper)
-        )
-        daemon.program.wait_for("read /well: .* snapshots")
-        daemon.program.wait_for("cannot read /hang: .*timeout")
+        hang, well = "sftp:hang:/", "sftp:well:/"
+        hanging = {"repo": hang, "password": "x", "timeout": 1.5}
+        daemon = Daemon(self.folder, [hanging, {**self.entry, "repo": well}], restic=str(wrapper))
+        daemon.program.wait_for(f"read {well}: .* snapshots")
+        daemon.program.wait_for(f"cannot read {hang}: .*timeout")
         metrics = daemon.serving().metrics()
-        self.assert_failed(metrics, "/hang", "timeout")
-        duration = metrics.value("backup_read_duration_seconds", url="/hang")
+        self.assert_failed(metrics, hang, "timeout")
+        duration = metrics.value("backup_read_duration_seconds", url=hang)
         assert duration is not None
         self.assertLess(duration, 6)
-        self.assertEqual(list(processes("sometimes-hanging-restic")), [daemon.program.process.pid])
+        self.assertEqual(list(processes(str(wrapper))), [daemon.program.process.pid])
 
 
 class SecretTests(SynchronousTestCase):
@@ -182,7 +197,7 @@ class SecretTests(SynchronousTestCase):
                 "repo": server.url("third", good),
                 "password_command": f"sh -c 'echo {marker}8; exit 1'",
             },
-            {"repo": "/nowhere", "password": f" {marker}9"},
+            {"repo": "rclone:nowhere:", "password": f" {marker}9"},
             {"repo": f"sftp://user:{marker}0@127.0.0.1:9//x", "password": f"{marker}7"},
         ]
         daemon = Daemon(
@@ -226,7 +241,7 @@ class KilledDaemonTests(SynchronousTestCase):
             f'#!/bin/sh\ntrap "" INT TERM HUP\nsleep 1000 &\necho $$ $! > {pids}\nwait\n',
             0o755,
         )
-        entry = {"repo": "/some", "password": "x"}
+        entry = {"repo": "sftp:some:/", "password": "x"}
         daemon = Daemon(folder, [entry], restic=str(wrapper))
         children = [int(pid) for pid in pids.read_text().split()]
         self.assertEqual(len(children), 2)

@@ -129,6 +129,8 @@ class CollectNowTests(DaemonTestCase):
         self.wait_for_restic()
         self.open_gate()
         wait_until(lambda: log.exists() and "listening on" in log.read_text())
+        # Something that restic is needed for.
+        min(Path(self.folder.path, "repo", "snapshots").iterdir()).unlink()
         daemon.program.signal(signal.SIGUSR1)
         self.wait_for_restic()
         self.open_gate()

@@ -111,12 +111,39 @@ class ValuesTests(SynchronousTestCase):
         )
 
     def test_local_path(self) -> None:
-        """A scheme without a backend of ours is read with restic alone, relative paths included."""
+        """A folder is listed and read, by a path that is relative to where twistd was started."""
         listed = snapshots(copy_example(self.folder.path / "some repository"))
         url = "local:some repository"
         config = [{"repo": url, "password": EXAMPLE_PASSWORD}]
         daemon = Daemon(self.folder, config, twistd_options=("-n", "--rundir=/")).serving()
-        self.assert_equal_to_restic(daemon.metrics(), url, listed)
+        metrics = daemon.metrics()
+        self.assert_equal_to_restic(metrics, url, listed)
+        self.assertEqual(
+            metrics.value("backup_storage_requests_total", url=url, operation="list"), 1
+        )
+        self.assertEqual(metrics.value("backup_lock_count", url=url), 0)
+
+    def test_restic_alone(self) -> None:
+        """A scheme without a backend of ours is read with restic alone, at each collection."""
+        listed = snapshots(copy_example(self.folder.path / "repo"))
+        calls = self.folder.path / "calls"
+        wrapper = self.folder.write(
+            "mapping-restic",
+            f"#!/bin/sh\necho >> {calls}\n"
+            f'RESTIC_REPOSITORY_FILE= RESTIC_REPOSITORY=repo exec {tool("restic-0.18")} "$@"\n',
+            0o755,
+        )
+        url = "sftp:host:/repo"
+        config = [{"repo": url, "password": EXAMPLE_PASSWORD}]
+        daemon = Daemon(self.folder, config, restic=str(wrapper)).serving()
+        daemon.collect()
+        metrics = daemon.metrics()
+        self.assert_equal_to_restic(metrics, url, listed)
+        self.assertEqual(len(calls.read_text().splitlines()), 2)
+        for name in ("backup_lock_count", "backup_storage_requests_total"):
+            self.assertEqual(metrics.series(name), {})
+        info = metrics.series("backup_repository_info", url=url, backend="sftp", reader="restic")
+        self.assertEqual(len(info), 1)
 
     def test_unchanged_starts_no_restic(self) -> None:
         """An unchanged listing costs two requests and no process; a new snapshot is seen."""

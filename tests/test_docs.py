@@ -11,7 +11,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter import families
-from restic_reporter.backends import rest
+from restic_reporter.backends import local, rest
 from restic_reporter.backup_sets import MAX_SETS
 from restic_reporter.config import keys
 from restic_reporter.errors import Reason
@@ -34,7 +34,8 @@ METRICS = {value.name for value in vars(families).values() if isinstance(value, 
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-_METRIC = re.compile(r"\b(?:backup|restic_reporter)_[a-z_]+\b(?!\.py)")
+# Without the modules of the worked example of a backend.
+_METRIC = re.compile(r"\b(?:backup|restic_reporter)_(?!snapdir)[a-z_]+\b(?!\.py)")
 
 
 def slug(heading: str) -> str:
@@ -206,6 +207,7 @@ class ReferenceTests(SynchronousTestCase):
         limits = section(self.text, "Limits")
         for expected in (
             f"| one listing | {rest._LISTING_LIMIT // 2**20} MiB",
+            f"{local.NAMES_LIMIT:,} names in a local folder",
             f"| headers of an answer | {HEAD_LIMIT // 2**10} KiB",
             f"| restic's output | {STDOUT_LIMIT // 2**20} MiB",
             f"| restic's messages | {STDERR_LIMIT // 2**20} MiB",

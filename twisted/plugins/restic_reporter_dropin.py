@@ -12,3 +12,4 @@ reporter = ServiceMaker(
 )
 
 rest = BackendMaker("rest", ("rest",), "restic_reporter.backends.rest.RestBackend.make")
+local = BackendMaker("local", ("local",), "restic_reporter.backends.local.LocalBackend.make")

@@ -1,0 +1,179 @@
+"""Repositories in folders of this machine, network mounts included."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import frozen
+from zope.interface import implementer
+
+from ..config import Repository
+from ..deadline import Deadline, within
+from ..errors import ReadError, Reason
+from ..files import check_content
+from ..interfaces import BackendTools, IBackend
+from ..listing import is_file_name
+from ..model import Listing, Meter
+from ..threads import BusyError, KeyedThreads
+
+T = TypeVar("T")
+
+# About as many as the longest listing that a REST server may send.
+NAMES_LIMIT = 170_000
+
+# Anything else that the system may answer tells of storage that cannot be reached: EIO,
+# ESTALE and ENOTCONN are what mounts give when their server is gone.
+_REASONS = {
+    errno.EACCES: Reason.AUTH,
+    errno.EPERM: Reason.AUTH,
+    errno.ENOENT: Reason.NOT_FOUND,
+    errno.ENOTDIR: Reason.NOT_FOUND,
+    errno.ELOOP: Reason.NOT_FOUND,
+    errno.ENAMETOOLONG: Reason.NOT_FOUND,
+    errno.ETIMEDOUT: Reason.TIMEOUT,
+}
+
+
+def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
+    """
+    What the repository at ``root`` holds now; it may block for ever.
+
+    :raises ReadError: it cannot be listed, or a folder has more than ``limit`` names.
+    """
+    _check_config(root)
+    snapshots, locks, keys = (
+        _names(os.path.join(root, folder), limit) for folder in ("snapshots", "locks", "keys")
+    )
+    if snapshots is None or locks is None or keys is None:
+        # What was there a moment ago may have been unmounted.
+        _check_config(root)
+    return Listing(snapshots or frozenset(), len(locks or ()), keys or frozenset())
+
+
+def read_file(root: str, path: str, limit: int) -> bytes:
+    """
+    The content of the file ``path`` of the repository at ``root``; it may block for ever.
+
+    :raises ReadError: it cannot be read, or has more than ``limit`` bytes.
+    """
+    whole = os.path.join(root, path)
+    try:
+        # A FIFO that somebody has put there would otherwise be waited for.
+        descriptor = os.open(_encoded(whole), os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ReadError(Reason.PROTOCOL, f"{whole!r}: not a regular file")
+            with open(descriptor, "rb", closefd=False) as file:
+                # It may grow meanwhile.
+                content = b"" if status.st_size > limit else file.read(limit + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _explained(whole, error) from None
+    if max(status.st_size, len(content)) > limit:
+        raise ReadError(Reason.TOO_LARGE, f"{whole!r}: more than {limit} bytes")
+    return content
+
+
+def _check_config(root: str) -> None:
+    """Only the config file tells that a folder is a repository."""
+    path = os.path.join(root, "config")
+    try:
+        os.stat(_encoded(path))
+    except OSError as error:
+        raise _explained(path, error) from None
+
+
+def _names(path: str, limit: int) -> frozenset[str] | None:
+    """The files of restic's in a folder, ``None`` where there is no such folder."""
+    names = set()
+    try:
+        with os.scandir(_encoded(path)) as entries:
+            for number, entry in enumerate(entries):
+                if number >= limit:
+                    raise ReadError(Reason.TOO_LARGE, f"{path!r}: more than {limit} names")
+                name = entry.name.decode("ascii", "replace")
+                if is_file_name(name) and not _is_folder(entry):
+                    names.add(name)
+    except FileNotFoundError as error:
+        if os.path.islink(_encoded(path)):
+            raise _explained(path, error) from None
+        return None
+    except NotADirectoryError:
+        raise ReadError(Reason.PROTOCOL, f"{path!r}: not a folder") from None
+    except OSError as error:
+        raise _explained(path, error) from None
+    return frozenset(names)
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # The name is there; whether the file can be read is for the reader to say.
+        return False
+
+
+def _encoded(path: str) -> bytes:
+    """``path`` in UTF-8, as restic takes it, whatever the locale of the daemon is."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _explained(path: str, error: OSError) -> ReadError:
+    reason = _REASONS.get(error.errno or 0, Reason.NETWORK)
+    return ReadError(reason, f"{path!r}: {error.strerror or type(error).__name__}")
+
+
+@implementer(IBackend)
+@frozen
+class LocalBackend:
+    """
+    The repository at the absolute path ``root``.
+
+    ``label`` keeps its calls in ``threads`` apart from those of all others, also from those
+    of another entry with the same path. ``look`` and ``read`` are what is called there.
+    """
+
+    root: str
+    label: str
+    threads: KeyedThreads
+    look: Callable[[str], Listing] = look_at
+    read: Callable[[str, str, int], bytes] = read_file
+
+    @classmethod
+    def make(cls, repository: Repository, tools: BackendTools) -> "LocalBackend":
+        """The backend for ``repository``, whose scheme is ``local``."""
+        path = repository.location.reveal().removeprefix("local:")
+        # As restic does: what ".." stands for is seen in the text, not through symlinks.
+        return cls(os.path.normpath(path), repository.url, tools.threads)
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """The names in ``snapshots/`` and ``keys/``, and the number of those in ``locks/``."""
+        meter.count_request("list")
+        return await self._call(deadline, self.look, self.root)
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One file of the repository."""
+        meter.count_request("load")
+        content = await self._call(deadline, self.read, self.root, path, limit)
+        meter.count_bytes("load", len(content))
+        return check_content(path, content)
+
+    async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
+        return await within(
+            deadline, self._in_thread(function, *arguments), f"looking at {self.root!r}"
+        )
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        try:
+            result = self.threads.run((type(self), self.label), function, *arguments)
+        except BusyError:
+            raise ReadError(
+                Reason.TIMEOUT, f"an earlier look at {self.root!r} still hangs"
+            ) from None
+        except RuntimeError as error:
+            raise ReadError(Reason.NETWORK, f"{self.root!r}: {error}") from None
+        return await result
