@@ -67,6 +67,7 @@ class MemoryBackend:
     listings: int = 0
     between: list[Callable[[], object]] = Factory(list)
     waiting: Callable[[], Awaitable[object]] | None = None
+    location: Secret | None = None
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """What is there now."""
@@ -80,7 +81,7 @@ class MemoryBackend:
         names = frozenset(one.id for one in self.storage.snapshots if one.id is not None)
         if self.between:
             self.between.pop(0)()
-        return Listing(names, self.storage.locks)
+        return Listing(names, self.storage.locks, location=self.location)
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """Nothing: no file of it has a content."""
@@ -95,6 +96,7 @@ class MemoryReader:
     storage: Storage
     name: str = "memory"
     known: list[frozenset[tuple[str, str]]] = Factory(list)
+    repositories: list[Repository] = Factory(list)
     nameless: int = 0
     unreadable: list[frozenset[str]] = Factory(list)
     between: list[Callable[[], object]] = Factory(list)
@@ -108,6 +110,7 @@ class MemoryReader:
     ) -> ReadResult:
         """What is there now."""
         self.known.append(known)
+        self.repositories.append(repository)
         if self.storage.read_error is not None:
             raise self.storage.read_error
         found: Iterable[Snapshot] = [

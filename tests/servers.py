@@ -234,6 +234,7 @@ class Daemon:
         twistd_options: Sequence[str] = ("-n",),
         environment: Mapping[str, str] | None = None,
         restic: str = "restic-0.18",
+        twistd: str | None = None,
     ) -> None:
         self.folder = folder
         self.config = folder.path / "config.json"
@@ -241,7 +242,7 @@ class Daemon:
         program = restic if "/" in restic else tool(restic)
         self.program = folder.run(
             [
-                str(Path(sys.executable).with_name("twistd")),
+                twistd or str(Path(sys.executable).with_name("twistd")),
                 *twistd_options,
                 "--pidfile=",
                 "restic-reporter",

@@ -32,6 +32,14 @@ class SchemeTests(SynchronousTestCase):
         self.assertEqual(scheme_of("mine:x", ("mine",)), "mine")
         self.assertRaises(ValueError, scheme_of, "mine:x")
 
+    def test_any_scheme(self) -> None:
+        """Where there may be any, all that looks like a scheme is one, and nothing else."""
+        self.assertEqual(scheme_of("my+own-1.0:x", None), "my+own-1.0")
+        self.assertEqual(scheme_of("rest:x", None), "rest")
+        self.assertEqual(scheme_of("./a:b", None), "local")
+        for text in ("My:x", "a b:x", "1:x", ":x"):
+            self.assertRaises(ValueError, scheme_of, text, None)
+
     def test_unknown_scheme(self) -> None:
         """An unknown scheme is refused without repeating the value, naming the known ones."""
         error = self.assertRaises(ValueError, scheme_of, "resd:http://u:secret@h/")

@@ -1,5 +1,6 @@
 """Tests of `restic_reporter.reading`."""
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +11,7 @@ from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import IBackend, ISnapshotReader
 from restic_reporter.reading import Reading, RepositoryStatus, fingerprint, read_repository
+from restic_reporter.secret import Secret
 
 from .repositories import NOW, World, name, snapshot
 
@@ -60,6 +62,18 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((reading.locks, reading.unchanged), (2, False))
         self.assertEqual((self.world.backend.listings, self.world.reader.reads), (1, 1))
         self.assertEqual(self.status.meter.requests, {"list": 1})
+
+    def test_location(self) -> None:
+        """Where the backend tells another location, the reader gets that one, for this read."""
+        self.world.backend.location = Secret("local:/elsewhere")
+        self.read()
+        self.world.backend.location = None
+        self.world.storage.snapshots.append(snapshot(9))
+        self.read()
+        own = self.world.task.repository
+        elsewhere = evolve(own, location=Secret("local:/elsewhere"))
+        self.assertEqual(self.world.reader.repositories, [elsewhere, own])
+        self.assertIs(self.status.task.repository, own)
 
     def test_unchanged(self) -> None:
         """An unchanged listing asks no reader, but tells the locks of now."""

@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from restic_reporter.config import PasswordCommand, Repository
+from restic_reporter.config.settings import B2Credentials
 from restic_reporter.deadline import Deadline, sleep, within
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import ISnapshotReader, ReadResult
@@ -363,6 +364,19 @@ class FakeTests(ReaderTestCase):
             )
         # The shell keeps the script itself open at 10.
         self.assertEqual([one for one in descriptors if one != 10], [0, 1, 2, 3, 4])
+
+    async def test_b2_key(self) -> None:
+        """The key for B2 is in restic's environment, before any other that is set for it."""
+        program = self.fake(
+            'echo "Fatal: $B2_ACCOUNT_ID, $(echo $B2_ACCOUNT_KEY | wc -c)" >&2; exit 1'
+        )
+        repository = entry(
+            "b2:some-bucket:path",
+            b2=B2Credentials("the id", Secret("the key")),
+            env={"B2_ACCOUNT_ID": Secret("another")},
+        )
+        message = await self.assert_fails(program, repository, Reason.RESTIC)
+        self.assertTrue(message.endswith("Fatal: the id, 8"), message)
 
     async def test_secrets_arrive(self) -> None:
         """The pipes hold password and location."""

@@ -1,10 +1,12 @@
 """Tests of `restic_reporter.tasks`."""
 
 from collections.abc import Callable
+from typing import Any
 
 from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -13,6 +15,7 @@ from zope.interface.verify import verifyObject
 from restic_reporter.config import Config, ConfigError, Repository
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
+from restic_reporter.installed import BrokenPlugin
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model import Meter
 from restic_reporter.tasks import BrokenBackend, TaskMaker
@@ -28,6 +31,7 @@ class Maker:
     call: Callable[[Repository], IBackend]
     name: str = "memory"
     schemes: tuple[str, ...] = ("local",)
+    locates: bool = False
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """The backend of a repository."""
@@ -41,7 +45,7 @@ def refuse(repository: Repository) -> IBackend:
 
 def break_down(repository: Repository) -> IBackend:
     """A plugin with a bug."""
-    raise ZeroDivisionError("bug")
+    raise ZeroDivisionError(f"bug with {repository.location.reveal()}")
 
 
 class TaskMakerTests(SynchronousTestCase):
@@ -51,12 +55,28 @@ class TaskMakerTests(SynchronousTestCase):
         self.backend = MemoryBackend(Storage())
         self.reader = MemoryReader(Storage())
 
-    def make(self, call: Callable[[Repository], IBackend]) -> TaskMaker:
-        """A task maker whose backend for local repositories is made by ``call``."""
-        maker = Maker(call)
+    def make(self, call: Callable[[Repository], IBackend], **options: Any) -> TaskMaker:
+        """A task maker whose backend, by default for local repositories, is made by ``call``."""
+        maker = Maker(call, **options)
         self.assertTrue(verifyObject(IBackendMaker, maker))
-        tools = no_tools()
-        return TaskMaker({"local": maker}, tools, self.reader, 300.0)
+        makers = dict.fromkeys(maker.schemes, maker)
+        broken = (BrokenPlugin("a_dropin", "SyntaxError: bug"),)
+        return TaskMaker(makers, no_tools(), self.reader, 300.0, broken)
+
+    def problem(self, maker: TaskMaker, repository: Repository) -> str:
+        """Why each look at a repository fails, where something in a plugin is broken."""
+        backend = maker.tasks(Config((repository,)))[repository.url].backend
+        assert isinstance(backend, BrokenBackend)
+        self.assertTrue(verifyObject(IBackend, backend))
+        deadline, meter = Deadline.after(Clock(), 5), Meter()
+        messages = set()
+        for call in (backend.list(deadline, meter), backend.load("config", 9, deadline, meter)):
+            looking: Any = Deferred.fromCoroutine(call)
+            error = self.failureResultOf(looking, ReadError).value
+            self.assertEqual(error.reason, Reason.INTERNAL)
+            messages.add(error.message)
+        (message,) = messages
+        return str(message)
 
     def test_tasks(self) -> None:
         """Each repository gets its backend, the reader, and its own or the common timeout."""
@@ -90,15 +110,33 @@ class TaskMakerTests(SynchronousTestCase):
 
     def test_bug_in_a_maker(self) -> None:
         """A maker with a bug fails its repositories' reads, and no one else's config."""
-        task = self.make(break_down).tasks(Config((repository(),)))["/p"]
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        assert task.backend is not None
-        self.assertTrue(verifyObject(IBackend, task.backend))
-        self.assertIsInstance(task.backend, BrokenBackend)
-        listing = task.backend.list(Deadline.after(Clock(), 5), Meter())
-        error = self.failureResultOf(
-            Deferred.fromCoroutine(listing),  # type: ignore[arg-type]
-            ReadError,
-        ).value
-        self.assertEqual(error.reason, Reason.INTERNAL)
-        self.assertIn("'memory' cannot be made: ZeroDivisionError('bug')", error.message)
+        with capturedLogs() as events:
+            problem = self.problem(self.make(break_down), repository())
+        self.assertEqual(
+            problem, "the backend 'memory' cannot be made: ZeroDivisionError: bug with local:/p"
+        )
+        (text,) = map(formatEvent, events)
+        self.assertIn("the backend 'memory' cannot be made for /p\nTraceback", text)
+        self.assertIn("ZeroDivisionError: bug with ***", text)
+        self.assertNotIn("local:/p", text)
+
+    def test_no_backend_made(self) -> None:
+        """A maker that gives something else is broken too."""
+        maker = self.make(lambda _: "not one")  # type: ignore[arg-type,return-value]
+        self.assertIn("cannot be made: 'str' is no IBackend", self.problem(maker, repository()))
+
+    def test_scheme_that_restic_does_not_know(self) -> None:
+        """Such a repository needs a backend whose listings tell where restic finds it."""
+        one = evolve(repository("x:y"), scheme="x")
+        maker = self.make(lambda _: self.backend, schemes=("x",))
+        self.assertIn("restic does not know the scheme 'x'", self.problem(maker, one))
+        maker = self.make(lambda _: self.backend, schemes=("x",), locates=True)
+        self.assertIs(maker.tasks(Config((one,)))["x:y"].backend, self.backend)
+
+    def test_scheme_that_nobody_serves(self) -> None:
+        """A scheme that a broken plugin may have served fails, and tells which are broken."""
+        one = evolve(repository("x:y"), scheme="x")
+        self.assertEqual(
+            self.problem(self.make(lambda _: self.backend), one),
+            "no plugin that works serves the scheme 'x': a_dropin cannot be used: SyntaxError: bug",
+        )

@@ -97,6 +97,7 @@ class ResticReader:
         environment = {
             **child_environment(self.environ),
             **{name: value.reveal() for name, value in repository.env.items()},
+            **_b2_environment(repository),
             "RESTIC_REPOSITORY_FILE": f"/dev/fd/{_REPOSITORY}",
         }
         location = repository.location.reveal()
@@ -128,6 +129,16 @@ class ResticReader:
         if isinstance(repository.password, Secret):
             return repository.password
         return await run_password_command(self.reactor, repository.password, self.environ, deadline)
+
+
+def _b2_environment(repository: Repository) -> dict[str, str]:
+    """The only way in which restic takes an application key for B2."""
+    if repository.b2 is None:
+        return {}
+    return {
+        "B2_ACCOUNT_ID": repository.b2.key_id,
+        "B2_ACCOUNT_KEY": repository.b2.key.reveal(),
+    }
 
 
 def _encoded(password: str) -> bytes:

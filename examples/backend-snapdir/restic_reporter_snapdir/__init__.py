@@ -1,0 +1,118 @@
+"""Repositories in the newest of several copies of a folder: ``snapdir:COPIES:PATH``."""
+
+import os
+from collections.abc import Callable
+from itertools import islice
+from typing import TypeVar
+
+from attrs import frozen
+from zope.interface import implementer
+
+from restic_reporter.config import Repository
+from restic_reporter.deadline import Deadline, within
+from restic_reporter.errors import ReadError, Reason
+from restic_reporter.files import check_content
+from restic_reporter.interfaces import BackendTools, IBackend
+from restic_reporter.listing import is_file_name
+from restic_reporter.model import Listing, Meter
+from restic_reporter.secret import Secret
+from restic_reporter.threads import BusyError, KeyedThreads
+
+T = TypeVar("T")
+
+# More than any repository has. Without a limit a folder could fill the daemon's memory.
+MAX_NAMES = 200_000
+
+
+@implementer(IBackend)
+@frozen
+class Backend:
+    """The repository at ``path`` within the newest of the folders in ``copies``."""
+
+    copies: str
+    path: str
+    threads: KeyedThreads
+
+    @classmethod
+    def make(cls, repository: Repository, tools: BackendTools) -> "Backend":
+        """The backend for ``repository``, whose scheme is ``snapdir``."""
+        _, copies, path = (*repository.location.reveal().split(":", 2), "", "")[:3]
+        if not copies.startswith("/") or not path or path.startswith("/"):
+            raise ValueError("must look like snapdir:/folder/of/copies:path/of/repository")
+        return cls(copies, path, tools.threads)
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """What the newest copy holds."""
+        meter.count_request("list")
+        look = self._in_thread(list_newest, self.copies, self.path)
+        return await within(deadline, look, f"listing {self.copies!r}")
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One file of the newest copy."""
+        meter.count_request("load")
+        look = self._in_thread(load_newest, self.copies, self.path, path, limit)
+        content = await within(deadline, look, f"loading {path}")
+        meter.count_bytes("load", len(content))
+        return check_content(path, content)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        try:
+            return await self.threads.run((self.copies, self.path), function, *arguments)
+        except BusyError:
+            problem = f"an earlier look into {self.copies!r} still hangs"
+            raise ReadError(Reason.TIMEOUT, problem) from None
+        except PermissionError as error:
+            raise ReadError(Reason.AUTH, f"{error.filename!r}: {error.strerror}") from None
+        except FileNotFoundError as error:
+            raise ReadError(Reason.NOT_FOUND, f"{error.filename!r}: {error.strerror}") from None
+        except OSError as error:
+            raise ReadError(Reason.UNAVAILABLE, f"{error.filename!r}: {error.strerror}") from None
+
+
+def newest(copies: str, path: str) -> str:
+    """The folder of the repository in the last copy, by name, that has one."""
+    for copy in sorted(names_in(copies), reverse=True):
+        folder = os.path.join(copies, copy, path)
+        try:
+            os.stat(os.path.join(folder, "config"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        return folder
+    raise ReadError(Reason.NOT_FOUND, f"no copy in {copies!r} has a repository at {path!r}")
+
+
+def list_newest(copies: str, path: str) -> Listing:
+    """What the newest copy holds, and where it is; blocks."""
+    folder = newest(copies, path)
+    return Listing(
+        snapshots=files_in(f"{folder}/snapshots"),
+        locks=len(files_in(f"{folder}/locks")),
+        keys=files_in(f"{folder}/keys"),
+        location=Secret(f"local:{folder}"),
+    )
+
+
+def load_newest(copies: str, path: str, name: str, limit: int) -> bytes:
+    """A file of the newest copy; blocks."""
+    with open(os.path.join(newest(copies, path), name), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ReadError(Reason.TOO_LARGE, f"{name}: more than {limit} bytes")
+    return content
+
+
+def files_in(folder: str) -> frozenset[str]:
+    """The names in ``folder`` that restic gives; a folder that is not there counts as empty."""
+    try:
+        return frozenset(filter(is_file_name, names_in(folder)))
+    except FileNotFoundError:
+        return frozenset()
+
+
+def names_in(folder: str) -> list[str]:
+    """All names in ``folder``."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, MAX_NAMES + 1)]
+    if len(names) > MAX_NAMES:
+        raise ReadError(Reason.TOO_LARGE, f"{folder!r}: more than {MAX_NAMES} names")
+    return names

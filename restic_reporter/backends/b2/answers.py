@@ -1,0 +1,158 @@
+"""What B2 answers: objects, errors, authorizations. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from ...config.location import parse_api_url
+from ...errors import ReadError, Reason
+from ...http import Response
+from ...secret import Secret
+
+# What may stand in a header without changing it.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
+_CODE = re.compile(r"[a-z0-9_]{1,64}")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+
+_NO_BUCKET = frozenset({"bad_bucket_id", "invalid_bucket_id", "no_such_bucket"})
+_NO_FILE = frozenset({"not_found", "no_such_file", "file_not_present"})
+_STALE = frozenset({"bad_auth_token", "expired_auth_token", ""})
+
+
+@frozen
+class Authorization:
+    """
+    What a key may do, for at most a day.
+
+    ``buckets`` are the ids of those that it is restricted to, by name; ``None`` for all.
+    It sees only files whose names begin with ``prefix``. ``moment`` is when it was asked
+    for, on the reactor's clock.
+    """
+
+    account_id: str
+    token: Secret
+    api_url: str
+    download_url: str
+    buckets: Mapping[str, str] | None
+    prefix: str
+    moment: float = field(eq=False)
+
+
+def parse_object(body: bytes, what: str) -> dict[str, Any]:
+    """
+    The JSON object in ``body``.
+
+    :raises ReadError: ``parse`` where there is none.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ReadError(Reason.PARSE, f"{what}: the answer is not JSON") from None
+    if not isinstance(value, dict):
+        raise ReadError(Reason.PARSE, f"{what}: the answer is not a JSON object")
+    return value
+
+
+def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization:
+    """
+    The answer of b2_authorize_account, which was sent to the URL ``asked``.
+
+    :raises ReadError: ``parse`` or ``protocol``: it cannot be used.
+    """
+    what = "b2_authorize_account"
+    answer = parse_object(body, what)
+    try:
+        storage = answer["apiInfo"]["storageApi"]
+        allowed = storage.get("allowed") or {}
+        token, account_id = answer["authorizationToken"], answer["accountId"]
+        urls = storage["apiUrl"], storage["downloadUrl"]
+        prefix = allowed.get("namePrefix") or ""
+        buckets: dict[str, str] | None = None
+        if allowed.get("buckets"):
+            # One without a name has been deleted.
+            buckets = {
+                bucket["name"]: bucket["id"] for bucket in allowed["buckets"] if bucket["name"]
+            }
+        texts = [token, account_id, *urls, prefix, *(buckets or {}), *(buckets or {}).values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+    except (KeyError, TypeError, AttributeError):
+        raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
+    if not _TOKEN.fullmatch(token):
+        raise ReadError(Reason.PROTOCOL, f"{what}: the token can be in no header")
+    api_url, download_url = (_base_url(url, asked, what) for url in urls)
+    return Authorization(account_id, Secret(token), api_url, download_url, buckets, prefix, moment)
+
+
+def _base_url(text: str, asked: str, what: str) -> str:
+    try:
+        url = parse_api_url(text)
+    except ValueError:
+        url = ""
+    if not _PLAIN_URL.fullmatch(url):
+        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL that cannot be used")
+    if asked.startswith("https:") and not url.startswith("https:"):
+        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL without TLS")
+    return url
+
+
+def _error_code(response: Response) -> str:
+    """The short word for what went wrong; empty where there is none."""
+    try:
+        code = parse_object(response.body, "error").get("code")
+    except ReadError:
+        return ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def is_stale(response: Response) -> bool:
+    """Whether a new authorization may help."""
+    return response.status == 401 and _error_code(response) in _STALE
+
+
+def raise_for_error(response: Response, what: str, needs: str) -> None:
+    """
+    Nothing, for a status of 200.
+
+    :param what: the call; ``needs`` tells what a key must have for it.
+    :raises ReadError: the message has the error's code, but not its text: tokens occur
+        there.
+    """
+    status = response.status
+    if status == 200:
+        return
+    code = _error_code(response)
+    shown = f"status {status}, {code}" if code else f"status {status}"
+    if code.endswith("cap_exceeded"):
+        reason, why = Reason.UNAVAILABLE, "a cap that is set for the account is reached"
+    elif status == 408:
+        reason, why = Reason.UNAVAILABLE, "unavailable"
+    elif status in (401, 403):
+        reason, why = Reason.AUTH, f"refused to this key; it needs {needs}"
+    elif code in _NO_BUCKET:
+        reason, why = Reason.NOT_FOUND, "there is no such bucket"
+    elif status == 404 or code in _NO_FILE:
+        reason, why = Reason.NOT_FOUND, "not found"
+    else:
+        reason, why = Reason.PROTOCOL, "an answer that was not expected"
+    raise ReadError(reason, f"{what}: {why} ({shown})")
+
+
+def check_sha1(response: Response, what: str) -> bytes:
+    """
+    The body of a download, if it has the SHA-1 that the server names.
+
+    Files uploaded in parts have none, and one that the uploader gave unverified counts too.
+
+    :raises ReadError: ``protocol`` where it has not.
+    """
+    (named,) = (response.headers.getRawHeaders("X-Bz-Content-Sha1") or [""])[:1]
+    named = named.strip().lower().removeprefix("unverified:")
+    if _SHA1.fullmatch(named) and hashlib.sha1(response.body).hexdigest() != named:
+        raise ReadError(Reason.PROTOCOL, f"{what}: the content is incomplete or altered (SHA-1)")
+    return response.body

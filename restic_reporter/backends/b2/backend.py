@@ -1,0 +1,62 @@
+"""One repository in a bucket."""
+
+from attrs import field, frozen
+from zope.interface import implementer
+
+from ...config import Repository
+from ...config.location import parse_b2
+from ...deadline import Deadline
+from ...errors import ReadError, Reason
+from ...files import check_content
+from ...interfaces import BackendTools, IBackend
+from ...model import Listing, Meter
+from .listing import Names
+from .session import Session
+
+
+@implementer(IBackend)
+@frozen
+class B2Backend:
+    """
+    One repository: all files of ``bucket`` whose names begin with ``base``, which is empty
+    or ends with a slash.
+    """
+
+    session: Session = field(repr=False)
+    bucket: str
+    base: str
+
+    @classmethod
+    def make(cls, repository: Repository, tools: BackendTools) -> "B2Backend":
+        """The backend for ``repository``, whose scheme is ``b2``."""
+        location = parse_b2(repository.location.reveal())
+        if repository.b2 is None:
+            raise ValueError("needs the keys 'b2_account_id' and 'b2_key'")
+        session = Session.shared(repository.b2, repository.transport, tools)
+        base = "" if location.prefix in ("", ".") else f"{location.prefix}/"
+        return cls(session, location.bucket, base)
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """The names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""
+        await self._check_prefix(deadline, meter)
+        names = Names(self.base)
+        while names.start is not None:
+            names.add(
+                await self.session.list_file_names(self.bucket, names.arguments(), deadline, meter)
+            )
+        return names.listing()
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One file of the repository."""
+        await self._check_prefix(deadline, meter)
+        content = await self.session.download(self.bucket, self.base + path, limit, deadline, meter)
+        return check_content(path, content)
+
+    async def _check_prefix(self, deadline: Deadline, meter: Meter) -> None:
+        allowed = await self.session.allowed_prefix(deadline, meter)
+        if not self.base.startswith(allowed):
+            raise ReadError(
+                Reason.AUTH,
+                f"the key is for names that begin with {allowed!r} only; here they begin with"
+                f" {self.base!r}",
+            )

@@ -1,0 +1,102 @@
+"""
+Which names of a bucket make up a repository's listing, and where to go on. Pure.
+
+B2 lists names in the order of their UTF-8 bytes, which is Python's order too. In a repository
+``keys/``, ``locks/`` and ``snapshots/`` follow one another, so that one run over the names
+finds all three.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import Factory, define
+
+from ...errors import ReadError, Reason
+from ...listing import is_file_name
+from ...model import Listing
+
+# What is billed as one call.
+PAGE = 1000
+
+_MOST_PAGES = 250
+
+_FOLDERS = ("keys/", "locks/", "snapshots/")
+
+_WHAT = "b2_list_file_names"
+
+
+@define
+class Names:
+    """
+    The names found so far below ``base``, which is empty or ends with a slash.
+
+    ``start`` is where the next page begins, ``None`` after the last one.
+    """
+
+    base: str
+    start: str | None = None
+    pages: int = 0
+    _found: dict[str, set[str]] = Factory(lambda: {folder: set() for folder in _FOLDERS})
+
+    def __attrs_post_init__(self) -> None:
+        self.start = self.base + _FOLDERS[0]
+
+    def arguments(self) -> dict[str, Any]:
+        """What the next call must say, besides the bucket."""
+        return {"startFileName": self.start, "prefix": self.base, "maxFileCount": PAGE}
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """
+        Take the page that begins at ``start``.
+
+        :raises ReadError: it makes no sense (``parse``), leads nowhere (``protocol``), or
+            there are too many (``too_large``).
+        """
+        files, following = answer.get("files"), answer.get("nextFileName")
+        if not isinstance(files, list) or not isinstance(following, str | None):
+            raise ReadError(Reason.PARSE, f"{_WHAT}: the answer lacks what it must have")
+        for file in files:
+            name = file.get("fileName") if isinstance(file, dict) else None
+            if not isinstance(name, str):
+                raise ReadError(Reason.PARSE, f"{_WHAT}: a file without a name")
+            if file.get("action", "upload") == "upload":
+                self._take(name)
+        before, self.start = self.start, self._onward(following)
+        self.pages += 1
+        if self.start is not None and before is not None and self.start <= before:
+            raise ReadError(Reason.PROTOCOL, f"{_WHAT}: the next page leads back")
+        if self.start is not None and self.pages >= _MOST_PAGES:
+            raise ReadError(Reason.TOO_LARGE, f"{_WHAT}: more than {_MOST_PAGES * PAGE} names")
+
+    def _take(self, name: str) -> None:
+        for folder, found in self._found.items():
+            start = self.base + folder
+            if name.startswith(start) and is_file_name(name[len(start) :]):
+                found.add(name[len(start) :])
+
+    def _onward(self, following: str | None) -> str | None:
+        """
+        Where to go on after a page that is followed by ``following``.
+
+        What somebody else keeps between two of the folders costs nothing: it is left out.
+        """
+        if following is None:
+            return None
+        for folder in _FOLDERS:
+            start = self.base + folder
+            if following < start:
+                return start
+            if following.startswith(start):
+                return following
+        return None
+
+    def listing(self) -> Listing:
+        """
+        What was found, after the last page.
+
+        :raises ReadError: ``not_found``: a repository has at least one key.
+        """
+        keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
+        if not keys:
+            raise ReadError(Reason.NOT_FOUND, "there is no repository: it has no keys")
+        return Listing(snapshots, len(locks), keys)

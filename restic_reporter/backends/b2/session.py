@@ -1,0 +1,250 @@
+"""What all repositories of one application key have in common: authorization and buckets."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from attrs import Factory, define
+from twisted.internet.interfaces import IReactorTime
+
+from ...config.settings import B2Credentials
+from ...deadline import Deadline, within
+from ...errors import ReadError, Reason
+from ...http import BoundedHTTPClient, Response, Transport, basic_auth
+from ...interfaces import BackendTools
+from ...model import Meter
+from .answers import (
+    Authorization,
+    check_sha1,
+    is_stale,
+    parse_authorization,
+    parse_object,
+    raise_for_error,
+)
+from .sharing import SharedWork
+
+T = TypeVar("T")
+
+API_URL = "https://api.backblazeb2.com"
+
+# A token is good for at most 24 hours.
+TOKEN_LIFE = 23 * 3600.0
+
+# An authorization serves others too, so it may go on when who began it has little time.
+_SHARED_TIME = 60.0
+
+# A thousand names with all that a file may have beside its name.
+_ANSWER_LIMIT = 8 * 2**20
+
+
+@define(eq=False)
+class Session:
+    """
+    One application key, as it is used over one transport.
+
+    Every request goes out with the authorization at hand. Where that has expired there is
+    one new one, for all who wait for it, and the request goes out once more.
+    """
+
+    _http: BoundedHTTPClient
+    _clock: IReactorTime
+    _credentials: B2Credentials
+    _transport: Transport
+    _current: Authorization | None = None
+    _authorizing: SharedWork[Authorization] = Factory(SharedWork)
+    _bucket_ids: dict[str, str] = Factory(dict)
+    _looking_up: dict[str, SharedWork[str]] = Factory(dict)
+
+    @classmethod
+    def shared(
+        cls, credentials: B2Credentials, transport: Transport, tools: BackendTools
+    ) -> "Session":
+        """The one for this key; whoever trusts other CAs has another."""
+        key = ("b2", credentials, transport)
+        session = tools.shared.get(key)
+        if session is None:
+            session = tools.shared[key] = cls(tools.http, tools.reactor, credentials, transport)
+        assert isinstance(session, Session)
+        return session
+
+    async def list_file_names(
+        self, bucket: str, arguments: dict[str, Any], deadline: Deadline, meter: Meter
+    ) -> dict[str, Any]:
+        """
+        The answer to one b2_list_file_names.
+
+        :raises ReadError: as everywhere; ``auth`` where the key is for other buckets.
+        """
+        bucket_id = await self._bucket_id(bucket, deadline, meter)
+        try:
+            return await self._call(
+                "b2_list_file_names",
+                "the capability listFiles, and access to the bucket and the path",
+                lambda _: {"bucketId": bucket_id, **arguments},
+                deadline,
+                meter,
+            )
+        except ReadError as error:
+            if error.reason == Reason.NOT_FOUND:
+                self._bucket_ids.pop(bucket, None)
+            raise
+
+    async def download(
+        self, bucket: str, name: str, limit: int, deadline: Deadline, meter: Meter
+    ) -> bytes:
+        """One file, by b2_download_file_by_name; its SHA-1 is right where B2 names one."""
+        what = "b2_download_file_by_name"
+        path = f"/file/{bucket}/{quote(name, safe='/')}"
+
+        async def send(authorization: Authorization) -> Response:
+            return await self._http.request(
+                "GET",
+                authorization.download_url + path,
+                transport=self._transport,
+                headers={"Authorization": authorization.token.reveal()},
+                deadline=deadline,
+                body_limit=limit,
+                meter=meter,
+                operation="load",
+            )
+
+        response = await self._authorized(send, deadline, meter)
+        raise_for_error(response, what, "the capability readFiles, and access to the path")
+        return check_sha1(response, what)
+
+    async def allowed_prefix(self, deadline: Deadline, meter: Meter) -> str:
+        """What the names of all files begin with that the key may see."""
+        return (await self._authorization(deadline, meter)).prefix
+
+    async def _bucket_id(self, bucket: str, deadline: Deadline, meter: Meter) -> str:
+        buckets = (await self._authorization(deadline, meter)).buckets
+        if buckets is not None:
+            if bucket not in buckets:
+                raise ReadError(
+                    Reason.AUTH,
+                    f"the key is for other buckets than {bucket!r}, or this one is gone",
+                )
+            return buckets[bucket]
+        if bucket not in self._bucket_ids:
+            looking_up = self._looking_up.setdefault(bucket, SharedWork())
+            found = await self._share(
+                looking_up,
+                lambda longer: self._look_up(bucket, longer, meter),
+                "b2_list_buckets",
+                deadline,
+            )
+            self._bucket_ids[bucket] = found
+        return self._bucket_ids[bucket]
+
+    async def _look_up(self, bucket: str, deadline: Deadline, meter: Meter) -> str:
+        what = "b2_list_buckets"
+        answer = await self._call(
+            what,
+            "the capability listBuckets",
+            lambda authorization: {
+                "accountId": authorization.account_id,
+                "bucketName": bucket,
+            },
+            deadline,
+            meter,
+        )
+        try:
+            for one in answer["buckets"]:
+                if one["bucketName"] == bucket and isinstance(one["bucketId"], str):
+                    return str(one["bucketId"])
+        except (KeyError, TypeError):
+            raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
+        raise ReadError(Reason.NOT_FOUND, f"there is no bucket {bucket!r} for this key")
+
+    async def _call(
+        self,
+        name: str,
+        needs: str,
+        arguments: Callable[[Authorization], dict[str, Any]],
+        deadline: Deadline,
+        meter: Meter,
+    ) -> dict[str, Any]:
+        async def send(authorization: Authorization) -> Response:
+            return await self._http.request(
+                "POST",
+                f"{authorization.api_url}/b2api/v4/{name}",
+                transport=self._transport,
+                headers={
+                    "Authorization": authorization.token.reveal(),
+                    "Content-Type": "application/json",
+                },
+                body=json.dumps(arguments(authorization)).encode("ascii"),
+                deadline=deadline,
+                body_limit=_ANSWER_LIMIT,
+                meter=meter,
+                operation="list",
+                idempotent=True,
+            )
+
+        response = await self._authorized(send, deadline, meter)
+        raise_for_error(response, name, needs)
+        return parse_object(response.body, name)
+
+    async def _authorized(
+        self,
+        send: Callable[[Authorization], Coroutine[Any, Any, Response]],
+        deadline: Deadline,
+        meter: Meter,
+    ) -> Response:
+        authorization = await self._authorization(deadline, meter)
+        response = await send(authorization)
+        if not is_stale(response):
+            return response
+        if self._current is authorization:
+            self._current = None
+        return await send(await self._authorization(deadline, meter))
+
+    async def _authorization(self, deadline: Deadline, meter: Meter) -> Authorization:
+        current = self._current
+        if current is not None and self._clock.seconds() < current.moment + TOKEN_LIFE:
+            return current
+        return await self._share(
+            self._authorizing,
+            lambda longer: self._authorize(longer, meter),
+            "b2_authorize_account",
+            deadline,
+        )
+
+    async def _share(
+        self,
+        work: SharedWork[T],
+        begin: Callable[[Deadline], Coroutine[Any, Any, T]],
+        what: str,
+        deadline: Deadline,
+    ) -> T:
+        """The outcome of ``work``, which may go on without us and has a deadline of its own."""
+
+        async def wait() -> T:
+            return await work.wait(
+                lambda: begin(Deadline.after(self._clock, max(deadline.remaining(), _SHARED_TIME)))
+            )
+
+        return await within(deadline, wait(), what)
+
+    async def _authorize(self, deadline: Deadline, meter: Meter) -> Authorization:
+        what = "b2_authorize_account"
+        base = self._credentials.api_url or API_URL
+        moment = self._clock.seconds()
+        response = await self._http.request(
+            "GET",
+            f"{base}/b2api/v4/{what}",
+            transport=self._transport,
+            headers={
+                "Authorization": basic_auth(
+                    self._credentials.key_id, self._credentials.key.reveal()
+                )
+            },
+            deadline=deadline,
+            body_limit=2**20,
+            meter=meter,
+            operation="auth",
+        )
+        raise_for_error(response, what, "a key id and a key that belong together and are valid")
+        self._current = parse_authorization(response.body, base, moment)
+        return self._current
