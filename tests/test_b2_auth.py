@@ -121,6 +121,19 @@ class TokenTests(B2Case):
             await self.list_all()
             self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 12})
 
+    async def test_refused_late(self) -> None:
+        """Who learns late that the token has expired takes the new one that is there by then."""
+        await self.list_all()
+        self.calls  # noqa: B018
+        self.fake.account.expire_tokens()
+        self.fake.fault(LIST, delay=0.5)
+        late = self.list(self.backend("r0"))
+        await deferLater(reactor, 0.1)
+        await self.list(self.backend("r1"))
+        self.assertNoResult(late)
+        await late
+        self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 4})
+
     async def test_refused_again(self) -> None:
         """A new token that is refused too is the end; the next listing begins afresh."""
         backend = self.backend("r0")

@@ -145,10 +145,10 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual([name for name in listed if not (package / name).exists()], [])
         missing = []
         for path in package.rglob("*.py"):
-            name = path.relative_to(package).as_posix()
-            folder = f"{name.partition('/')[0]}/"
-            if path.name != "__init__.py" and name not in listed and folder not in listed:
-                missing.append(name)
+            relative = path.relative_to(package)
+            folders = {f"{folder.as_posix()}/" for folder in relative.parents}
+            if path.name != "__init__.py" and not {relative.as_posix(), *folders} & set(listed):
+                missing.append(relative.as_posix())
         self.assertEqual(missing, [])
 
 

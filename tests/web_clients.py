@@ -154,4 +154,3 @@ class SiteTestCase(TestCase):
         answer = await self.exchange(get(path, "Connection: close", *headers, method=method))
         head, _, body = answer.partition(b"\r\n\r\n")
         return parse(head, body)
-

@@ -13,3 +13,4 @@ reporter = ServiceMaker(
 
 rest = BackendMaker("rest", ("rest",), "restic_reporter.backends.rest.RestBackend.make")
 local = BackendMaker("local", ("local",), "restic_reporter.backends.local.LocalBackend.make")
+b2 = BackendMaker("b2", ("b2",), "restic_reporter.backends.b2.B2Backend.make")
