@@ -106,11 +106,14 @@ class ListTests(B2Case):
         self.assertEqual(self.calls["list_file_names"], 3)
 
     async def test_blank_at_a_page_end(self) -> None:
-        """Where to go on is passed as B2 gives it, with a blank at its end."""
+        """Where to go on is passed as B2 gives it, a blank at its end included; no marker counts."""
         fill(self.fake, self.bucket, "repo/")
         following = f"repo/keys/{name(-1)} "
         page = {
-            "files": [{"fileName": following.strip(), "action": "upload"}],
+            "files": [
+                {"fileName": following.strip(), "action": "upload"},
+                {"fileName": f"repo/snapshots/{name(9)}", "action": "hide"},
+            ],
             "nextFileName": following,
         }
         self.answer("b2_list_file_names", page)
@@ -245,11 +248,14 @@ class LoadTests(B2Case):
         for said in ("", None, "unverified:" + "0" * 40):
             self.fake.account.put(self.bucket, path, b"not this", said)
             await self.assert_fails(self.load(backend, path[5:]), Reason.PROTOCOL, "SHA-")
+        for said in ("0" * 40, "unverified:" + "0" * 40):
+            self.fake.account.put(self.bucket, "repo/config", b"config", said)
+            await self.assert_fails(self.load(backend, "config"), Reason.PROTOCOL, "SHA-1")
 
     async def test_without_sha1(self) -> None:
         """B2 knows no SHA-1 of large files; the SHA-256 in their name is looked at anyway."""
         backend = self.backend()
-        for said in ("none", None, "unverified:1f7a77fcec3c7d6a9d8a6a2a1bb9e4d0d3dbbd5c"[:11]):
+        for said in ("none", None, "unverified:"):
             self.fake.account.put(self.bucket, f"repo/snapshots/{name(7)}", b"7", said)
             self.assertEqual(await self.load(backend, f"snapshots/{name(7)}"), b"7")
 

@@ -62,7 +62,9 @@ class KeyTests(B2Case):
                 backend = self.backend(path, key)
                 await self.assert_fails(self.list(backend), Reason.AUTH, repr(prefix))
                 await self.assert_fails(self.load(backend, "config"), Reason.AUTH, repr(prefix))
-        self.assertEqual(self.calls, {"authorize_account": 3})
+        key = self.fake.account.add_key(READ_ONLY, None, "repo/")
+        await self.assert_fails(self.list(self.backend("repository", key)), Reason.AUTH, "'repo/'")
+        self.assertEqual(self.calls, {"authorize_account": 4})
 
     async def test_capabilities(self) -> None:
         """What a key may not do is named, and no new authorization is asked for."""

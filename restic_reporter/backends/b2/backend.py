@@ -33,7 +33,7 @@ class B2Backend:
         if repository.b2 is None:
             raise ValueError("needs the keys 'b2_account_id' and 'b2_key'")
         session = Session.shared(repository.b2, repository.transport, tools)
-        base = "" if location.prefix in ("", ".") else f"{location.prefix}/"
+        base = f"{location.prefix}/" if location.prefix else ""
         return cls(session, location.bucket, base)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
