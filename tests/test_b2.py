@@ -106,7 +106,7 @@ class ListTests(B2Case):
         self.assertEqual(self.calls["list_file_names"], 3)
 
     async def test_blank_at_a_page_end(self) -> None:
-        """Where to go on is passed as B2 gives it, a blank at its end included; no marker counts."""
+        """Where to go on is passed as B2 gives it, with a blank at its end; no marker counts."""
         fill(self.fake, self.bucket, "repo/")
         following = f"repo/keys/{name(-1)} "
         page = {

@@ -383,6 +383,25 @@ class SharedWorkTests(SynchronousTestCase):
         self.begun[1].callback(8)
         self.assertEqual(self.successResultOf(third), 8)
 
+    def test_ends_late(self) -> None:
+        """What cancelled work comes to in the end is nobody's."""
+        cleaning: Deferred[int] = Deferred()
+
+        async def stubborn() -> int:
+            try:
+                return await self.begin()
+            except CancelledError:
+                return await cleaning
+
+        first = self.work.wait(stubborn)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        second = self.work.wait(self.begin)
+        cleaning.callback(7)
+        self.assertNoResult(second)
+        self.begun[1].callback(8)
+        self.assertEqual(self.successResultOf(second), 8)
+
     def test_cancelled_by_another(self) -> None:
         """Who is cancelled by another's callback is left alone."""
         first, second = self.work.wait(self.begin), self.work.wait(self.begin)
