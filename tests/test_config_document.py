@@ -40,11 +40,13 @@ class JSONTests(DocumentCase):
 
     def test_trailing_comma_before_bracket(self) -> None:
         """The commonest mistake, a comma after the last entry, gets a hint."""
-        self.assertIn("has nothing after it: remove it", self.problem('[\n  {"a": 1},\n]'))
+        problem = self.problem('[\n  {"a": 1},\n]')
+        self.assertIn("(a trailing comma: remove the one at the end of line 2)", problem)
 
     def test_trailing_comma_before_brace(self) -> None:
         """A comma after the last key gets the same hint."""
-        self.assertIn("has nothing after it: remove it", self.problem('[{"a": 1,\n}]'))
+        problem = self.problem('[{"a": 1,\n}]')
+        self.assertIn("(a trailing comma: remove the one at the end of line 1)", problem)
 
     def test_single_quotes(self) -> None:
         """Single quotes get a hint."""

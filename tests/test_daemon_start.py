@@ -77,7 +77,12 @@ class StartTests(SynchronousTestCase):
     def test_syntax_error(self) -> None:
         """A syntax error has a line, a column, and the hint about a trailing comma."""
         text = '[\n  {\n    "repo": "/x",\n    "password": "hidden",\n  }\n]\n'
-        output = self.assert_refused("config.json: line 5, column 3", "comma", config=text)
+        output = self.assert_refused(
+            "config.json: line ",
+            ", column ",
+            "(a trailing comma: remove the one at the end of line 4)",
+            config=text,
+        )
         self.assertNotIn("hidden", output)
 
     def test_every_problem_at_once(self) -> None:

@@ -78,11 +78,11 @@ def _parse_json(text: str, name: str) -> Any:
 def _json_hint(text: str, position: int) -> str:
     """What people most often did when JSON breaks here."""
     before, after = text[:position].rstrip(), text[position:]
-    if re.match(r"[\]}]", after) and before.endswith(","):
+    # Before Python 3.13 the decoder stops at the bracket, since then at the comma.
+    at_bracket = re.match(r"[\]}]", after) and before.endswith(",")
+    if at_bracket or re.match(r",\s*[\]}]", after):
         line = before.count("\n") + 1
-        return f" (the comma at the end of line {line} has nothing after it: remove it)"
-    if re.match(r",\s*[\]}]", after):
-        return " (this comma has nothing after it: remove it)"
+        return f" (a trailing comma: remove the one at the end of line {line})"
     if after.startswith("'"):
         return " (JSON wants double quotes)"
     if after.startswith(("//", "#", "/*")):
