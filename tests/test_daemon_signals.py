@@ -1,6 +1,7 @@
 """The whole daemon and its signals, its port, its log file and its end."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -196,23 +197,31 @@ class StopTests(DaemonTestCase):
         self.assert_clean(daemon, signal.SIGTERM)
 
     def test_during_a_scrape(self) -> None:
-        """A scrape in flight is answered in full."""
-        entries = [{**self.entry, "repo": f"{self.folder.path}/repo{'/' * n}"} for n in range(1, 3)]
-        daemon = Daemon(self.folder, entries).serving()
-        host, _, port = daemon.address.partition(":")
-        connection = socket.create_connection((host, int(port)))
-        self.addCleanup(connection.close)
-        # Too small for the page, so that the response is still on the way at the signal.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        length = int(response.getheader("Content-Length", "0"))
-        daemon.program.signal(signal.SIGINT)
-        daemon.program.wait_for("Received SIGINT")
-        self.assertEqual(len(response.read()), length)
-        connection.close()
-        self.assert_clean(daemon, signal.SIGINT)
+        """A scrape in flight is answered in full, whichever signal comes, and no new one is."""
+        listed = [
+            {"id": f"{n:064x}", "time": "2026-01-01T00:00:00Z", "hostname": f"{n:0200}"}
+            for n in range(1000)
+        ]
+        answer = self.folder.write("answer.json", json.dumps(listed))
+        prolix = self.folder.write("prolix-restic", f"#!/bin/sh\nexec cat {answer}\n", 0o755)
+        entries = [{"repo": f"sftp:host:/{n}", "password": "x"} for n in range(12)]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            daemon = Daemon(self.folder, entries, restic=str(prolix)).serving()
+            host, _, port = daemon.address.partition(":")
+            with socket.create_connection((host, int(port))) as connection:
+                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                length = int(response.getheader("Content-Length", "0"))
+                # More than the kernel takes from a process for a client that does not read.
+                self.assertGreater(length, 10 * 2**20)
+                daemon.program.signal(number)
+                daemon.program.wait_for("TCP Port .* Closed")
+                with self.assertRaises(ConnectionRefusedError):
+                    socket.create_connection((host, int(port)))
+                self.assertIsNone(daemon.program.process.poll())
+                self.assertEqual(len(response.read()), length)
+            self.assert_clean(daemon, number)
 
 
 class PortTests(DaemonTestCase):
