@@ -63,6 +63,17 @@ def _passing_on(reactor: IReactorFromThreads, callback: Callable[[], object]) ->
     return handle
 
 
+def heed_interrupt() -> None:
+    """
+    See to it that INT stops the reactor. Call it before the reactor runs.
+
+    A script that starts a program with ``&`` has it ignore INT, and Twisted puts its own
+    handler in place only where Python's is.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def quiet_second_stop(reactor: IStoppableReactor) -> None:
     """
     From now on INT and TERM are only logged, at debug, once ``reactor`` is stopping.

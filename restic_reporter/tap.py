@@ -15,7 +15,7 @@ from . import __version__
 from .deadline import LONGEST_TIMEOUT
 from .listening import parse_address
 from .schedule import parse_cron
-from .signals import SignalHandlers
+from .signals import SignalHandlers, heed_interrupt
 
 READERS = ("auto", "restic")
 LOG_LEVELS = ("debug", "info", "warn", "error")
@@ -130,6 +130,7 @@ def makeService(options: Options) -> IService:
         hup=lambda: wired[0].reload(),
         usr1=lambda: wired[0].collect_now(),
     )
+    heed_interrupt()
     from .wiring import wire
 
     try:

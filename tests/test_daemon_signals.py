@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -171,6 +172,17 @@ class StopTests(DaemonTestCase):
             daemon = Daemon(self.folder, [self.entry]).serving()
             daemon.program.signal(number)
             self.assert_clean(daemon, number)
+
+    def test_started_in_the_background(self) -> None:
+        """INT stops a daemon too that a script has started with "&", which ignores INT then."""
+        twistd = Path(sys.executable).with_name("twistd")
+        ignoring = self.folder.write(
+            "twistd", f'#!/bin/sh\ntrap "" INT\nexec {twistd} "$@"\n', 0o755
+        )
+        daemon = Daemon(self.folder, [self.entry], twistd=str(ignoring)).serving()
+        daemon.program.signal(signal.SIGINT)
+        daemon.program.wait_for("Received SIGINT")
+        self.assert_clean(daemon, signal.SIGINT)
 
     def test_while_restic_runs(self) -> None:
         """A child of the first collection is interrupted, and nothing of it is left; INT may
