@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from .deadline import Deadline, within
 from .errors import ReadError, Reason
+from .interfaces import Memory
 from .reading import Reading, RepositoryStatus, Task, read_repository
 from .secret import redact
 
@@ -146,6 +147,7 @@ class Collector:
             if fresh:
                 # What the old entry's password opened says nothing about the new one's.
                 status.fingerprint = None
+                status.memory = Memory()
             status.task = task
             if fresh or labels is None or label in labels or status.success is None:
                 due.append(status)

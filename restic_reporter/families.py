@@ -45,6 +45,11 @@ SERIES_DROPPED = _gauge(
     "backup_series_dropped", "Backup sets of the repository that are beyond the limit, not shown."
 )
 LOCK_COUNT = _gauge("backup_lock_count", "Lock files in the repository.")
+OLDEST_LOCK = _gauge(
+    "backup_oldest_lock_timestamp_seconds",
+    "Unix time in seconds when the oldest lock of the repository was made; only where the"
+    " native reader reads.",
+)
 REPOSITORY_INFO = _info(
     "backup_repository_info", "How the repository is listed (backend) and read (reader)."
 )

@@ -7,10 +7,10 @@ its interfaces; so it imports nothing that takes time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .deadline import Deadline
     from .http import BoundedHTTPClient
     from .model import Content, Listing, Meter
+    from .secret import Secret
     from .threads import KeyedThreads
 
 
@@ -42,6 +43,16 @@ class IBackend(Interface):
         A folder that is not there, in a repository that is, counts as empty. A repository
         that is not there is an error, never an empty `Listing`: an empty one would let
         alerts clear.
+
+        :raises ReadError: with the reason, and a message without secrets.
+        """
+
+    def list_keys(deadline: Deadline, meter: Meter) -> Awaitable[frozenset[str]]:
+        """
+        The names of 64 hex digits in ``keys/``.
+
+        Asked only where a reader has to open the repository and the listing did not tell
+        them. What is said of `list` holds here too.
 
         :raises ReadError: with the reason, and a message without secrets.
         """
@@ -103,20 +114,54 @@ class IBackendMaker(IPlugin):
         """
 
 
+@define
+class Memory:
+    """
+    What a reader keeps of one repository from one read to the next, as it likes.
+
+    It is emptied when the repository's entry changes, and goes with the repository.
+    """
+
+    kept: Any = None
+
+
+@frozen
+class ReadRequest:
+    """
+    What a reader is asked for: all snapshots of ``repository``.
+
+    ``backend`` and the ``listing`` that it has just given are ``None`` where nothing but the
+    reader sees the repository. ``now`` (Unix seconds) tells which snapshots are dated in the
+    future; ``known`` are the label values (host, user) of the sets shown so far, which are
+    kept first where there are too many. What is asked of ``backend`` is counted in ``meter``.
+    """
+
+    repository: Repository
+    backend: IBackend | None
+    listing: Listing | None
+    meter: Meter
+    now: float
+    known: frozenset[tuple[str, str]]
+    deadline: Deadline
+    memory: Memory
+
+
 @frozen
 class ReadResult:
     """
     What a reader found: the counted content, and the ids of the snapshots it saw.
 
     ``nameless`` snapshots had no usable id; they are part of the content's count.
-    ``unreadable`` are the ids (8 digits) of those that are known to be there and could not
-    be read; they are not part of it.
+    ``unreadable`` are the ids (or their first 8 digits) of those that are known to be there
+    and could not be read; they are not part of it. ``oldest_lock`` is when the oldest lock
+    was made, in Unix seconds; ``None`` without a lock that could be read.
     """
 
     content: Content
     ids: frozenset[str]
     nameless: int = 0
     unreadable: frozenset[str] = frozenset()
+    oldest_lock: float | None = None
 
 
 class ISnapshotReader(Interface):
@@ -124,21 +169,87 @@ class ISnapshotReader(Interface):
 
     name: str = Attribute("The value of the label ``reader``, like 'restic'.")
 
-    def read(
-        repository: Repository,
-        now: float,
-        known: frozenset[tuple[str, str]],
-        deadline: Deadline,
-    ) -> Awaitable[ReadResult]:
-        """
-        Read all snapshots of ``repository``.
+    reads_locks: bool = Attribute(
+        "Whether its results tell of locks, so that it is asked too when only these changed."
+    )
 
-        ``now`` (Unix seconds) tells which snapshots are dated in the future; ``known`` are
-        the label values of the sets shown so far, which are kept first where there are too
-        many. An ``async def`` or a Deferred; when it is cancelled it leaves no process, no
-        thread at work and no lock behind. It never writes to the repository.
+    def read(request: ReadRequest) -> Awaitable[ReadResult]:
+        """
+        Read all snapshots of a repository.
+
+        An ``async def`` or a Deferred; when it is cancelled it leaves no process, no work
+        in threads beyond what is at hand, and no lock behind. It never writes to the
+        repository.
 
         It does not compare its result with a listing: that is the collection's part.
 
         :raises ReadError: with the reason, and a message without secrets.
+        """
+
+
+class ISecretStore(Interface):
+    """
+    Keeps secrets for others: gives the documents at paths.
+
+    It is made once and lives as long as the daemon, logging in by itself as often as that is
+    needed. It never blocks the reactor.
+    """
+
+    available: bool = Attribute(
+        "Whether it is set up at all. Where it is not, each look-up fails, and a reload of the"
+        " config does not wait for what is in it."
+    )
+
+    expires_at: float | None = Attribute(
+        "When the access that it has now ends, in Unix seconds; None where it has none, or one"
+        " without an end."
+    )
+
+    def secrets() -> Iterable[Secret]:
+        """Its own secrets, which must not show in anything that is printed."""
+
+    def start() -> None:
+        """Log in, and keep the access alive from now on; what goes wrong is logged."""
+
+    def look_up(path: str, deadline: Deadline) -> Awaitable[Mapping[str, object]]:
+        """
+        The document at ``path``, whose values may be of any kind.
+
+        An ``async def`` or a Deferred; it may be called many times at one time, and must end
+        by ``deadline``. It need not keep anything for the next time.
+
+        :raises ReadError: ``secret``; the message names no value.
+        """
+
+    def stop() -> None:
+        """Do nothing more. Returns at once, whatever still hangs, and nothing waits for that."""
+
+
+@frozen
+class StoreTools:
+    """What a secret store is given to work with; ``now`` is the wall clock in Unix seconds."""
+
+    reactor: Any
+    now: Callable[[], float]
+
+
+class ISecretStoreMaker(IPlugin):
+    """
+    A kind of secret store; found through ``twisted.plugin``.
+
+    An instance stands in a module of ``twisted/plugins/``.
+    """
+
+    name: str = Attribute(
+        "What its keys in the config begin with: 'vault' makes the keys ``vault_material``,"
+        " ``b2_vault_material`` and ``rest_vault_material``."
+    )
+
+    def make(environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
+        """
+        The store, set up by the daemon's environment ``environ``.
+
+        Does no input or output.
+
+        :raises ValueError: it is set up by half; the message says what to mend.
         """

@@ -30,6 +30,7 @@ REPOSITORY_FAMILIES = (
     f.READ_FAILURES,
     f.REPOSITORY_INFO,
     f.LOCK_COUNT,
+    f.OLDEST_LOCK,
     f.SET_COUNT,
     f.OLDEST,
     f.FUTURE_COUNT,
@@ -76,7 +77,9 @@ def _add_content(add: Callable[..., None], status: RepositoryStatus, content: Co
     add(f.FUTURE_COUNT, content.future_count)
     add(f.INVALID_COUNT, content.invalid_count)
     add(f.SERIES_DROPPED, content.dropped_sets)
-    add(f.LOCK_COUNT, status.locks)
+    if status.locks is not None:
+        add(f.LOCK_COUNT, status.locks.count)
+        add(f.OLDEST_LOCK, status.locks.oldest)
     for one in content.sets:
         labels = _set_labels(one)
         add(f.NEWEST, one.newest, labels)

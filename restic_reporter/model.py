@@ -29,16 +29,16 @@ class Listing:
     """
     What a backend found in a repository's folders.
 
-    ``snapshots`` are the names of 64 hex digits in ``snapshots/``, each once. ``locks`` is
-    the number of such names in ``locks/``, and ``keys`` are those in ``keys/``; ``None``
-    where the backend cannot tell, or could only at a cost.
+    ``snapshots`` are the names of 64 hex digits in ``snapshots/``, each once; ``locks`` and
+    ``keys`` are those in ``locks/`` and ``keys/``, ``None`` where the backend cannot tell, or
+    could only at a cost.
 
     ``location`` is what restic is told of, in place of the entry's own location, to read
     these snapshots; ``None`` where that is the one to read.
     """
 
     snapshots: frozenset[str]
-    locks: int | None = None
+    locks: frozenset[str] | None = None
     keys: frozenset[str] | None = None
     location: Secret | None = None
 

@@ -6,7 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from .config import Repository
 from .deadline import Deadline
 from .errors import ReadError, Reason
-from .interfaces import IBackend, ISnapshotReader, ReadResult
+from .interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadResult
 from .model import Content, Listing, Meter
 
 Fingerprint = tuple[int, int]
@@ -25,6 +25,18 @@ class Task:
     timeout: float
 
 
+@frozen
+class Locks:
+    """
+    A repository's locks: how many, and when the oldest was made, in Unix seconds, where that
+    is known. ``fingerprint`` belongs to their names.
+    """
+
+    count: int
+    fingerprint: Fingerprint
+    oldest: float | None = None
+
+
 @define
 class RepositoryStatus:
     """
@@ -33,12 +45,14 @@ class RepositoryStatus:
     ``content`` and ``last_success`` (Unix seconds) are those of the last good read, and
     survive failed ones. ``success`` and ``duration`` (seconds) are of the latest read,
     ``None`` before the first. ``fingerprint`` belongs to the snapshots in ``content``.
-    ``revision`` grows with every change, so that what was rendered can be kept until then.
+    ``memory`` is the reader's own. ``revision`` grows with every change, so that what was
+    rendered can be kept until then.
     """
 
     task: Task
     content: Content | None = None
-    locks: int | None = None
+    locks: Locks | None = None
+    memory: Memory = field(factory=Memory)
     fingerprint: Fingerprint | None = None
     success: bool | None = None
     last_success: float | None = None
@@ -57,7 +71,7 @@ class Reading:
 
     content: Content
     fingerprint: Fingerprint | None
-    locks: int | None
+    locks: Locks | None
     unchanged: bool
 
 
@@ -84,16 +98,28 @@ async def read_repository(
     listing: Listing | None = None
     if task.backend is not None:
         listing = await task.backend.list(deadline, status.meter)
-        if _is_known(listing, status, now) and status.content is not None:
-            return Reading(status.content, status.fingerprint, listing.locks, unchanged=True)
+        if status.content is not None and _is_known(task, listing, status, now):
+            oldest = status.locks.oldest if status.locks is not None else None
+            locks = _locks(listing, oldest)
+            return Reading(status.content, status.fingerprint, locks, unchanged=True)
         if listing.location is not None:
             repository = evolve(repository, location=listing.location)
     known = frozenset((one.host, one.user) for one in status.content.sets) if status.content else ()
-    result = await task.reader.read(repository, now, frozenset(known), deadline)
+    request = ReadRequest(
+        repository=repository,
+        backend=task.backend,
+        listing=listing,
+        meter=status.meter,
+        now=now,
+        known=frozenset(known),
+        deadline=deadline,
+        memory=status.memory,
+    )
+    result = await task.reader.read(request)
     if task.backend is None or listing is None:
         if result.unreadable:
             # It may have been removed between restic's look at the folder and at the file.
-            result = await task.reader.read(repository, now, frozenset(known), deadline)
+            result = await task.reader.read(request)
         if result.unreadable:
             raise _partial(result.unreadable)
         return Reading(result.content, None, None, unchanged=False)
@@ -107,7 +133,8 @@ async def read_repository(
     if missing:
         raise _partial(missing)
     seen = listing.snapshots if result.nameless else result.ids
-    return Reading(result.content, fingerprint(seen), listing.locks, unchanged=False)
+    locks = _locks(listing, result.oldest_lock)
+    return Reading(result.content, fingerprint(seen), locks, unchanged=False)
 
 
 def missing_snapshots(listing: Listing, result: ReadResult) -> frozenset[str]:
@@ -120,12 +147,24 @@ def missing_snapshots(listing: Listing, result: ReadResult) -> frozenset[str]:
     return missing if len(missing) > result.nameless else frozenset()
 
 
-def _is_known(listing: Listing, status: RepositoryStatus, now: float) -> bool:
-    """Whether the content that we have is still what a reader would give."""
+def _is_known(task: Task, listing: Listing, status: RepositoryStatus, now: float) -> bool:
+    """Whether the content and locks that we have are still what a reader would give."""
     if status.content is None or fingerprint(listing.snapshots) != status.fingerprint:
         return False
+    # Where no lock is left there is nothing to read about them.
+    if task.reader.reads_locks and listing.locks:
+        before = status.locks.fingerprint if status.locks is not None else None
+        if fingerprint(listing.locks) != before:
+            return False
     matures_at = status.content.matures_at
     return matures_at is None or now < matures_at
+
+
+def _locks(listing: Listing, oldest: float | None = None) -> Locks | None:
+    if listing.locks is None:
+        return None
+    count = len(listing.locks)
+    return Locks(count, fingerprint(listing.locks), oldest if count else None)
 
 
 def _partial(missing: frozenset[str]) -> ReadError:

@@ -33,6 +33,10 @@ class BrokenBackend:
         """Always fails."""
         raise ReadError(Reason.INTERNAL, self.problem)
 
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> NoReturn:
+        """Always fails."""
+        raise ReadError(Reason.INTERNAL, self.problem)
+
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> NoReturn:
         """Always fails."""
         raise ReadError(Reason.INTERNAL, self.problem)

@@ -11,7 +11,14 @@ from restic_reporter.backup_sets import count_sets
 from restic_reporter.config import Repository
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.interfaces import BackendTools, IBackend, ISnapshotReader, ReadResult
+from restic_reporter.interfaces import (
+    BackendTools,
+    IBackend,
+    ISnapshotReader,
+    Memory,
+    ReadRequest,
+    ReadResult,
+)
 from restic_reporter.model import Listing, Meter, Snapshot
 from restic_reporter.reading import Task
 from restic_reporter.secret import Secret
@@ -34,6 +41,21 @@ def snapshot(
 def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> Repository:
     """An entry of a config."""
     return Repository(position, url, "local", Secret(f"local:{url}"), Secret(password))
+
+
+def ask(
+    repository: Repository,
+    now: float,
+    deadline: Deadline,
+    backend: IBackend | None = None,
+    listing: Listing | None = None,
+    memory: Memory | None = None,
+    known: frozenset[tuple[str, str]] = frozenset(),
+) -> ReadRequest:
+    """What a reader is asked."""
+    return ReadRequest(
+        repository, backend, listing, Meter(), now, known, deadline, memory or Memory()
+    )
 
 
 def no_tools() -> BackendTools:
@@ -81,7 +103,12 @@ class MemoryBackend:
         names = frozenset(one.id for one in self.storage.snapshots if one.id is not None)
         if self.between:
             self.between.pop(0)()
-        return Listing(names, self.storage.locks, location=self.location)
+        locks = frozenset(name(number) for number in range(self.storage.locks))
+        return Listing(names, locks, location=self.location)
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """Nothing: it is not encrypted."""
+        return frozenset()
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """Nothing: no file of it has a content."""
@@ -95,22 +122,19 @@ class MemoryReader:
 
     storage: Storage
     name: str = "memory"
+    reads_locks: bool = False
+    oldest_lock: float | None = None
     known: list[frozenset[tuple[str, str]]] = Factory(list)
     repositories: list[Repository] = Factory(list)
     nameless: int = 0
     unreadable: list[frozenset[str]] = Factory(list)
     between: list[Callable[[], object]] = Factory(list)
 
-    async def read(
-        self,
-        repository: Repository,
-        now: float,
-        known: frozenset[tuple[str, str]],
-        deadline: Deadline,
-    ) -> ReadResult:
+    async def read(self, request: ReadRequest) -> ReadResult:
         """What is there now."""
+        now, known = request.now, request.known
         self.known.append(known)
-        self.repositories.append(repository)
+        self.repositories.append(request.repository)
         if self.storage.read_error is not None:
             raise self.storage.read_error
         found: Iterable[Snapshot] = [
@@ -122,6 +146,7 @@ class MemoryReader:
             ids,
             self.nameless,
             self.unreadable.pop(0) if self.unreadable else frozenset(),
+            self.oldest_lock,
         )
         if self.between:
             self.between.pop(0)()

@@ -101,21 +101,23 @@ class LookAtTests(FolderCase):
 
     def test_names(self) -> None:
         """Names of 64 hex digits count, in three folders; foreign files and folders do not."""
-        for number in range(3):
-            (self.root / "locks" / name(number)).touch()
+        locks = frozenset(name(number) for number in range(3))
+        for lock in locks:
+            (self.root / "locks" / lock).touch()
         for foreign in (name(5)[1:], name(5) + "0", "A" * 64, f"{name(5)}-tmp-123", "ü" * 64, "x"):
             for folder in ("snapshots", "locks", "keys"):
                 (self.root / folder / foreign).touch()
         os.mkdir(os.fsencode(self.root / "snapshots") + b"/\xff")
         (self.root / "snapshots" / name(6)).mkdir()
-        self.assertEqual(self.look(), Listing(frozenset({name(0), name(1)}), 3, frozenset({NAME})))
+        names = frozenset({name(0), name(1)})
+        self.assertEqual(self.look(), Listing(names, locks, frozenset({NAME})))
 
     def test_missing_folders(self) -> None:
         """Folders that are not there are empty, where there is a config: git keeps none."""
         root = self.folder / "bare"
         root.mkdir()
         (root / "config").touch()
-        self.assertEqual(look_at(str(root)), Listing(frozenset(), 0, frozenset()))
+        self.assertEqual(look_at(str(root)), Listing(frozenset(), frozenset(), frozenset()))
 
     def test_no_repository(self) -> None:
         """Without a config there is no repository, whatever else there is."""
@@ -361,9 +363,10 @@ class LocalBackendTests(TestCase):
             self.assertEqual(self.make(path).root, root)
 
     async def test_list(self) -> None:
-        """Snapshots, keys and the number of locks come, in one request."""
+        """Snapshots, keys and locks come, in one request."""
         names = frozenset(name(number) for number in range(3))
-        self.assertEqual(await self.list(self.backend), Listing(names, 2, frozenset({NAME})))
+        locks = frozenset(name(number) for number in range(2))
+        self.assertEqual(await self.list(self.backend), Listing(names, locks, frozenset({NAME})))
         self.assertEqual(self.meter, Meter({"list": 1}))
 
     async def test_load(self) -> None:

@@ -36,6 +36,7 @@ class ReadingTests(SynchronousTestCase):
         reading = self.successResultOf(self.start(now))
         self.status.content = reading.content
         self.status.fingerprint = reading.fingerprint
+        self.status.locks = reading.locks
         return reading
 
     def failed(self) -> ReadError:
@@ -59,7 +60,8 @@ class ReadingTests(SynchronousTestCase):
         self.world.storage.locks = 2
         reading = self.read()
         self.assertEqual(reading.content.snapshot_count, 3)
-        self.assertEqual((reading.locks, reading.unchanged), (2, False))
+        assert reading.locks is not None
+        self.assertEqual((reading.locks.count, reading.unchanged), (2, False))
         self.assertEqual((self.world.backend.listings, self.world.reader.reads), (1, 1))
         self.assertEqual(self.status.meter.requests, {"list": 1})
 
@@ -82,7 +84,19 @@ class ReadingTests(SynchronousTestCase):
         reading = self.read()
         self.assertEqual(self.world.reader.reads, 1)
         self.assertIs(reading.content, before.content)
-        self.assertEqual((reading.locks, reading.unchanged), (1, True))
+        assert reading.locks is not None
+        self.assertEqual((reading.locks.count, reading.unchanged), (1, True))
+
+    def test_reader_of_locks(self) -> None:
+        """A reader that reads locks is asked when there are others, not when they are gone."""
+        self.world.reader.reads_locks = True
+        self.world.reader.oldest_lock = NOW - 7
+        for locks, reads, oldest in ((0, 1, None), (1, 2, NOW - 7), (1, 2, NOW - 7), (0, 2, None)):
+            self.world.storage.locks = locks
+            reading = self.read()
+            assert reading.locks is not None
+            self.assertEqual((reading.locks.count, reading.locks.oldest), (locks, oldest))
+            self.assertEqual(self.world.reader.reads, reads)
 
     def test_unchanged_empty(self) -> None:
         """An empty repository is read once as well."""

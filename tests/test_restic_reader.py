@@ -29,6 +29,7 @@ from restic_reporter.secret import Secret
 
 from .certificates import Authority, self_signed
 from .child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
+from .repositories import ask
 from .servers import Folder, RestServer, restic, snapshots
 from .tools import tool
 
@@ -89,7 +90,7 @@ def read(
     """Read as the collection does, under a deadline."""
     reader = ResticReader(reactor, program, environ)
     deadline = Deadline.after(reactor, seconds)
-    work = reader.read(repository, NOW, frozenset(), deadline)
+    work = reader.read(ask(repository, NOW, deadline))
     return Deferred.fromCoroutine(within(deadline, work, "reading"))
 
 

@@ -89,7 +89,7 @@ class SnapdirTests(TestCase):
         """The newest copy that has the repository is listed, and restic is told where it is."""
         listing = await self.backend.list(self.deadline, self.meter)
         self.assertEqual(listing.snapshots, {"1" * 64, "2" * 64})
-        self.assertEqual(listing.locks, 1)
+        self.assertEqual(listing.locks, {"3" * 64})
         self.assertEqual(listing.keys, {sha256(KEY).hexdigest()})
         self.assertEqual(listing.location, Secret(f"local:{self.copies}/2026-11-22/web-1"))
         self.assertEqual(self.meter.requests, {"list": 1})
@@ -98,7 +98,7 @@ class SnapdirTests(TestCase):
         """A folder that is not there is empty, where there is a repository."""
         self.copy("2026-11-24")
         listing = await self.backend.list(self.deadline, self.meter)
-        self.assertEqual((listing.snapshots, listing.locks), (frozenset(), 0))
+        self.assertEqual((listing.snapshots, listing.locks), (frozenset(), frozenset()))
 
     async def test_missing(self) -> None:
         """A repository that is not there is an error, and so is a folder without copies."""

@@ -49,7 +49,7 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     if snapshots is None or locks is None or keys is None:
         # What was there a moment ago may have been unmounted.
         _check_config(root)
-    return Listing(snapshots or frozenset(), len(locks or ()), keys or frozenset())
+    return Listing(snapshots or frozenset(), locks or frozenset(), keys or frozenset())
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -151,9 +151,13 @@ class LocalBackend:
         return cls(os.path.normpath(path), repository.url, tools.threads)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``snapshots/`` and ``keys/``, and the number of those in ``locks/``."""
+        """The names in ``snapshots/``, ``locks/`` and ``keys/``."""
         meter.count_request("list")
         return await self._call(deadline, self.look, self.root)
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The names in ``keys/``."""
+        return (await self.list(deadline, meter)).keys or frozenset()
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the repository."""

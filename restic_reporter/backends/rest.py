@@ -44,7 +44,7 @@ class RestBackend:
         return cls(tools.http, parts.base, repository.transport, headers)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``snapshots/`` and the number of those in ``locks/``."""
+        """The names in ``snapshots/`` and ``locks/``."""
         snapshots = await self._names("snapshots", deadline, meter)
         if not snapshots:
             # Servers answer alike for an empty folder, a missing folder and a missing
@@ -52,7 +52,11 @@ class RestBackend:
             response = await self._request("HEAD", "config", deadline, meter)
             raise_for_status(response, "config")
         locks = await self._names("locks", deadline, meter)
-        return Listing(snapshots, len(locks))
+        return Listing(snapshots, locks)
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The names in ``keys/``."""
+        return await self._names("keys", deadline, meter)
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the repository."""

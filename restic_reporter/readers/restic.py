@@ -11,7 +11,7 @@ from ..config import PasswordCommand, Repository
 from ..config.sources import password_text
 from ..deadline import Deadline
 from ..errors import ReadError, Reason
-from ..interfaces import ISnapshotReader, ReadResult
+from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
 from ..secret import Secret
 from .child import ChildStoppedError, run_child
@@ -56,19 +56,15 @@ class ResticReader:
     restic: str
     environ: Mapping[str, str]
     name: str = "restic"
+    reads_locks: bool = False
 
-    async def read(
-        self,
-        repository: Repository,
-        now: float,
-        known: frozenset[tuple[str, str]],
-        deadline: Deadline,
-    ) -> ReadResult:
-        """All snapshots of ``repository``, as restic prints them."""
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """All snapshots, as restic prints them."""
+        repository, deadline = request.repository, request.deadline
         password = await self._password(repository, deadline)
         location = repository.location.reveal()
         secrets = [*repository.secrets(), password]
-        collector = _Collector(SetCounter(now, known))
+        collector = _Collector(SetCounter(request.now, request.known))
         arguments, environment, inputs = self._command(repository, password)
         try:
             exit = await run_child(

@@ -47,6 +47,10 @@ class Backend:
         look = self._in_thread(list_newest, self.copies, self.path)
         return await within(deadline, look, f"listing {self.copies!r}")
 
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The keys in the newest copy."""
+        return (await self.list(deadline, meter)).keys or frozenset()
+
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the newest copy."""
         meter.count_request("load")
@@ -86,7 +90,7 @@ def list_newest(copies: str, path: str) -> Listing:
     folder = newest(copies, path)
     return Listing(
         snapshots=files_in(f"{folder}/snapshots"),
-        locks=len(files_in(f"{folder}/locks")),
+        locks=files_in(f"{folder}/locks"),
         keys=files_in(f"{folder}/keys"),
         location=Secret(f"local:{folder}"),
     )

@@ -46,6 +46,10 @@ class B2Backend:
             )
         return names.listing()
 
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The names in ``keys/``."""
+        return (await self.list(deadline, meter)).keys or frozenset()
+
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the repository."""
         await self._check_prefix(deadline, meter)

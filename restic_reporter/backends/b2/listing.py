@@ -99,4 +99,4 @@ class Names:
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
         if not keys:
             raise ReadError(Reason.NOT_FOUND, "there is no repository: it has no keys")
-        return Listing(snapshots, len(locks), keys)
+        return Listing(snapshots, locks, keys)
