@@ -34,9 +34,14 @@ class JobStatus:
 
 @define
 class _Run:
-    """One collection: what is left to read, and whether it was told to end."""
+    """
+    One collection: what is left to read, and whether it was told to end.
+
+    ``round`` is a value that no other collection has.
+    """
 
     queue: deque[RepositoryStatus]
+    round: object = field(factory=object)
     cancelled: bool = False
 
 
@@ -68,14 +73,14 @@ class Collector:
     _clock: IReactorTime
     _now: Callable[[], float]
     _concurrency: int
-    _tasks: Mapping[str, Task] = field(factory=dict)
+    _tasks: dict[str, Task] = field(factory=dict)
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
 
     def set_tasks(self, tasks: Mapping[str, Task]) -> None:
         """Use ``tasks``, by label, from the next collection on."""
-        self._tasks = tasks
+        self._tasks = dict(tasks)
 
     @property
     def running(self) -> bool:
@@ -106,9 +111,9 @@ class Collector:
         self.job.running = True
         try:
             due = self._take_up_tasks(labels)
-            # Those that failed last time wait until the others have been read, so that
-            # many dead servers delay nobody else.
-            due.sort(key=lambda status: status.success is False)
+            # Those that failed last time, or need a secret store first, wait until the others
+            # have been read, so that many dead servers delay nobody else.
+            due.sort(key=lambda status: status.success is False or status.task.complete is not None)
             run = _Run(deque(due))
             workers = [
                 Deferred.fromCoroutine(self._work(run))
@@ -159,15 +164,12 @@ class Collector:
 
     async def _read(self, status: RepositoryStatus, run: _Run) -> None:
         """Read one repository and note how it went, unless it went as it did for a cancellation."""
-        task = status.task
-        url = task.repository.url
+        url = status.task.repository.url
         started = self._clock.seconds()
-        deadline = Deadline.after(self._clock, task.timeout)
+        deadline = Deadline.after(self._clock, status.task.timeout)
         try:
             reading = await within(
-                deadline,
-                read_repository(task, status, self._now(), self._clock, deadline),
-                "reading it",
+                deadline, self._reading(status, run.round, deadline), "reading it"
             )
         except ReadError as error:
             if run.cancelled:
@@ -176,7 +178,7 @@ class Collector:
             self._log.error(
                 "cannot read {url}: {error}",
                 url=url,
-                error=redact(str(error), task.repository.secrets()),
+                error=redact(str(error), status.task.repository.secrets()),
             )
         except Exception:
             if run.cancelled:
@@ -186,7 +188,7 @@ class Collector:
             self._log.error(
                 "cannot read {url}: a bug (internal)\n{traceback}",
                 url=url,
-                traceback=redact(Failure().getTraceback(), task.repository.secrets()),
+                traceback=redact(Failure().getTraceback(), status.task.repository.secrets()),
             )
         else:
             self._note_success(status, reading)
@@ -197,6 +199,20 @@ class Collector:
         except Exception:
             # The others must be read all the same.
             self._log.failure("cannot take note of {url}: a bug", url=url)
+
+    async def _reading(
+        self, status: RepositoryStatus, round: object, deadline: Deadline
+    ) -> Reading:
+        """Read one repository; before that, look up the secrets that its entry lacks."""
+        task = incomplete = status.task
+        if incomplete.complete is not None:
+            label = incomplete.repository.url
+            task = await incomplete.complete(round)
+            status.task = task
+            # A reload may have come meanwhile.
+            if self._tasks.get(label) is incomplete:
+                self._tasks[label] = task
+        return await read_repository(task, status, self._now(), self._clock, deadline)
 
     def _note_failure(self, status: RepositoryStatus, reason: Reason) -> None:
         status.success = False

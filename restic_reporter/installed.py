@@ -1,17 +1,20 @@
-"""Which backends are installed, whose they are, and what is broken among them."""
+"""Which backends and secret stores are installed, whose they are, and what is broken."""
 
 import importlib
 import pkgutil
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 
-from .interfaces import IBackendMaker
-from .plugin import SCHEME, BackendMaker, in_one_line
+from .config.keys import STORE_NAME
+from .interfaces import IBackendMaker, ISecretStoreMaker
+from .plugin import SCHEME, BackendMaker, SecretStoreMaker, in_one_line
+
+M = TypeVar("M", IBackendMaker, ISecretStoreMaker)
 
 
 @frozen
@@ -28,17 +31,19 @@ class BrokenPlugin:
 @frozen
 class Plugins:
     """
-    What is installed: backend makers in order of their names, and plugins that are broken.
+    What is installed: makers of backends and of secret stores, in order of their names, and
+    plugins that are broken.
 
-    What is broken need not be a backend: it cannot be looked into.
+    What is broken need not be of ours: it cannot be looked into.
     """
 
     makers: tuple[IBackendMaker, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
+    stores: tuple[ISecretStoreMaker, ...] = ()
 
 
 def installed_plugins() -> Plugins:
-    """All backend makers in modules of ``twisted/plugins/``, and all modules that are broken."""
+    """All makers in modules of ``twisted/plugins/``, and all modules that are broken."""
     from twisted import plugins
 
     return plugins_in(plugins, passed_over=_dropins_of_twisted())
@@ -46,29 +51,42 @@ def installed_plugins() -> Plugins:
 
 def plugins_in(package: ModuleType, passed_over: Collection[str] = ()) -> Plugins:
     """
-    All backend makers in modules of ``package``, but for those ``passed_over``.
+    All makers in modules of ``package``, but for those ``passed_over``.
 
     `twisted.plugin.getPlugins` would do, but logs what is broken with a traceback and tells
     nobody what it was.
     """
     makers: list[IBackendMaker] = []
+    stores: list[ISecretStoreMaker] = []
     broken = []
     for module in sorted({one.name for one in pkgutil.iter_modules(package.__path__)}):
         if module in passed_over:
             continue
         name = f"{package.__name__}.{module}"
         try:
-            found = list(_makers_of(importlib.import_module(name)))
+            found = list(vars(importlib.import_module(name)).values())
         except (Exception, SystemExit) as error:
             broken.append(BrokenPlugin(name, in_one_line(error)))
             continue
-        for maker in found:
-            problem = _problem_of(maker)
-            if problem is not None:
-                broken.append(BrokenPlugin(name, problem))
-            elif not any(maker is other for other in makers):
-                makers.append(maker)
-    return Plugins(tuple(sorted(makers, key=lambda maker: maker.name)), tuple(broken))
+        for value in found:
+            if IBackendMaker.providedBy(value):
+                _take(value, makers, _problem_of(value), name, broken)
+            elif ISecretStoreMaker.providedBy(value):
+                _take(value, stores, _problem_of_store(value), name, broken)
+    return Plugins(_sorted(makers), tuple(broken), _sorted(stores))
+
+
+def _take(
+    maker: M, makers: list[M], problem: str | None, module: str, broken: list[BrokenPlugin]
+) -> None:
+    if problem is not None:
+        broken.append(BrokenPlugin(module, problem))
+    elif not any(maker is other for other in makers):
+        makers.append(maker)
+
+
+def _sorted(makers: list[M]) -> tuple[M, ...]:
+    return tuple(sorted(makers, key=lambda maker: maker.name))
 
 
 def _dropins_of_twisted() -> frozenset[str]:
@@ -78,12 +96,6 @@ def _dropins_of_twisted() -> frozenset[str]:
     except metadata.PackageNotFoundError:
         record = ""
     return frozenset(re.findall(r"^twisted/plugins/(\w+)\.py,", record, re.MULTILINE))
-
-
-def _makers_of(module: ModuleType) -> Iterator[IBackendMaker]:
-    for value in vars(module).values():
-        if IBackendMaker.providedBy(value):
-            yield value
 
 
 def _problem_of(maker: Any) -> str | None:
@@ -102,6 +114,30 @@ def _problem_of(maker: Any) -> str | None:
     if not isinstance(locates, bool):
         return f"locates of the backend {name!r} must be True or False, not {locates!r}"
     return None
+
+
+def _problem_of_store(maker: Any) -> str | None:
+    name = getattr(maker, "name", None)
+    if not isinstance(name, str) or not STORE_NAME.fullmatch(name):
+        return f"a secret store must be called by small letters and digits, not {name!r}"
+    return None
+
+
+def by_name(makers: Iterable[ISecretStoreMaker]) -> dict[str, ISecretStoreMaker]:
+    """
+    Makers of secret stores by their names.
+
+    :raises ValueError: two of them have one name.
+    """
+    result: dict[str, ISecretStoreMaker] = {}
+    for maker in makers:
+        other = result.setdefault(maker.name, maker)
+        if other is not maker:
+            raise ValueError(
+                f"two plugins are the secret store {maker.name!r}: {package_of(other)} and"
+                f" {package_of(maker)}; uninstall one"
+            )
+    return result
 
 
 def by_scheme(makers: Iterable[IBackendMaker]) -> dict[str, IBackendMaker]:
@@ -126,13 +162,13 @@ def _origin(maker: IBackendMaker) -> str:
     return f"{maker.name!r} ({package_of(maker)})"
 
 
-def package_of(maker: IBackendMaker) -> str:
+def package_of(maker: IBackendMaker | ISecretStoreMaker) -> str:
     """
     Where ``maker`` comes from: the name and version of a distribution, else a module.
     """
     module = (
         maker.factory.rpartition(".")[0]
-        if isinstance(maker, BackendMaker)
+        if isinstance(maker, BackendMaker | SecretStoreMaker)
         else type(maker).__module__
     )
     top = module.partition(".")[0]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .secret import Secret
     from .threads import KeyedThreads
 
+# By which users choose a reader; the first leaves the choice to us.
+READERS = ("auto", "restic", "native")
+
 
 class IBackend(Interface):
     """

@@ -1,28 +1,74 @@
-"""What ``--log-level`` does to the log that twistd writes."""
+"""The log that twistd writes: of which level its events must be, and without their secrets."""
 
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import frozen
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LegacyLogObserverWrapper,
+    LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
+    eventAsText,
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
+from zope.interface import implementer
+
+from .secret import redact
+
+Redact = Callable[[str], str]
+
+# Of an event; more takes the reactor longer than it may.
+TEXT_LIMIT = 2**16
+
+# So much more is looked at and then left out: a secret that is cut off would not be found.
+_OVERLAP = 2**12
+
+# What says where an event comes from, and nothing of what happened.
+_KEPT = ("log_time", "log_level", "log_namespace", "isError")
+
+
+@implementer(ILogObserver)
+@frozen
+class RedactingObserver:
+    """
+    Hands events on as nothing but their text, message and traceback, after ``redact``.
+
+    Nothing else that an event holds, such as a failure with all that belongs to it, reaches
+    ``observer``.
+    """
+
+    observer: ILogObserver
+    redact: Redact
+
+    def __call__(self, event: LogEvent) -> None:
+        """Hand on ``event``."""
+        shown = {key: event[key] for key in _KEPT if key in event}
+        if event.get("log_system") is not None:
+            shown["log_system"] = self._shown(str(event["log_system"]))
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        self.observer({**shown, "log_format": "{log_text}", "log_text": self._shown(text)})
+
+    def _shown(self, text: str) -> str:
+        if len(text) <= TEXT_LIMIT:
+            return self.redact(text)
+        return f"{self.redact(text[: TEXT_LIMIT + _OVERLAP])[:-_OVERLAP]}…"
 
 
 def observer_factory(
-    twistd_options: Mapping[str, Any], level: str
+    twistd_options: Mapping[str, Any], level: str, redact: Redact = redact
 ) -> Callable[[], ILogObserver] | None:
     """
-    What makes twistd's log observer, so that it only sees events of ``level`` and above.
+    What makes twistd's log observer, so that it only sees events of ``level`` and above, and
+    these through ``redact``.
 
     It writes where twistd's own would: to syslog, a file or stdout. ``None`` where twistd's
-    own should be asked: it has another observer by ``--logger``, or an error to report.
+    own should be asked: it has another observer by ``--logger``, see `redact_other_logger`, or
+    an error to report.
     """
     logfile = twistd_options.get("logfile")
     foreground = twistd_options.get("nodaemon") or twistd_options.get("debug")
@@ -44,6 +90,25 @@ def observer_factory(
         if predicate.defaultLogLevel < LogLevel.warn:
             # It tells of each 1xx answer, which a hostile server sends by the thousand.
             predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
-        return FilteringLogObserver(observer, [predicate])
+        return FilteringLogObserver(RedactingObserver(observer, redact), [predicate])
 
     return make
+
+
+def redact_other_logger(twistd_options: dict[str, Any], redact: Redact) -> None:
+    """
+    Let all that goes to the observer of ``--logger`` pass through ``redact``, where there is one.
+
+    To be called while options are parsed: twistd takes it from there before it makes a service.
+    """
+    make = twistd_options.get("logger")
+    if not make:
+        return
+
+    def made() -> ILogObserver:
+        observer = make()
+        if not ILogObserver.providedBy(observer):
+            observer = LegacyLogObserverWrapper(observer)
+        return RedactingObserver(observer, redact)
+
+    twistd_options["logger"] = made

@@ -1,5 +1,5 @@
 """
-How a dropin announces a backend without importing it.
+How a dropin announces a backend or a secret store without importing it.
 
 A dropin imports this at each run of anybody's ``twistd``, so it imports little itself.
 """
@@ -7,19 +7,19 @@ A dropin imports this at each run of anybody's ``twistd``, so it imports little 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from twisted.plugin import IPlugin
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
-from .interfaces import IBackendMaker
+from .interfaces import IBackendMaker, ISecretStoreMaker
 
 if TYPE_CHECKING:
     from .config import Repository
-    from .interfaces import BackendTools, IBackend
+    from .interfaces import BackendTools, IBackend, ISecretStore, StoreTools
 
 # What may stand before the first colon of a repository.
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -53,17 +53,39 @@ class BackendMaker:
 
         :raises ImportError: it cannot be had, whatever the cause.
         """
-        try:
-            factory: Callable[[Repository, BackendTools], IBackend] = namedAny(self.factory)
-        except (Exception, SystemExit) as error:
-            # A ValueError out of the module's own code is not about the config.
-            problem = f"{self.factory} cannot be imported: {in_one_line(error)}"
-            raise ImportError(problem) from error
+        factory: Callable[[Repository, BackendTools], IBackend] = _named(self.factory)
         return factory
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """The backend for ``repository``."""
         return self.load()(repository, tools)
+
+
+@implementer(IPlugin, ISecretStoreMaker)
+@frozen
+class SecretStoreMaker:
+    """
+    A maker of a secret store that imports it when it is made.
+
+    ``factory`` is the full name of a callable that takes the daemon's environment and
+    `StoreTools`, like ``"package.module.Store.make"``.
+    """
+
+    name: str
+    factory: str
+
+    def make(self, environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
+        """The store, as ``environ`` sets it up."""
+        factory: Callable[[Mapping[str, str], StoreTools], ISecretStore] = _named(self.factory)
+        return factory(environ, tools)
+
+
+def _named(name: str) -> Any:
+    try:
+        return namedAny(name)
+    except (Exception, SystemExit) as error:
+        # A ValueError out of the module's own code is not about the config.
+        raise ImportError(f"{name} cannot be imported: {in_one_line(error)}") from error
 
 
 def in_one_line(error: BaseException) -> str:

@@ -1,5 +1,7 @@
 """One read of one repository: list it, and only where that shows something new, read it."""
 
+from collections.abc import Awaitable, Callable, Hashable
+
 from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
@@ -16,13 +18,20 @@ _NAMES_SHOWN = 5
 
 @frozen
 class Task:
-    """A repository and what reads it; ``backend`` is ``None`` where the reader is all we have."""
+    """
+    A repository and what reads it.
+
+    ``backend`` is ``None`` where the reader is all we have. ``complete`` is there as long as
+    secrets of the entry are still to be looked up: it gives the task to be used then. What it
+    is called with is the same throughout one collection.
+    """
 
     repository: Repository
     backend_name: str
     backend: IBackend | None
     reader: ISnapshotReader
     timeout: float
+    complete: Callable[[Hashable], Awaitable["Task"]] | None = None
 
 
 @frozen

@@ -1,6 +1,7 @@
 """A config to tasks: which backend and which reader serve each repository."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import NoReturn
 
 from attrs import evolve, frozen
@@ -14,8 +15,10 @@ from .deadline import Deadline
 from .errors import ReadError, Reason
 from .installed import BrokenPlugin
 from .interfaces import BackendTools, IBackend, IBackendMaker, ISnapshotReader
+from .lookups import Lookups
 from .model import Meter
 from .plugin import in_one_line
+from .reader_choice import Readers
 from .reading import Task
 from .secret import redact
 
@@ -47,44 +50,83 @@ class TaskMaker:
     """
     Makes the tasks of a config.
 
-    ``makers`` are by scheme. ``reader`` reads every repository; ``timeout`` (seconds) is
-    for those that have none of their own. ``broken`` are plugins that may have served the
-    schemes that nobody serves.
+    ``makers`` are by scheme. ``timeout`` (seconds) is for repositories that have none of their
+    own. ``broken`` are plugins that may have served the schemes that nobody serves.
+    ``completed`` is told of each repository whose secrets have been looked up.
     """
 
     makers: Mapping[str, IBackendMaker]
     tools: BackendTools
-    reader: ISnapshotReader
+    readers: Readers
     timeout: float
     broken: Sequence[BrokenPlugin] = ()
+    completed: Callable[[Repository], object] = lambda _: None
 
-    def tasks(self, config: Config) -> dict[str, Task]:
+    def tasks(self, config: Config, lookups: Lookups | None = None) -> dict[str, Task]:
         """
         One task for each enabled repository, by label.
 
-        :raises ConfigError: backends refuse their repositories.
+        Those that are not complete yet look up at their reads what they lack, in ``lookups``.
+
+        :raises ConfigError: backends refuse their repositories, or no reader can read them.
         """
         problems: list[str] = []
         tasks = {}
         tools = evolve(self.tools, shared={})
         for repository in config.repositories:
+            where = f"{config.name}: entry {repository.position}"
             try:
-                tasks[repository.url] = self._task(repository, tools)
+                reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))
             except ValueError as error:
-                problem = redact(str(error), repository.secrets())
-                problems.append(f"{config.name}: entry {repository.position}: repo: {problem}")
+                problems.append(f"{where}: reader: {error}")
+                continue
+            try:
+                tasks[repository.url] = self._task(repository, reader, tools, lookups)
+            except ValueError as error:
+                problems.append(f"{where}: repo: {redact(str(error), repository.secrets())}")
         if problems:
             raise ConfigError(problems)
         return tasks
 
-    def _task(self, repository: Repository, tools: BackendTools) -> Task:
+    def _task(
+        self,
+        repository: Repository,
+        reader: ISnapshotReader,
+        tools: BackendTools,
+        lookups: Lookups | None,
+    ) -> Task:
         maker = self.makers.get(repository.scheme)
         timeout = repository.timeout or self.timeout
+        name = repository.scheme if maker is None else maker.name
+        if repository.materials and lookups is not None:
+            later = partial(self._completed, repository, reader, tools, lookups)
+            return Task(repository, name, None, reader, timeout, later)
         if maker is None:
-            name, backend = repository.scheme, self._without_maker(repository.scheme)
+            backend = self._without_maker(repository.scheme)
         else:
-            name, backend = maker.name, _made(maker, repository, tools)
-        return Task(repository, name, backend, self.reader, timeout)
+            backend = _made(maker, repository, reader, tools)
+        return Task(repository, name, backend, reader, timeout)
+
+    async def _completed(
+        self,
+        repository: Repository,
+        reader: ISnapshotReader,
+        tools: BackendTools,
+        lookups: Lookups,
+        round: Hashable,
+    ) -> Task:
+        try:
+            completed = await lookups.complete(repository, round)
+        except ReadError as error:
+            message = f"entry {repository.position}: {error.message}"
+            raise ReadError(error.reason, message) from None
+        self.completed(completed)
+        try:
+            return self._task(completed, reader, tools, None)
+        except ValueError as error:
+            problem = redact(str(error), completed.secrets())
+            message = f"entry {repository.position}: repo: {problem}"
+            raise ReadError(Reason.SECRET, message) from None
 
     def _without_maker(self, scheme: str) -> IBackend | None:
         if scheme in RESTIC_SCHEMES:
@@ -93,18 +135,15 @@ class TaskMaker:
         return BrokenBackend(f"no plugin that works serves the scheme {scheme!r}: {plugins}")
 
 
-def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:
+def _made(
+    maker: IBackendMaker, repository: Repository, reader: ISnapshotReader, tools: BackendTools
+) -> IBackend:
     """
     The backend of ``repository``, or what stands in for it.
 
     :raises ValueError: the maker refuses the repository.
     """
-    scheme, name = repository.scheme, maker.name
-    if not maker.locates and scheme not in RESTIC_SCHEMES:
-        return BrokenBackend(
-            f"restic does not know the scheme {scheme!r}, and the backend {name!r} does not tell"
-            " where restic finds the snapshots; this version has no other reader"
-        )
+    name = maker.name
     try:
         backend = maker.make(repository, tools)
     except ValueError:

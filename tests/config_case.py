@@ -26,7 +26,7 @@ class ConfigCase(SynchronousTestCase):
 
     def build(self, document: Any, schemes: tuple[str, ...] = ()) -> Config:
         """The config in a document."""
-        return build_config(document, "c.json", str(self.directory), schemes)
+        return build_config(document, "c.json", str(self.directory), schemes, stores=("vault",))
 
     def one(self, **entry: Any) -> Repository:
         """The repository of one good entry."""

@@ -1,5 +1,6 @@
 """Tests of `restic_reporter.collection`."""
 
+from collections.abc import Hashable
 from typing import cast
 
 from attrs import evolve
@@ -10,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection import Collector
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.reading import RepositoryStatus
+from restic_reporter.reading import RepositoryStatus, Task
 
 from .repositories import NOW, World, repository, snapshot
 
@@ -408,3 +409,85 @@ class CancelTests(CollectorCase):
         worlds[0].backend.waiting = None
         self.collect()
         self.assertTrue(all(one.success for one in self.collector.statuses.values()))
+
+
+class SecretStoreTests(CollectorCase):
+    """Repositories that need a secret store first."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = World.make("/0")
+        self.rounds: list[Hashable] = []
+        self.error: ReadError | None = ReadError(Reason.SECRET, "no answer")
+        self.incomplete = evolve(self.world.task, backend=None, complete=self.complete)
+        self.collector.set_tasks({"/0": self.incomplete})
+
+    async def complete(self, round: Hashable) -> Task:
+        """Look the secrets up."""
+        self.rounds.append(round)
+        if self.error is not None:
+            raise self.error
+        return self.world.task
+
+    def test_until_it_is_there(self) -> None:
+        """It fails with the reason until its secrets are there, and needs no more of them then."""
+        for failures in (1, 2):
+            self.collect()
+            self.assertEqual(self.status().failures, {Reason.SECRET: failures})
+        self.error = None
+        for _ in range(2):
+            self.collect()
+            self.assertTrue(self.status().success)
+        self.assertEqual(len(set(self.rounds)), 3)
+        self.assertEqual(self.world.reader.reads, 1)
+
+    def test_rounds(self) -> None:
+        """In one collection all look up in the same round."""
+        others = {f"/{index}": evolve(self.incomplete) for index in range(1, 4)}
+        self.collector.set_tasks(others)
+        self.collect()
+        self.assertEqual((len(self.rounds), len(set(self.rounds))), (3, 1))
+
+    def test_last(self) -> None:
+        """Those that need nothing go first."""
+        concurrency = self.collector._concurrency
+        good = [World.make(f"/{index}") for index in range(1, concurrency + 1)]
+        waiting = [world.hold() for world in good]
+        self.collector.set_tasks(
+            {"/0": self.incomplete, **{one.task.repository.url: one.task for one in good}}
+        )
+        collection = self.collector.collect()
+        self.assertEqual(self.rounds, [])
+        for (one,) in waiting:
+            one.callback(None)
+        self.assertEqual(len(self.rounds), 1)
+        self.successResultOf(collection)
+
+    def test_reload_meanwhile(self) -> None:
+        """A config that comes while a secret is looked up is not undone by it."""
+        newer = World.make("/0", snapshots=7)
+
+        async def complete(round: Hashable) -> Task:
+            self.use(newer)
+            return self.world.task
+
+        self.collector.set_tasks({"/0": evolve(self.incomplete, complete=complete)})
+        for count in (1, 7):
+            self.collect()
+            content = self.status().content
+            assert content is not None
+            self.assertEqual(content.snapshot_count, count)
+            self.status().fingerprint = None
+
+    def test_memory(self) -> None:
+        """What the reader keeps is gone when the entry has changed, and only then."""
+        self.use(self.world)
+        self.collect()
+        memory = self.status().memory
+        memory.kept = "something"
+        self.collect()
+        self.assertIs(self.status().memory, memory)
+        changed = evolve(self.world.task, repository=repository("/0", password="other"))
+        self.collector.set_tasks({"/0": changed})
+        self.collect()
+        self.assertIsNone(self.status().memory.kept)

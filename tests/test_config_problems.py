@@ -84,14 +84,10 @@ class ProblemTests(ConfigCase):
                 f"c.json: entry 1: {key}: is not available in this version",
                 self.problems([{**GOOD, key: "x"}]),
             )
-        self.assertEqual(
-            self.problem({**GOOD, "reader": "native"}),
-            "reader: 'native' is not available in this version",
-        )
 
     def test_disabled(self) -> None:
         """A disabled entry may hold what this version refuses, and need not be complete."""
-        entry = {"disabled": True, "reader": "native", **dict.fromkeys(LATER, "x")}
+        entry = {"disabled": True, **dict.fromkeys(LATER, "x")}
         self.assertEqual(self.build([entry, GOOD]).repositories[0].position, 2)
         self.assertEqual(self.build([{"disabled": True}]).repositories, ())
 

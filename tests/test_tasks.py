@@ -18,6 +18,7 @@ from restic_reporter.errors import ReadError, Reason
 from restic_reporter.installed import BrokenPlugin
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model import Meter
+from restic_reporter.reader_choice import Readers
 from restic_reporter.tasks import BrokenBackend, TaskMaker
 
 from .repositories import MemoryBackend, MemoryReader, Storage, no_tools, repository
@@ -54,6 +55,7 @@ class TaskMakerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.backend = MemoryBackend(Storage())
         self.reader = MemoryReader(Storage())
+        self.native = MemoryReader(Storage(), "native")
 
     def make(self, call: Callable[[Repository], IBackend], **options: Any) -> TaskMaker:
         """A task maker whose backend, by default for local repositories, is made by ``call``."""
@@ -61,7 +63,8 @@ class TaskMakerTests(SynchronousTestCase):
         self.assertTrue(verifyObject(IBackendMaker, maker))
         makers = dict.fromkeys(maker.schemes, maker)
         broken = (BrokenPlugin("a_dropin", "SyntaxError: bug"),)
-        return TaskMaker(makers, no_tools(), self.reader, 300.0, broken)
+        readers = Readers(self.reader, self.native, "auto", lambda: True)
+        return TaskMaker(makers, no_tools(), readers, 300.0, broken)
 
     def problem(self, maker: TaskMaker, repository: Repository) -> str:
         """Why each look at a repository fails, where something in a plugin is broken."""
@@ -70,7 +73,11 @@ class TaskMakerTests(SynchronousTestCase):
         self.assertTrue(verifyObject(IBackend, backend))
         deadline, meter = Deadline.after(Clock(), 5), Meter()
         messages = set()
-        for call in (backend.list(deadline, meter), backend.load("config", 9, deadline, meter)):
+        for call in (
+            backend.list(deadline, meter),
+            backend.list_keys(deadline, meter),
+            backend.load("config", 9, deadline, meter),
+        ):
             looking: Any = Deferred.fromCoroutine(call)
             error = self.failureResultOf(looking, ReadError).value
             self.assertEqual(error.reason, Reason.INTERNAL)
@@ -125,13 +132,19 @@ class TaskMakerTests(SynchronousTestCase):
         maker = self.make(lambda _: "not one")  # type: ignore[arg-type,return-value]
         self.assertIn("cannot be made: 'str' is no IBackend", self.problem(maker, repository()))
 
-    def test_scheme_that_restic_does_not_know(self) -> None:
-        """Such a repository needs a backend whose listings tell where restic finds it."""
+    def test_readers(self) -> None:
+        """Each repository gets the reader that can read it; where there is none, it is refused."""
         one = evolve(repository("x:y"), scheme="x")
         maker = self.make(lambda _: self.backend, schemes=("x",))
-        self.assertIn("restic does not know the scheme 'x'", self.problem(maker, one))
+        self.assertIs(maker.tasks(Config((one,)))["x:y"].reader, self.native)
         maker = self.make(lambda _: self.backend, schemes=("x",), locates=True)
-        self.assertIs(maker.tasks(Config((one,)))["x:y"].backend, self.backend)
+        self.assertIs(maker.tasks(Config((one,)))["x:y"].reader, self.reader)
+        config = Config((evolve(repository(position=3), scheme="s3", reader="native"),))
+        error = self.assertRaises(ConfigError, maker.tasks, config)
+        self.assertEqual(
+            error.problems,
+            ("config: entry 3: reader: 'native' cannot read 's3': nothing but restic knows it",),
+        )
 
     def test_scheme_that_nobody_serves(self) -> None:
         """A scheme that a broken plugin may have served fails, and tells which are broken."""

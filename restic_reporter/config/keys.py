@@ -2,29 +2,17 @@
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from ..deadline import LONGEST_TIMEOUT
+from ..interfaces import READERS
 from .document import repeated_keys
-
-PASSWORD_SOURCES = ("password", "password_file", "password_command", "vault_material")
-
-# Keys that stand for one another: an entry that has a key of one alternative takes none of
-# the others from the defaults.
-ALTERNATIVES: tuple[tuple[tuple[str, ...], ...], ...] = (
-    tuple((source,) for source in PASSWORD_SOURCES),
-    (("rest_username", "rest_password"), ("rest_vault_material",)),
-    (("b2_account_id", "b2_key"), ("b2_vault_material",)),
-)
 
 # Part of the contract, but this version has nothing that could honour them; ignoring one
 # would be worse than refusing it. In a disabled entry they do no harm.
 LATER = (
-    "vault_material",
-    "b2_vault_material",
-    "rest_vault_material",
     "max_age",
     "expect",
     "retired",
@@ -32,8 +20,10 @@ LATER = (
 
 B2_KEYS = ("b2_account_id", "b2_key", "b2_api_url")
 
-# The last is refused, like the keys above, in an enabled entry.
-READERS = ("auto", "restic", "native")
+# What a secret store may be called, so that what its keys are for can be told from them.
+STORE_NAME = re.compile(r"(?!(?:b2|rest)$)[a-z][a-z0-9]*")
+
+_MATERIAL = re.compile(rf"(?:b2_|rest_)?({STORE_NAME.pattern.replace('$', '_')})_material")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -68,7 +58,7 @@ def _seconds(value: Any) -> str | None:
 
 
 def _reader(value: Any) -> str | None:
-    return None if value in READERS else f"must be one of {', '.join(READERS[:2])}"
+    return None if value in READERS else f"must be one of {', '.join(READERS)}"
 
 
 def _environment(value: Any) -> str | None:
@@ -146,14 +136,67 @@ def unknown(key: object, known: Collection[str]) -> str:
     return f"unknown key {key!r}{hint}"
 
 
-def check(entry: Mapping[Any, Any]) -> dict[Any, str]:
-    """What is wrong with the keys of one entry, and with the types of their values."""
+def password_sources(stores: Iterable[str]) -> tuple[str, ...]:
+    """The keys of which an entry needs exactly one."""
+    return (
+        *("password", "password_file", "password_command"),
+        *(f"{store}_material" for store in stores),
+    )
+
+
+def alternatives(stores: Collection[str]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """
+    Keys that stand for one another.
+
+    An entry that has a key of one alternative takes none of the others from the defaults.
+    """
+    return (
+        tuple((source,) for source in password_sources(stores)),
+        (("rest_username", "rest_password"), *((f"rest_{store}_material",) for store in stores)),
+        (("b2_account_id", "b2_key"), *((f"b2_{store}_material",) for store in stores)),
+    )
+
+
+def merge(
+    entry: Mapping[Any, Any], defaults: Mapping[str, Any], stores: Collection[str]
+) -> dict[Any, Any]:
+    """``entry`` with what it takes from ``defaults``."""
+    own = set(entry)
+    for group in alternatives(stores):
+        for chosen in group:
+            if not entry.keys().isdisjoint(chosen):
+                own.update(key for other in group if other != chosen for key in other)
+    return {**{key: value for key, value in defaults.items() if key not in own}, **entry}
+
+
+def stores_in(entry: Mapping[Any, Any]) -> set[str]:
+    """The names of secret stores that the keys of ``entry`` speak of, installed or not."""
+    found = (_MATERIAL.fullmatch(key) for key in entry if isinstance(key, str))
+    return {match[1] for match in found if match}
+
+
+def checks(stores: Iterable[str]) -> Mapping[str, Callable[[Any], str | None]]:
+    """What checks the value of each key, where these are the names of the secret stores."""
+    uses = ("", "b2_", "rest_")
+    return {
+        **CHECKS,
+        **{f"{use}{store}_material": _nonempty for store in stores for use in uses},
+    }
+
+
+def check(entry: Mapping[Any, Any], stores: Iterable[str] = ()) -> dict[Any, str]:
+    """
+    What is wrong with the keys of one entry, and with the types of their values.
+
+    ``stores`` are the names of the secret stores that may stand in keys.
+    """
+    known = checks(stores)
     problems: dict[Any, str] = {}
     for key, value in entry.items():
-        if key not in CHECKS:
-            problems[key] = unknown(key, CHECKS)
+        if key not in known:
+            problems[key] = unknown(key, known)
             continue
-        problem = CHECKS[key](value)
+        problem = known[key](value)
         if problem is not None:
             problems[key] = f"{key}: {problem}"
     for key in repeated_keys(entry):

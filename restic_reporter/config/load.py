@@ -1,7 +1,8 @@
 """A config file, and the password and certificate files that it names, to a `Config`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -13,21 +14,38 @@ from .sources import read_file
 
 _MAX_CONFIG = 64 * 2**20
 
+# Of one kind; beyond that they are counted.
+_WARNINGS = 20
+
 
 def load_config(
     path: str,
     directory: str,
     schemes: tuple[str, ...] | None = (),
     environ: Mapping[str, str] = MappingProxyType({}),
+    stores: tuple[str, ...] | None = (),
+    holds: Callable[[str], bool] = lambda _: True,
 ) -> Config:
     """
     The config in the file ``path``.
 
     Relative paths, ``path`` included, start in ``directory``. ``schemes`` are those that
-    plugins serve beyond restic's own, ``None`` where there may be any. ``environ`` is the
-    daemon's environment, which may hold a key for B2. Blocks while it reads files.
+    plugins serve beyond restic's own, ``None`` where there may be any; likewise ``stores``,
+    the names of secret stores. ``environ`` is the daemon's environment, which may hold a key
+    for B2. Only the repositories whose labels this process ``holds`` are in the result. Blocks
+    while it reads files.
 
     :raises ConfigError: with all that is wrong.
+    """
+    document = load_document(path, directory)
+    return build_config(document, path, directory, schemes, environ, stores, holds)
+
+
+def load_document(path: str, directory: str) -> Any:
+    """
+    The lists and maps in the file ``path``.
+
+    :raises ConfigError: it cannot be read, or is no JSON or YAML.
     """
     try:
         content = read_file(os.path.join(directory, path), _MAX_CONFIG)
@@ -35,7 +53,7 @@ def load_config(
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
         raise ConfigError([f"{path}: {error}"]) from None
-    return build_config(parse_document(content, path), path, directory, schemes, environ)
+    return parse_document(content, path)
 
 
 def build_config(
@@ -44,16 +62,21 @@ def build_config(
     directory: str,
     schemes: tuple[str, ...] | None = (),
     environ: Mapping[str, str] = MappingProxyType({}),
+    stores: tuple[str, ...] | None = (),
+    holds: Callable[[str], bool] = lambda _: True,
 ) -> Config:
     """The config in an already parsed ``document`` of the file called ``name``."""
     problems: list[str] = []
-    entries, defaults = _entries(document, problems)
+    entries, defaults = entries_of(document, stores, problems)
     repositories: list[Repository] = []
     labels: dict[str, int] = {}
+    open_files: dict[tuple[str, str], list[int]] = {}
     for position, entry in enumerate(entries, 1):
-        loader = EntryLoader(position, entry, defaults, directory, schemes, environ)
+        loader = EntryLoader(position, entry, defaults, directory, schemes, environ, stores, holds)
         repository = loader.load()
         problems.extend(f"entry {position}: {problem}" for problem in loader.problems)
+        for file in loader.open_files:
+            open_files.setdefault(file, []).append(position)
         if loader.label is None:
             continue
         if loader.label in labels:
@@ -66,12 +89,36 @@ def build_config(
             repositories.append(repository)
     if problems:
         raise ConfigError([f"{name}: {problem}" for problem in problems])
-    warnings = () if repositories else (f"{name}: no repository is enabled",)
-    return Config(tuple(repositories), warnings, name)
+    warnings = [f"{name}: {warning}" for warning in _open_file_warnings(open_files)]
+    if not repositories:
+        what = "no repository is enabled" if not labels else "no repository is in this shard"
+        warnings.append(f"{name}: {what}")
+    return Config(tuple(repositories), tuple(warnings), name)
 
 
-def _entries(document: Any, problems: list[str]) -> tuple[list[Any], Mapping[str, Any]]:
-    """The list of entries and the defaults of either form of the document."""
+def _open_file_warnings(files: Mapping[tuple[str, str], list[int]]) -> Iterator[str]:
+    """A sentence for each file with secrets that all can read; ``files`` are by key and path."""
+    for (key, path), (first, *others) in islice(files.items(), _WARNINGS):
+        more = f" and {len(others)} more" if others else ""
+        yield (
+            f"entry {first}{more}: {key}: {path!r} can be read by every user of this machine;"
+            " chmod o-r"
+        )
+    if len(files) > _WARNINGS:
+        yield (
+            f"{len(files) - _WARNINGS} more files with secrets can be read by every user of this"
+            " machine"
+        )
+
+
+def entries_of(
+    document: Any, stores: tuple[str, ...] | None, problems: list[str]
+) -> tuple[list[Any], Mapping[str, Any]]:
+    """
+    The list of entries and the defaults of either form of the ``document``.
+
+    What is wrong with that form, or with the defaults, is added to ``problems``.
+    """
     if isinstance(document, list):
         return document, {}
     if not isinstance(document, dict):
@@ -89,6 +136,6 @@ def _entries(document: Any, problems: list[str]) -> tuple[list[Any], Mapping[str
     if not isinstance(defaults, dict):
         problems.append("defaults: must be a map of keys of an entry")
         return entries, {}
-    wrong = keys.check(defaults)
+    wrong = keys.check(defaults, keys.stores_in(defaults) if stores is None else stores)
     problems.extend(f"defaults: {problem}" for problem in wrong.values())
     return entries, {key: value for key, value in defaults.items() if key not in wrong}

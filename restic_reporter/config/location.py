@@ -5,7 +5,7 @@ import posixpath
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..plugin import SCHEME
 
@@ -31,7 +31,7 @@ class Rest:
     base: str
     unix_socket: str | None
     username: str | None
-    password: str | None
+    password: str | None = field(repr=False)
 
 
 @frozen

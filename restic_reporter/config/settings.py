@@ -41,6 +41,21 @@ class B2Credentials:
 
 
 @frozen
+class Material:
+    """
+    A document in a secret store that an entry needs.
+
+    ``key`` is the key of the entry that names it, ``store`` the name of the store, ``path``
+    where the document is, and ``fields`` what is wanted of it.
+    """
+
+    key: str
+    store: str
+    path: str
+    fields: tuple[str, ...]
+
+
+@frozen
 class Repository:
     """
     One enabled entry of the config, complete and checked.
@@ -51,6 +66,9 @@ class Repository:
     ``client_certificate_path`` are absolute; ``transport`` holds what these files hold.
     ``timeout`` (seconds), ``cron`` and ``reader`` are ``None`` where the daemon's options
     decide.
+
+    ``materials`` are still to be looked up. Until then what they will give is missing: the
+    password is ``None`` where one of them has it, and the repository cannot be read.
     """
 
     # Not part of what makes two equal: moving an entry in the file changes nothing.
@@ -58,9 +76,11 @@ class Repository:
     url: str
     scheme: str
     location: Secret
-    password: Secret | PasswordCommand
+    password: Secret | PasswordCommand | None
     credentials: RestCredentials | None = None
     b2: B2Credentials | None = None
+    b2_api_url: str | None = None
+    materials: tuple[Material, ...] = ()
     transport: Transport = Transport()
     ca_certificate_path: str | None = None
     client_certificate_path: str | None = None

@@ -1,13 +1,37 @@
 """Where passwords come from: files and commands, read as restic reads its own."""
 
+import os
 import shlex
+import stat
+from collections.abc import Mapping
 
 from .settings import PasswordCommand
+
+# Stands for the folder of the service's credentials, as in systemd's own units.
+_CREDENTIALS = "%d/"
 
 # What restic, by Go's unicode.IsSpace, trims; Python's own notion has four more.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
+
+
+def resolve(path: str, directory: str, environ: Mapping[str, str]) -> str:
+    """
+    Where the file is that an entry calls ``path``: in ``directory`` where that is relative, and
+    with ``%d/`` at its beginning among the credentials that systemd has for the service.
+
+    :raises ValueError: systemd has given none.
+    """
+    if not path.startswith(_CREDENTIALS):
+        return os.path.join(directory, path)
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if not credentials:
+        raise ValueError(
+            "'%d/' stands for $CREDENTIALS_DIRECTORY, which is not set: systemd sets it for a"
+            " service that has LoadCredential="
+        )
+    return os.path.join(directory, credentials, path.removeprefix(_CREDENTIALS))
 
 
 def read_file(path: str, limit: int) -> bytes:
@@ -17,11 +41,22 @@ def read_file(path: str, limit: int) -> bytes:
     :raises OSError: it cannot be read.
     :raises ValueError: it has more than ``limit`` bytes.
     """
+    return read_private_file(path, limit)[0]
+
+
+def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
+    """
+    The content of a file, and whether all users of this machine may read it too.
+
+    :raises OSError: it cannot be read.
+    :raises ValueError: it has more than ``limit`` bytes.
+    """
     with open(path, "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"has more than {limit} bytes")
-    return content
+    return content, bool(mode & stat.S_IROTH)
 
 
 def password_text(content: bytes) -> str:
