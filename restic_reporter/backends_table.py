@@ -49,7 +49,7 @@ def _problem_of(maker: IBackendMaker) -> str | None:
 
 
 def _reader(maker: IBackendMaker, scheme: str) -> str:
-    return "restic" if scheme in RESTIC_SCHEMES or maker.locates else "nothing in this version"
+    return "restic, native" if scheme in RESTIC_SCHEMES or maker.locates else "native"
 
 
 def _aligned(rows: list[Row]) -> Iterable[str]:

@@ -74,6 +74,33 @@ class SetCounter:
         if snapshot.time is not None and matures_at <= self.now:
             tally.add(snapshot.time)
 
+    def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
+        """
+        Count all snapshots of one set, each by its time; NaN is that of an unusable one.
+
+        ``name`` is the set's host and user, the hash of these where no more was kept, or
+        ``None`` for snapshots that belong to no set. No set may be added twice.
+        """
+        self._count += len(times)
+        usable = [time for time in times if time == time]
+        self._invalid += len(times) - len(usable)
+        newest = max(usable, default=None)
+        if newest is not None and newest - FUTURE_TOLERANCE > self.now:
+            future = [time for time in usable if time - FUTURE_TOLERANCE > self.now]
+            usable = [time for time in usable if time - FUTURE_TOLERANCE <= self.now]
+            self._future += len(future)
+            matures_at = min(future) - FUTURE_TOLERANCE
+            self._matures_at = min(matures_at, self._matures_at or matures_at)
+        if isinstance(name, int):
+            self._overflow.add(name)
+        elif name is not None:
+            tally = self._tally(name)
+            if tally is not None:
+                tally.count += len(times)
+                if usable:
+                    tally.add(max(usable))
+                    tally.add(min(usable))
+
     def _tally(self, name: Name) -> _Tally | None:
         tally = self._tallies.get(name)
         if tally is None:

@@ -1,12 +1,15 @@
 """``restic-reporter``: what can be done without a daemon."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from . import __version__
+from .interfaces import READERS
+from .secret import redact
 
 _NAME = "restic-reporter"
 
@@ -15,7 +18,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and ends with status 1, as the daemon does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(1, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(1, redact(f"{self.prog}: {message}; see {self.prog} --help\n"))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -35,6 +38,22 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     backends.set_defaults(run=_backends)
+    check = commands.add_parser(
+        "check-config",
+        help="check a config, and show it without its secrets",
+        description="Check a config as the daemon does it, and print it as JSON: with the defaults"
+        " in each entry, and without secrets. Ends with status 1 where the daemon would not take"
+        " it.",
+        allow_abbrev=False,
+    )
+    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="the file")
+    check.add_argument(
+        "--reader", choices=READERS, default="auto", help="as the daemon is given it"
+    )
+    check.add_argument(
+        "--restic", metavar="PATH", default="restic", help="as the daemon is given it"
+    )
+    check.set_defaults(run=_check_config)
     return parser
 
 
@@ -44,9 +63,40 @@ def _backends(arguments: argparse.Namespace) -> int:
     lines, problems = backends_table()
     print(*lines, sep="\n")
     sys.stdout.flush()
-    for problem in problems:
-        print(f"{_NAME}: {problem}", file=sys.stderr)
+    _complain(problems)
     return 1 if problems else 0
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    from twisted.internet import reactor
+
+    from .check_config import check_config
+    from .config import ConfigError
+
+    try:
+        directory = os.getcwd()
+    except OSError:
+        # It has been removed; what has an absolute path can be read all the same.
+        directory = os.curdir
+    try:
+        checked = check_config(
+            arguments.config, directory, os.environ, reactor, arguments.restic, arguments.reader
+        )
+    except ConfigError as error:
+        _complain(error.problems)
+        return 1
+    except ValueError as error:
+        _complain([str(error)])
+        return 1
+    print(json.dumps(checked.entries, indent=2))
+    sys.stdout.flush()
+    _complain(checked.warnings)
+    return 0
+
+
+def _complain(problems: Iterable[str]) -> None:
+    for problem in problems:
+        print(redact(f"{_NAME}: {problem}"), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -118,9 +118,20 @@ CONFIG_SUCCESS_TIME = _gauge(
     "Unix time in seconds when a config was last loaded well.",
     "A loaded config takes effect at the next scheduled collection.",
 )
+VAULT_TOKEN_EXPIRY = _gauge(
+    "backup_vault_token_expiry_timestamp_seconds",
+    "Unix time in seconds when the Vault token in use ends unless it is renewed.",
+    "The value is that of the time of the scrape, not of a scheduled collection.",
+)
 BUILD_INFO = Family(
     "restic_reporter_build_info",
     "info",
     "Version of restic-reporter, of what it runs on, and the shard that this process serves;"
     " fixed from the start, not from a scheduled collection.",
+)
+REACTOR_LAG = _gauge(
+    "restic_reporter_reactor_lag_seconds",
+    "The longest that the program's event loop was held since the previous scrape, in seconds;"
+    " up to 0.025 s too little. Where several scrape, each sees the time since any of them.",
+    "Measured all the time, not by a scheduled collection.",
 )

@@ -35,7 +35,7 @@ def parse_names(body: bytes) -> frozenset[str]:
         return frozenset()
     if not isinstance(values, list):
         raise ValueError("not a JSON array")
-    return frozenset(_names(values))
+    return _names(values)
 
 
 def parse_names_in_slices(body: bytes) -> Iterator[frozenset[str]]:
@@ -46,16 +46,16 @@ def parse_names_in_slices(body: bytes) -> Iterator[frozenset[str]]:
     parser = JSONArrayParser(value_limit=_SLICE)
     try:
         for start in range(0, len(body), _SLICE):
-            yield frozenset(_names(parser.feed(body[start : start + _SLICE])))
-        yield frozenset(_names(parser.close()))
+            yield _names(parser.feed(body[start : start + _SLICE]))
+        yield _names(parser.close())
     except (NotAnArrayError, ValueTooLargeError) as error:
         raise ValueError(str(error)) from None
 
 
-def _names(values: Iterable[Any]) -> Iterator[str]:
-    for value in values:
-        name = value.get("name") if isinstance(value, dict) else value
-        if not isinstance(name, str):
-            raise ValueError("an entry without a name")
-        if is_file_name(name):
-            yield name
+def _names(values: Iterable[Any]) -> frozenset[str]:
+    is_match: Any = _FILE_NAME.fullmatch
+    names = [value.get("name") if isinstance(value, dict) else value for value in values]
+    try:
+        return frozenset(filter(is_match, names))
+    except TypeError:
+        raise ValueError("an entry without a name") from None

@@ -1,33 +1,34 @@
 """The state of all repositories to the metrics page."""
 
 import math
+import operator
 import platform
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import repeat
 
-from attrs import define, field
+from attrs import define, evolve, field
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import Metric
+from twisted.internet.interfaces import IReactorTime
 
 import twisted
 
 from . import __version__
 from . import families as f
 from .collection import Collector, JobStatus
+from .deadline import sleep
 from .exposition import Family, label_text, page, sample
 from .labels import sanitise
 from .model import BackupSet, Content
-from .reading import RepositoryStatus
+from .reading import Locks, RepositoryStatus, Task
 
 DAY = 86400
 
-REPOSITORY_FAMILIES = (
+# What a repository holds, which seldom changes, and how reading it went, which always does.
+CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
-    f.READ_ERROR_COUNT,
     f.NEWEST,
-    f.READ_SUCCESS,
-    f.READ_LAST_SUCCESS,
-    f.READ_DURATION,
-    f.READ_FAILURES,
     f.REPOSITORY_INFO,
     f.LOCK_COUNT,
     f.OLDEST_LOCK,
@@ -36,11 +37,24 @@ REPOSITORY_FAMILIES = (
     f.FUTURE_COUNT,
     f.INVALID_COUNT,
     f.SERIES_DROPPED,
+)
+READ_FAMILIES = (
+    f.READ_ERROR_COUNT,
+    f.READ_SUCCESS,
+    f.READ_LAST_SUCCESS,
+    f.READ_DURATION,
+    f.READ_FAILURES,
     f.STORAGE_REQUESTS,
     f.STORAGE_BYTES,
 )
 
-Lines = dict[Family, bytes]
+# The lines of one repository in each of several families.
+Lines = tuple[bytes, ...]
+
+# Seconds that a page may hold the reactor at one time, and how many repositories are made
+# up to date between two looks at the clock.
+_AT_ONCE = 0.01
+_SOME = 64
 
 
 def days_age(newest: float, now: float) -> int:
@@ -48,47 +62,71 @@ def days_age(newest: float, now: float) -> int:
     return max(0, math.floor((now - newest) / DAY))
 
 
-def repository_lines(status: RepositoryStatus) -> Lines:
-    """The lines of one repository, all but those that depend on the time of the scrape."""
-    url = label_text({"url": status.task.repository.url})
-    lines: dict[Family, list[str]] = {}
+@define
+class _Sheet:
+    """The lines of one repository, family by family, as they are added."""
 
-    def add(family: Family, value: float | None, labels: str = "") -> None:
+    url: str
+    lines: dict[Family, str] = field(factory=dict)
+
+    @classmethod
+    def of(cls, status: RepositoryStatus) -> "_Sheet":
+        return cls(label_text({"url": status.task.repository.url}))
+
+    def add(self, family: Family, value: float | None, labels: str = "") -> None:
+        """One more line, unless ``value`` is ``None``."""
         if value is not None:
-            text = f"{url},{labels}" if labels else url
-            lines.setdefault(family, []).append(sample(family, text, value))
+            text = f"{self.url},{labels}" if labels else self.url
+            self.lines[family] = self.lines.get(family, "") + sample(family, text, value)
 
+    def of_families(self, families: tuple[Family, ...]) -> Lines:
+        """What was added, in this order."""
+        return tuple(self.lines.get(family, "").encode() for family in families)
+
+
+def read_lines(status: RepositoryStatus) -> Lines:
+    """The lines that tell how reading went, by `READ_FAMILIES`."""
+    sheet = _Sheet.of(status)
     if status.success is not None:
-        add(f.READ_ERROR_COUNT, 0 if status.success else 1)
-        add(f.READ_SUCCESS, 1 if status.success else 0)
-    add(f.READ_LAST_SUCCESS, status.last_success)
-    add(f.READ_DURATION, status.duration)
+        sheet.add(f.READ_ERROR_COUNT, 0 if status.success else 1)
+        sheet.add(f.READ_SUCCESS, 1 if status.success else 0)
+    sheet.add(f.READ_LAST_SUCCESS, status.last_success)
+    sheet.add(f.READ_DURATION, status.duration)
     for reason, count in status.failures.items():
-        add(f.READ_FAILURES, count, label_text({"reason": reason}))
+        sheet.add(f.READ_FAILURES, count, label_text({"reason": reason}))
     if status.content is not None:
-        _add_content(add, status, status.content)
-    return {family: "".join(texts).encode() for family, texts in lines.items()}
+        for operation, count in status.meter.requests.items():
+            sheet.add(f.STORAGE_REQUESTS, count, label_text({"operation": operation}))
+        for operation, count in status.meter.received_bytes.items():
+            sheet.add(f.STORAGE_BYTES, count, label_text({"operation": operation}))
+    return sheet.of_families(READ_FAMILIES)
 
 
-def _add_content(add: Callable[..., None], status: RepositoryStatus, content: Content) -> None:
+def content_lines(status: RepositoryStatus) -> Lines:
+    """
+    The lines that tell what the repository holds, by `CONTENT_FAMILIES`; all but those that
+    depend on the time of the scrape.
+    """
+    sheet = _Sheet.of(status)
+    content = status.content
+    if content is None:
+        return sheet.of_families(CONTENT_FAMILIES)
     names = {"backend": status.task.backend_name, "reader": status.task.reader.name}
-    add(f.REPOSITORY_INFO, 1, label_text({key: sanitise(name) for key, name in names.items()}))
-    add(f.SNAPSHOT_COUNT, content.snapshot_count)
-    add(f.FUTURE_COUNT, content.future_count)
-    add(f.INVALID_COUNT, content.invalid_count)
-    add(f.SERIES_DROPPED, content.dropped_sets)
+    labels = label_text({key: sanitise(name) for key, name in names.items()})
+    sheet.add(f.REPOSITORY_INFO, 1, labels)
+    sheet.add(f.SNAPSHOT_COUNT, content.snapshot_count)
+    sheet.add(f.FUTURE_COUNT, content.future_count)
+    sheet.add(f.INVALID_COUNT, content.invalid_count)
+    sheet.add(f.SERIES_DROPPED, content.dropped_sets)
     if status.locks is not None:
-        add(f.LOCK_COUNT, status.locks.count)
-        add(f.OLDEST_LOCK, status.locks.oldest)
+        sheet.add(f.LOCK_COUNT, status.locks.count)
+        sheet.add(f.OLDEST_LOCK, status.locks.oldest)
     for one in content.sets:
         labels = _set_labels(one)
-        add(f.NEWEST, one.newest, labels)
-        add(f.SET_COUNT, one.snapshot_count, labels)
-        add(f.OLDEST, one.oldest, labels)
-    for operation, count in status.meter.requests.items():
-        add(f.STORAGE_REQUESTS, count, label_text({"operation": operation}))
-    for operation, count in status.meter.received_bytes.items():
-        add(f.STORAGE_BYTES, count, label_text({"operation": operation}))
+        sheet.add(f.NEWEST, one.newest, labels)
+        sheet.add(f.SET_COUNT, one.snapshot_count, labels)
+        sheet.add(f.OLDEST, one.oldest, labels)
+    return sheet.of_families(CONTENT_FAMILIES)
 
 
 def _set_labels(one: BackupSet) -> str:
@@ -100,19 +138,27 @@ class _Kept:
     """What was rendered of one repository, and how long it holds."""
 
     revision: int
-    lines: Lines
+    # What the lines of the content were made of.
+    source: tuple[Task, Content | None, Locks | None]
+    content: Lines
+    read: Lines
     ages: tuple[tuple[str, float], ...]
     age_lines: bytes = b""
     age_holds: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def of(cls, status: RepositoryStatus) -> "_Kept":
+    def of(cls, status: RepositoryStatus, before: "_Kept | None") -> "_Kept":
+        """``before`` is what was kept of the same repository so far."""
+        source = (status.task, status.content, status.locks)
+        read = read_lines(status)
+        if before is not None and all(map(operator.is_, before.source, source)):
+            return evolve(before, revision=status.revision, read=read)
         url = label_text({"url": status.task.repository.url})
         sets = status.content.sets if status.content is not None else ()
         ages = tuple(
             (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
         )
-        return cls(status.revision, repository_lines(status), ages)
+        return cls(status.revision, source, content_lines(status), read, ages)
 
     def age(self, now: float) -> bytes:
         """The lines of the ages, made anew only when a day has passed for one of the sets."""
@@ -132,13 +178,17 @@ class MetricsPage:
     """
     Renders the page; keeps what has not changed.
 
-    ``now`` is the wall clock; ``next_due`` tells when the next collection is due, both in
-    Unix seconds.
+    ``now`` is the wall clock; ``next_due`` tells when the next collection is due, and
+    ``vault_token_expiry`` when Vault's token ends, all in Unix seconds. ``reactor_lag`` gives
+    the longest that the reactor was held since it was asked last, in seconds.
     """
 
     _collector: Collector
     _now: Callable[[], float]
     _next_due: Callable[[], float | None]
+    shard: str = "0/1"
+    vault_token_expiry: Callable[[], float | None] = lambda: None
+    reactor_lag: Callable[[], float | None] = lambda: None
     config_successful: bool = True
     config_success_time: float | None = None
     _kept: dict[str, _Kept] = field(factory=dict)
@@ -147,20 +197,32 @@ class MetricsPage:
     )
 
     def render(self, openmetrics: bool) -> bytes:
-        """The whole page in OpenMetrics 1.0 or in the text format 0.0.4."""
-        now = self._now()
-        kept = self._up_to_date()
-        families: list[tuple[Family, list[bytes]]] = [
-            *(
-                (family, [sample(family, labels, value).encode()])
-                for family, labels, value in self._job_samples()
-            ),
-            (f.DAYS_AGE, [one.age(now) for one in kept]),
-        ]
-        for family in REPOSITORY_FAMILIES:
-            families.append((family, [one.lines[family] for one in kept if family in one.lines]))
-        families.extend(_process_families(self._process))
-        return page(families, openmetrics)
+        """The whole page in OpenMetrics 1.0 or in the text format 0.0.4, at once."""
+        steps = self._steps(openmetrics)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                body: bytes = end.value
+                return body
+
+    async def render_in_turns(self, clock: IReactorTime, openmetrics: bool) -> bytes:
+        """
+        The same page, while others have their turns: however long it is, it holds the
+        reactor for some ten milliseconds at a time. All that it tells of one repository is
+        from one moment, not before that of the call.
+        """
+        steps = self._steps(openmetrics)
+        started = time.perf_counter()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                body: bytes = end.value
+                return body
+            if time.perf_counter() - started > _AT_ONCE:
+                await sleep(clock, 0)
+                started = time.perf_counter()
 
     def prepare(self, status: RepositoryStatus) -> None:
         """
@@ -168,18 +230,48 @@ class MetricsPage:
 
         Spread over a collection this work is not felt; all of it in the next scrape would be.
         """
-        kept = self._kept[status.task.repository.url] = _Kept.of(status)
+        url = status.task.repository.url
+        kept = self._kept[url] = _Kept.of(status, self._kept.get(url))
         kept.age(self._now())
 
-    def _up_to_date(self) -> list[_Kept]:
+    def _steps(self, openmetrics: bool) -> Generator[None, None, bytes]:
+        """Renders the page bit by bit."""
+        yield from self._bring_up_to_date()
+        now = self._now()
+        # Nothing of these changes from here on. What came in a moment ago was never read.
+        kept = [self._kept[url] for url in self._collector.statuses if url in self._kept]
+        families: list[tuple[Family, list[bytes]]] = [
+            (family, [sample(family, labels, value).encode()])
+            for family, labels, value in self._job_samples()
+        ]
+        ages = []
+        for index, one in enumerate(kept):
+            ages.append(one.age(now))
+            if not index % _SOME:
+                yield
+        families.append((f.DAYS_AGE, ages))
+        for names, lines in (
+            (CONTENT_FAMILIES, [one.content for one in kept]),
+            (READ_FAMILIES, [one.read for one in kept]),
+        ):
+            columns = zip(*lines, strict=True) if lines else repeat((), len(names))
+            for family, column in zip(names, columns, strict=True):
+                families.append((family, [b"".join(column)]))
+                yield
+        families.extend(_process_families(self._process))
+        return page(families, openmetrics)
+
+    def _bring_up_to_date(self) -> Iterator[None]:
+        """Prepare what `prepare` was not called for."""
         statuses = self._collector.statuses
         for url in self._kept.keys() - statuses.keys():
             del self._kept[url]
-        for url, status in statuses.items():
+        for index, (url, status) in enumerate(list(statuses.items())):
             kept = self._kept.get(url)
             if kept is None or kept.revision != status.revision:
                 self.prepare(status)
-        return [self._kept[url] for url in statuses]
+            if not index % _SOME:
+                yield
 
     def _job_samples(self) -> Iterator[tuple[Family, str, float]]:
         job: JobStatus = self._collector.job
@@ -190,6 +282,8 @@ class MetricsPage:
             f.JOB_DURATION: job.duration,
             f.JOB_NEXT: self._next_due(),
             f.JOB_SKIPPED: job.skipped,
+            f.VAULT_TOKEN_EXPIRY: self.vault_token_expiry(),
+            f.REACTOR_LAG: self.reactor_lag(),
             f.CONFIG_SUCCESS: 1 if self.config_successful else 0,
             f.CONFIG_SUCCESS_TIME: self.config_success_time,
         }
@@ -200,7 +294,7 @@ class MetricsPage:
             "version": __version__,
             "python": platform.python_version(),
             "twisted": twisted.__version__,
-            "shard": "0/1",
+            "shard": self.shard,
         }
         yield f.BUILD_INFO, label_text(build), 1
 

@@ -3,10 +3,10 @@
 import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
@@ -16,14 +16,18 @@ from twisted.python.components import Componentized
 
 from .collection import Collector
 from .config import Config, ConfigError
+from .config.masking import masks_of
 from .cron_service import CronService
 from .deadline import Deadline, within
 from .errors import ReadError
 from .http import BoundedHTTPClient
+from .interfaces import ISecretStore
 from .listening import AddressError, Listener
+from .lookups import Lookups
 from .metrics import MetricsPage
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
+from .secret import Masks, Redactor
 from .signals import quiet_second_stop
 from .tasks import TaskMaker
 from .threads import in_daemon_thread
@@ -43,8 +47,10 @@ class Parts:
 
     reactor: Any
     listener: Listener
-    load_config: Callable[[], Config]
+    load_config: Callable[[], Config] = field(repr=False)
     task_maker: TaskMaker
+    redactor: Redactor
+    stores: Mapping[str, ISecretStore]
     collector: Collector
     runs: Runs
     page: MetricsPage
@@ -79,7 +85,7 @@ class ReporterService(Service):
         self._reloading = False
         self._reload_again = False
         self._stopping = False
-        self._use(config)
+        self._use(config, masks_of(config), self._lookups())
 
     # Start and stop
 
@@ -106,10 +112,26 @@ class ReporterService(Service):
 
     def _begin(self) -> None:
         quiet_second_stop(self._parts.reactor)
+        self._start_stores()
         self._parts.cron_service.startService()
         self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
         first.addErrback(lambda failure: self._log.failure("the web server ended", failure))
+
+    def _start_stores(self) -> None:
+        for name, store in self._parts.stores.items():
+            try:
+                store.start()
+            except Exception:
+                # What needs it will fail; all else must work.
+                self._log.failure("the secret store {name!r} cannot be started", name=name)
+
+    def _stop_stores(self) -> None:
+        for name, store in self._parts.stores.items():
+            try:
+                store.stop()
+            except Exception:
+                self._log.failure("the secret store {name!r} cannot be stopped", name=name)
 
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
@@ -153,6 +175,7 @@ class ReporterService(Service):
         if parts.cron_service.running:
             parts.cron_service.stopService()
         parts.listener.release()
+        self._stop_stores()
         try:
             await within(deadline, self._end_all(), "stopping")
         except ReadError as error:
@@ -193,10 +216,13 @@ class ReporterService(Service):
     async def _reload(self) -> None:
         parts = self._parts
         try:
-            config = await within(
-                Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
+            lookups = self._lookups()
+            config, masks = await within(
+                Deadline.after(parts.reactor, _LOAD_PATIENCE),
+                self._load(lookups),
+                "reading the config",
             )
-            self._use(config)
+            self._use(config, masks, lookups)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
@@ -218,13 +244,20 @@ class ReporterService(Service):
                 self._reload_again = False
                 self.reload()
 
-    async def _load(self) -> Config:
-        return await in_daemon_thread(self._parts.reactor, self._parts.load_config)
+    def _lookups(self) -> Lookups:
+        return Lookups(self._parts.reactor, self._parts.stores)
 
-    def _use(self, config: Config) -> None:
+    async def _load(self, lookups: Lookups) -> tuple[Config, Masks]:
+        reactor = self._parts.reactor
+        config = await in_daemon_thread(reactor, self._parts.load_config)
+        config = await lookups.complete_all(config)
+        return config, await in_daemon_thread(reactor, masks_of, config)
+
+    def _use(self, config: Config, masks: Masks, lookups: Lookups) -> None:
         """Swap ``config`` in, whole or, where a backend refuses it, not at all."""
         parts = self._parts
-        tasks = parts.task_maker.tasks(config)
+        tasks = parts.task_maker.tasks(config, lookups)
+        parts.redactor.replace(masks)
         parts.collector.set_tasks(tasks)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         parts.runs.set_schedules(tuple(tasks), own)

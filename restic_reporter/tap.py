@@ -13,11 +13,12 @@ from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
 from .deadline import LONGEST_TIMEOUT
+from .interfaces import READERS
 from .listening import parse_address
 from .schedule import parse_cron
+from .sharding import parse_shard
 from .signals import SignalHandlers, heed_interrupt
 
-READERS = ("auto", "restic")
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
 
@@ -51,10 +52,22 @@ class Options(UsageOptions):
             "0 0 * * *",
             "When to collect, besides at start: five fields of cron, in the local time zone.",
         ],
-        ["reader", None, "auto", "What reads the repositories: auto or restic."],
+        ["reader", None, "auto", "What reads the repositories: auto, restic or native."],
         ["restic", None, "restic", "The restic program."],
         ["concurrency", None, "8", "How many repositories are read at one time."],
         ["timeout", None, "300", "How many seconds one repository's read may take."],
+        [
+            "cache-dir",
+            None,
+            None,
+            "Where to keep encrypted snapshot files across restarts; by default nowhere.",
+        ],
+        [
+            "shard",
+            None,
+            "0/1",
+            "I/N: collect only what falls to this process, I, of N with one config.",
+        ],
         [
             "log-level",
             None,
@@ -81,6 +94,9 @@ class Options(UsageOptions):
         self["log-level"] = self._one_of("log-level", LOG_LEVELS)
         self["concurrency"] = self._checked("concurrency", _whole_number)
         self["timeout"] = self._checked("timeout", _seconds)
+        self["shard"] = self._checked("shard", parse_shard)
+        if self["cache-dir"] is not None:
+            self["cache-dir"] = self._checked("cache-dir", _folder)
         if os.sep in self["restic"]:
             self["restic"] = os.path.abspath(self["restic"])
 
@@ -92,8 +108,6 @@ class Options(UsageOptions):
 
     def _one_of(self, name: str, values: tuple[str, ...]) -> str:
         value: str = self[name]
-        if value == "native":
-            refuse("--reader: 'native' is not available in this version")
         if value not in values:
             refuse(f"--{name}: {value!r} is none of {', '.join(values)}")
         return value
@@ -103,6 +117,12 @@ def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"{text!r} is no whole number above 0")
     return int(text)
+
+
+def _folder(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("must name a folder")
+    return os.path.abspath(text)
 
 
 def _seconds(text: str) -> float:

@@ -10,23 +10,30 @@ from typing import Any
 from twisted.logger import Logger
 
 from . import __version__
+from .cache import SnapshotCache
 from .collection import Collector
 from .config import ConfigError, load_config
+from .config.masking import secrets_of
 from .cron_service import CronService
 from .http import BoundedHTTPClient
-from .installed import by_scheme, installed_plugins
-from .interfaces import BackendTools
+from .installed import by_name, by_scheme, installed_plugins
+from .interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from .listening import AddressError, Listener
 from .logs import observer_factory
 from .metrics import MetricsPage
+from .reader_choice import Readers
+from .readers.native import NativeReader
 from .readers.restic import ResticReader
 from .resolver import DaemonThreadResolver
 from .runs import Runs
 from .schedule import local_zone
+from .secret import Redactor
 from .service import Parts, ReporterService
+from .sharding import Shard
 from .tasks import TaskMaker
 from .threads import KeyedThreads
 from .web.server import make_site
+from .worker_threads import WorkerThreads
 
 _log = Logger()
 
@@ -59,8 +66,12 @@ def wire(
         listener.release()
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
-    # One of the broken plugins may be the one that serves an unknown scheme.
+    store_makers = by_name(plugins.stores)
+    stores = _stores(store_makers, environ, reactor)
+    # One of the broken plugins may be the one that serves an unknown scheme or secret store.
     schemes = None if plugins.broken else tuple(makers)
+    store_names = None if plugins.broken else tuple(store_makers)
+    shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     collector = Collector(reactor, time.time, options["concurrency"])
     runs = Runs(collector)
@@ -71,20 +82,39 @@ def wire(
         due=runs.due,
         schedules={},
     )
-    page = MetricsPage(collector, time.time, lambda: cron_service.next_due)
+    redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
+    vault = stores.get("vault")
+    page = MetricsPage(
+        collector,
+        time.time,
+        lambda: cron_service.next_due,
+        shard=str(shard),
+        vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
+    )
     collector.on_read = page.prepare
-    reader = ResticReader(reactor, options["restic"], dict(environ))
+    readers = _readers(options, reactor, environ)
     parts = Parts(
         reactor=reactor,
         listener=listener,
-        load_config=partial(load_config, options["config"], options["directory"], schemes, environ),
+        load_config=partial(
+            load_config,
+            options["config"],
+            options["directory"],
+            schemes,
+            environ,
+            store_names,
+            shard.holds,
+        ),
         task_maker=TaskMaker(
             makers,
             BackendTools(reactor, http, KeyedThreads(reactor)),
-            reader,
+            readers,
             options["timeout"],
             plugins.broken,
+            completed=lambda one: redactor.add(secrets_of([one])),
         ),
+        redactor=redactor,
+        stores=stores,
         collector=collector,
         runs=runs,
         page=page,
@@ -100,13 +130,44 @@ def wire(
             parts,
             parts.load_config(),
             pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
-            log_observer=observer_factory(twistd_options, options["log-level"]),
+            log_observer=observer_factory(twistd_options, options["log-level"], redactor.redact),
         )
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    if shutil.which(options["restic"], path=environ.get("PATH")) is None:
-        _log.warn(
-            "there is no program {restic!r}: what has to be read with it will fail",
-            restic=options["restic"],
-        )
     return service
+
+
+def _stores(
+    makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], reactor: Any
+) -> dict[str, ISecretStore]:
+    """
+    The secret stores by name.
+
+    :raises ValueError: one is set up by half.
+    """
+    tools = StoreTools(reactor, time.time)
+    stores = {}
+    for name, maker in makers.items():
+        try:
+            stores[name] = maker.make(environ, tools)
+        except ValueError:
+            raise
+        except Exception as error:
+            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+            _log.error(
+                "the secret store {name!r} cannot be made: {kind}",
+                name=name,
+                kind=type(error).__name__,
+            )
+    return stores
+
+
+def _readers(options: Mapping[str, Any], reactor: Any, environ: Mapping[str, str]) -> Readers:
+    program, cache_dir = options["restic"], options["cache-dir"]
+    cache = SnapshotCache(reactor, cache_dir) if cache_dir is not None else None
+    return Readers(
+        restic=ResticReader(reactor, program, dict(environ), cache_dir),
+        native=NativeReader(reactor, dict(environ), WorkerThreads(reactor), cache),
+        default=options["reader"],
+        has_restic=lambda: shutil.which(program, path=environ.get("PATH")) is not None,
+    )

@@ -13,8 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from ..errors import ReadError, Reason
+from .places import describe_target
 
 HEAD_LIMIT = 64 * 1024
 
@@ -50,6 +52,30 @@ class Exchange:
         self.abort()
         return self.fault
 
+    def check(self, response: IResponse) -> IResponse:
+        """
+        Let an answer through once its headers are there.
+
+        :raises ReadError: its body is not to be read; the exchange has ended.
+        """
+        self.in_body = True
+        if 300 <= response.code < 400:
+            target = describe_target(response.headers.getRawHeaders(b"Location"))
+            raise self.fail(
+                Reason.REDIRECT, f"refused to follow a redirect ({response.code}) to {target}"
+            )
+        encodings = response.headers.getRawHeaders(b"Content-Encoding", ())
+        if encodings and b",".join(encodings).strip().lower() not in (b"", b"identity"):
+            raise self.fail(
+                Reason.PROTOCOL, "the answer has a Content-Encoding though none was accepted"
+            )
+        if response.length is not UNKNOWN_LENGTH and response.length > self.body_limit:
+            raise self.fail(
+                Reason.TOO_LARGE,
+                f"a body of {response.length:.4g} bytes, {self.body_limit} are allowed",
+            )
+        return response
+
     def abort(self) -> None:
         """Close the connection now, whatever the peer is doing."""
         if self.connection is not None and self.connection.exchange is self:
@@ -82,6 +108,7 @@ class BoundedConnection(ProtocolWrapper):
         self.dead = False
         self.closed: Deferred[None] = Deferred()
         self._in_head = False
+        self._paused = False
         self._received = 0
         self._idle: IDelayedCall | None = None
         self._cause: ReadError | None = None
@@ -122,7 +149,7 @@ class BoundedConnection(ProtocolWrapper):
                 return
         else:
             self._received += len(data)
-        super().dataReceived(data)
+        self._pass_on(data)
         overhead = self._received - exchange.body_received
         if self.exchange is exchange and overhead > exchange.overhead_limit:
             exchange.fail(Reason.TOO_LARGE, "more chunk framing than body")
@@ -131,7 +158,7 @@ class BoundedConnection(ProtocolWrapper):
         """Pass on what may still belong to the header section; what is left to pass on."""
         allowed = HEAD_LIMIT - self._received
         self._received += len(data)
-        super().dataReceived(data[:allowed])
+        self._pass_on(data[:allowed])
         rest = data[allowed:]
         if not rest or self.dead:
             return b""
@@ -143,10 +170,20 @@ class BoundedConnection(ProtocolWrapper):
             return b""
         return rest
 
+    def _pass_on(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._paused and not self.dead:
+            self.transport.pauseProducing()
+
     def pauseProducing(self) -> None:
-        # The HTTP parser does this where a header section ends and a body begins.
+        # The HTTP parser does this where a header section ends and a body begins. Mostly
+        # somebody is there who takes the body at once, so that the transport need not know.
         self._in_head = False
-        self.transport.pauseProducing()
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self.transport.resumeProducing()
 
     def loseConnection(self) -> None:
         if self._in_head and self.exchange is not None:

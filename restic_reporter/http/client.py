@@ -2,27 +2,30 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import random as default_random
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 
 from ..deadline import Deadline, sleep, within
 from ..errors import ReadError, Reason
 from ..model import Meter
-from .bodies import BytesProducer, Collector
+from .bodies import Answer, BytesProducer
 from .bounds import Exchange
-from .connecting import Route
-from .failures import BrokenConnectionError, explain
-from .places import place_of
+from .connecting import ExchangeAgent, Route
+from .failures import BrokenConnectionError
+from .places import Place, is_plain, place_of, split
 from .responses import Response
 from .retries import BROKEN_WAITS, STATUS_WAITS, backoff, is_retryable, retry_after
 from .tls import DEFAULT_TRANSPORT, Transport
 
 DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
+# Servers whose names are kept parsed.
+_PLACES = 1024
 # Methods that may be repeated without harm.
 _IDEMPOTENT = frozenset({"GET", "HEAD"})
 
@@ -56,6 +59,7 @@ class BoundedHTTPClient:
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._routes: dict[Transport, Route] = {}
+        self._places: dict[tuple[str, Transport], Place] = {}
         self._closed = False
 
     async def request(
@@ -86,36 +90,37 @@ class BoundedHTTPClient:
         :raises ReadError: network, timeout, tls, redirect, protocol, too_large, unavailable.
         :raises ValueError: for a URL or PEM that cannot be used.
         """
-        what = f"{operation} at {place_of(url, transport)}"
+        origin, rest = split(url)
+        place = self._place(origin, transport)
+        what = f"{operation} at {place.shown}"
         if idempotent is None:
             idempotent = method.upper() in _IDEMPOTENT
         sent = Headers({name: [value] for name, value in headers.items()})
+        sent.setRawHeaders(b"Accept-Encoding", [b"identity"])
 
-        async def attempt() -> Response:
+        def attempt() -> Deferred[Response]:
             if self._closed:
                 raise ReadError(Reason.NETWORK, f"{what}: the HTTP client is closed")
             exchange = Exchange(what, body_limit, self._idle_timeout)
             meter.count_request(operation)
-            exchanging = Deferred.fromCoroutine(
-                self._exchange(
-                    exchange,
-                    self._route(transport),
-                    (method, url, sent, body),
-                    lambda size: meter.count_bytes(operation, size),
+            route = self._route(transport)
+            sending: Deferred[IResponse]
+            if place.uri is not None and body is None and is_plain(rest):
+                # Just what treq would send, without the layers that make it sure.
+                sending = route.send(
+                    exchange, method.upper().encode(), place.uri, rest.encode(), sent
                 )
-            )
-            try:
-                return await _cancellable(exchanging)
-            except Exception as error:
-                raise explain(error, exchange) from None
-            finally:
-                exchange.end()
+            else:
+                sending = maybeDeferred(
+                    self._send, ExchangeAgent(route, exchange), method, url, sent, body
+                )
+            return Answer(exchange, partial(meter.count_bytes, operation), sending).whole
 
         return await within(deadline, self._tries(attempt, deadline, idempotent, what), what)
 
     async def _tries(
         self,
-        attempt: Callable[[], Any],
+        attempt: Callable[[], "Deferred[Response]"],
         deadline: Deadline,
         idempotent: bool,
         what: str,
@@ -125,7 +130,7 @@ class BoundedHTTPClient:
             error: ReadError
             wait: float | None
             try:
-                response: Response = await attempt()
+                response = await attempt()
             except BrokenConnectionError as e:
                 error = e
                 wait = backoff(BROKEN_WAITS, broken, self._random) if idempotent else None
@@ -144,32 +149,27 @@ class BoundedHTTPClient:
                 raise error
             await sleep(self._reactor, wait)
 
-    async def _exchange(
-        self,
-        exchange: Exchange,
-        route: Route,
-        request: tuple[str, str, Headers, bytes | None],
-        count: Callable[[int], None],
-    ) -> Response:
-        method, url, headers, body = request
-        # A client for one request: its agent carries the exchange's limits.
-        client = HTTPClient(route.agent(exchange), data_to_body_producer=BytesProducer)
-        try:
-            answer = await client.request(
-                method,
-                url,
-                headers=headers,
-                data=body,
-                allow_redirects=False,
-                unbuffered=True,
-                reactor=self._reactor,
-            )
-            collector = Collector(exchange, count)
-            answer.deliverBody(collector)
-            return Response(answer.code, answer.headers, await collector.whole)
-        except BaseException:
-            exchange.abort()
-            raise
+    def _send(
+        self, agent: ExchangeAgent, method: str, url: str, headers: Headers, body: bytes | None
+    ) -> "Deferred[Any]":
+        client = HTTPClient(agent, data_to_body_producer=BytesProducer)
+        return client.request(
+            method,
+            url,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+
+    def _place(self, origin: str, transport: Transport) -> Place:
+        place = self._places.get((origin, transport))
+        if place is None:
+            if len(self._places) >= _PLACES:
+                self._places.clear()
+            place = self._places[origin, transport] = place_of(origin, transport)
+        return place
 
     def _route(self, transport: Transport) -> Route:
         if transport not in self._routes:
@@ -183,26 +183,3 @@ class BoundedHTTPClient:
         self._closed = True
         for route in self._routes.values():
             await route.close()
-
-
-def _cancellable(work: "Deferred[Response]") -> "Deferred[Response]":
-    """``work``, but when cancelled always failing so, whatever ``work`` itself makes of it."""
-    cancelled = False
-
-    def cancel(_: "Deferred[Response]") -> None:
-        nonlocal cancelled
-        cancelled = True
-        work.cancel()
-
-    outer: Deferred[Response] = Deferred(cancel)
-
-    def succeeded(response: Response) -> None:
-        if not cancelled:
-            outer.callback(response)
-
-    def failed(reason: Failure) -> None:
-        if not cancelled:
-            outer.errback(reason)
-
-    work.addCallbacks(succeeded, failed)
-    return outer

@@ -3,7 +3,7 @@
 # Name resolution imports this at its first use; if no file descriptor is left then, Twisted's
 # resolver never ends.
 import encodings.idna  # noqa: F401
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 from attrs import frozen
@@ -12,15 +12,12 @@ from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wra
 from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
-    IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.web.client import URI, Agent, HostnameCachingHTTPSPolicy, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import (
-    UNKNOWN_LENGTH,
     IAgent,
-    IAgentEndpointFactory,
     IBodyProducer,
     IPolicyForHTTPS,
     IResponse,
@@ -29,7 +26,6 @@ from zope.interface import implementer
 
 from ..errors import Reason
 from .bounds import BoundedConnection, BoundedFactory, Exchange
-from .places import describe_target
 from .tls import TLSPolicy, Transport
 
 # Long enough for the requests of one repository's read, shorter than what servers allow.
@@ -44,18 +40,15 @@ class BoundedEndpoint:
     """Connects for one exchange, within the connect timeout (name look-up included)."""
 
     exchange: Exchange
-    make_endpoint: Callable[[], IStreamClientEndpoint]
-    clock: IReactorTime
-    connect_timeout: float
-    opened: set[BoundedConnection]
+    route: "Route"
+    uri: URI
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         def timed_out(result: object, seconds: float) -> object:
             raise self.exchange.fail(Reason.TIMEOUT, f"no connection within {seconds:g} s")
 
-        factory = BoundedFactory(protocolFactory, self.clock, self.opened)
-        connecting: Deferred[Any] = self.make_endpoint().connect(factory)
-        connecting.addTimeout(self.connect_timeout, self.clock, timed_out)
+        connecting: Deferred[Any] = self.route.connect(self.uri, protocolFactory)
+        connecting.addTimeout(self.route.connect_timeout, self.route.reactor, timed_out)
         return connecting.addCallback(lambda connection: connection.wrappedProtocol)
 
 
@@ -80,6 +73,23 @@ class BoundedPool(HTTPConnectionPool):
         return super().getConnection(key, endpoint).addCallback(enter)
 
 
+class _RouteAgent(Agent):
+    """Sends requests whose URI has been parsed already, each to an endpoint of its own."""
+
+    def send(
+        self,
+        endpoint: BoundedEndpoint,
+        method: bytes,
+        path: bytes,
+        headers: Headers,
+        body: IBodyProducer | None,
+    ) -> Deferred[IResponse]:
+        """The answer to a request for ``path`` (and query)."""
+        uri = endpoint.uri
+        key = (uri.scheme, uri.host, uri.port)
+        return self._requestWithEndpoint(key, endpoint, method, uri, headers, body, path)
+
+
 class Route:
     """All that is kept of one `Transport`: its idle connections and TLS contexts."""
 
@@ -90,40 +100,50 @@ class Route:
         connections_per_host: int,
         connect_timeout: float,
     ) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
+        self.connect_timeout = connect_timeout
         self._transport = transport
-        self._connect_timeout = connect_timeout
         self._policy: IPolicyForHTTPS = HostnameCachingHTTPSPolicy(
             TLSPolicy.for_transport(transport), _CONTEXTS
         )
         self._opened: set[BoundedConnection] = set()
         self._pool = BoundedPool(reactor)
         self._pool.maxPersistentPerHost = connections_per_host
+        self._agent = _RouteAgent(reactor, self._policy, pool=self._pool)
 
-    def agent(self, exchange: Exchange) -> IAgent:
-        """What sends the one request of ``exchange``."""
+    def send(
+        self,
+        exchange: Exchange,
+        method: bytes,
+        uri: URI,
+        path: bytes,
+        headers: Headers,
+        body: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """
+        The answer to the one request of ``exchange``, as soon as its headers are there.
 
-        def endpoint_for(uri: URI) -> IStreamClientEndpoint:
-            return BoundedEndpoint(
-                exchange,
-                lambda: self._endpoint(uri),
-                self._reactor,
-                self._connect_timeout,
-                self._opened,
-            )
+        ``uri`` tells the server, ``path`` (and query) what to ask it for. An answer whose
+        body is not to be read is refused.
+        """
+        endpoint = BoundedEndpoint(exchange, self, uri)
+        answer = self._agent.send(endpoint, method, path, headers, body)
+        return answer.addCallback(exchange.check)
 
-        factory = _EndpointFactory(endpoint_for)
-        return StrictAgent(Agent.usingEndpointFactory(self._reactor, factory, self._pool), exchange)
+    def connect(self, uri: URI, factory: IProtocolFactory) -> Deferred[Any]:
+        """A new connection to the server of ``uri``: a `BoundedConnection`."""
+        bounded = BoundedFactory(factory, self.reactor, self._opened)
+        return self._endpoint(uri).connect(bounded)
 
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         endpoint: IStreamClientEndpoint
         if self._transport.unix_socket is None:
             endpoint = HostnameEndpoint(
-                self._reactor, uri.host, uri.port, timeout=self._connect_timeout
+                self.reactor, uri.host, uri.port, timeout=self.connect_timeout
             )
         else:
             endpoint = UNIXClientEndpoint(
-                self._reactor, self._transport.unix_socket, timeout=self._connect_timeout
+                self.reactor, self._transport.unix_socket, timeout=self.connect_timeout
             )
         if uri.scheme == b"https":
             creator = self._policy.creatorForNetloc(uri.host, uri.port)
@@ -141,25 +161,12 @@ class Route:
         await pooled
 
 
-@implementer(IAgentEndpointFactory)
-@frozen
-class _EndpointFactory:
-    _make: Callable[[URI], IStreamClientEndpoint]
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        return self._make(uri)
-
-
 @implementer(IAgent)
 @frozen
-class StrictAgent:
-    """
-    Refuses, as soon as the headers are there, every answer whose body is not to be read.
+class ExchangeAgent:
+    """What treq's client is given to send the one request of an exchange with."""
 
-    It sits below treq's own agents, which would decode what it refuses.
-    """
-
-    agent: IAgent
+    route: Route
     exchange: Exchange
 
     def request(
@@ -169,26 +176,8 @@ class StrictAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
+        parsed = URI.fromBytes(uri)
         sent = Headers() if headers is None else headers.copy()
+        # In place of treq's own, which would take what it decodes.
         sent.setRawHeaders(b"Accept-Encoding", [b"identity"])
-        answer: Deferred[IResponse] = self.agent.request(method, uri, sent, bodyProducer)
-        return answer.addCallback(self._check)
-
-    def _check(self, response: IResponse) -> IResponse:
-        self.exchange.in_body = True
-        if 300 <= response.code < 400:
-            target = describe_target(response.headers.getRawHeaders(b"Location"))
-            raise self.exchange.fail(
-                Reason.REDIRECT, f"refused to follow a redirect ({response.code}) to {target}"
-            )
-        encodings = response.headers.getRawHeaders(b"Content-Encoding", [])
-        if b",".join(encodings).strip().lower() not in (b"", b"identity"):
-            raise self.exchange.fail(
-                Reason.PROTOCOL, "the answer has a Content-Encoding though none was accepted"
-            )
-        if response.length is not UNKNOWN_LENGTH and response.length > self.exchange.body_limit:
-            raise self.exchange.fail(
-                Reason.TOO_LARGE,
-                f"a body of {response.length:.4g} bytes, {self.exchange.body_limit} are allowed",
-            )
-        return response
+        return self.route.send(self.exchange, method, parsed, parsed.originForm, sent, bodyProducer)

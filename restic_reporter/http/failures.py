@@ -25,7 +25,7 @@ class BrokenConnectionError(ReadError):
     """The connection ended before the answer did: the same request may go well next time."""
 
 
-def explain(error: Exception, exchange: Exchange) -> Exception:
+def explain(error: BaseException, exchange: Exchange) -> BaseException:
     """
     ``error``, raised by ``exchange``, as the `ReadError` it stands for.
 
@@ -58,7 +58,7 @@ def explain(error: Exception, exchange: Exchange) -> Exception:
     return error
 
 
-def _explain_connecting(error: Exception, exchange: Exchange) -> Exception:
+def _explain_connecting(error: BaseException, exchange: Exchange) -> BaseException:
     if isinstance(error, TimeoutError | TCPTimedOutError):
         return ReadError(Reason.TIMEOUT, f"{exchange.what}: no connection in time")
     if isinstance(error, ConnectError | OSError):
@@ -68,7 +68,7 @@ def _explain_connecting(error: Exception, exchange: Exchange) -> Exception:
     return error
 
 
-def _tls_text(error: Exception) -> str:
+def _tls_text(error: BaseException) -> str:
     if isinstance(error, VerificationError):
         return "the certificate is for another host"
     if isinstance(error, CertificateError):

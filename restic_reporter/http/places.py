@@ -1,11 +1,19 @@
-"""What may be said of a URL in a message: never a path, a query or a credential."""
+"""Where a URL leads: parsed once for each server, and what messages may say of it."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from attrs import frozen
+from hyperlink import EncodedURL
+from twisted.web.client import URI
 
 from .tls import Transport
 
 SHOWN_LENGTH = 200
+
+_ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
+_PLAIN = re.compile(r"/[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
 
 
 def describe_target(locations: Sequence[bytes] | None) -> str:
@@ -25,14 +33,37 @@ def describe_target(locations: Sequence[bytes] | None) -> str:
     return f"{shown[:SHOWN_LENGTH]!r}"
 
 
-def place_of(url: str, transport: Transport) -> str:
+@frozen
+class Place:
     """
-    Where ``url`` leads to, as messages name it.
+    A server: ``shown`` is how messages name it. ``uri`` is its root as treq sends it, ``None``
+    where its name cannot be one.
+    """
+
+    shown: str
+    uri: URI | None
+
+
+def split(url: str) -> tuple[str, str]:
+    """A URL up to its path, and the rest."""
+    match = _ORIGIN.match(url)
+    end = 0 if match is None else match.end()
+    return url[:end], url[end:]
+
+
+def is_plain(rest: str) -> bool:
+    """Whether what follows an origin is a path alone, with nothing that has to be encoded."""
+    return _PLAIN.fullmatch(rest) is not None
+
+
+def place_of(origin: str, transport: Transport) -> Place:
+    """
+    The server that ``origin``, a URL up to its path, leads to.
 
     :raises ValueError: if it is not an HTTP URL, or holds credentials; its text is not shown.
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(origin)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("not a URL") from None
@@ -41,6 +72,18 @@ def place_of(url: str, transport: Transport) -> str:
     if "@" in parts.netloc:
         raise ValueError("a URL must not hold credentials")
     if transport.unix_socket is not None:
-        return f"unix:{transport.unix_socket}"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{shown}:{port or (443 if parts.scheme == 'https' else 80)}"
+        shown = f"unix:{transport.unix_socket}"
+    else:
+        name = f"[{host}]" if ":" in host else host
+        shown = f"{name}:{port or (443 if parts.scheme == 'https' else 80)}"
+    return Place(shown, _uri(f"{origin}/", ":" in host))
+
+
+def _uri(root: str, ipv6: bool) -> URI | None:
+    try:
+        # hyperlink, and treq with it, takes an IPv6 address for a host name that cannot be one.
+        sent = root if ipv6 else EncodedURL.from_text(root).to_uri().to_text()
+        uri: URI = URI.fromBytes(sent.encode("ascii"))
+    except ValueError:
+        return None
+    return uri

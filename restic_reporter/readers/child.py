@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
@@ -47,7 +47,7 @@ class Exit:
 
     code: int | None
     signal: int | None
-    stderr: str
+    stderr: str = field(repr=False)
 
 
 class ChildStoppedError(CancelledError):

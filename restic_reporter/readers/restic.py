@@ -1,45 +1,32 @@
 """The reader that asks restic itself: one ``restic snapshots`` a read, in a child process."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..backup_sets import SetCounter
-from ..config import PasswordCommand, Repository
-from ..config.sources import password_text
-from ..deadline import Deadline
+from ..config import Repository
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
 from ..secret import Secret
-from .child import ChildStoppedError, run_child
+from .child import ChildStoppedError, Exit, run_child
+from .password import child_environment, encoded, password_of
 from .restic_errors import failure, last_retry, unreadable_snapshots
 from .snapshot_json import parse_snapshot
 
 # 200,000 snapshots with summaries fit. They are parsed as they come, never held.
 STDOUT_LIMIT = 128 * 2**20
 
-_PASSWORD_LIMIT = 2**16
-
-# What of the daemon's environment a child may see.
-_INHERITED = frozenset(
-    (
-        *("PATH", "HOME", "TMPDIR", "TZ", "LANG"),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
-        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
-    )
-)
-
 _PASSWORD, _REPOSITORY = 3, 4
 
+_CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
+
 _BYTE_ORDER_MARK = "\ufeff"
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of the daemon's environment ``environ`` that children get."""
-    return {name: value for name, value in environ.items() if name in _INHERITED}
 
 
 @implementer(ISnapshotReader)
@@ -50,22 +37,45 @@ class ResticReader:
 
     The password and the repository's location go through pipes; neither shows in the
     process list or in the child's environment. ``environ`` is the daemon's environment.
+    With ``cache_dir`` (an absolute path) restic keeps its cache there, else it has none.
     """
+
+    _log = Logger()
 
     reactor: Any
     restic: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    cache_dir: str | None = None
     name: str = "restic"
     reads_locks: bool = False
+    _warned: set[str] = field(factory=set, init=False, eq=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
         """All snapshots, as restic prints them."""
         repository, deadline = request.repository, request.deadline
-        password = await self._password(repository, deadline)
-        location = repository.location.reveal()
-        secrets = [*repository.secrets(), password]
+        password = await password_of(repository, self.reactor, self.environ, deadline)
+        exit, collector = await self._run(request, password, self.cache_dir)
+        if self.cache_dir is not None:
+            trouble = _CACHE_TROUBLE.search(exit.stderr)
+            if trouble is not None and trouble[0] not in self._warned:
+                self._warned.add(trouble[0])
+                self._log.warn("restic: {trouble}", trouble=trouble[0])
+            # Some versions fail without the cache that they were told to use, and 0.14 fails
+            # at a broken file in it.
+            if (trouble is not None and exit.code != 0) or unreadable_snapshots(exit.stderr):
+                exit, collector = await self._run(request, password, None)
+        error = failure(exit, repository.location.reveal(), [*repository.secrets(), password])
+        if error is not None:
+            raise error
+        return collector.result(unreadable_snapshots(exit.stderr))
+
+    async def _run(
+        self, request: ReadRequest, password: Secret, cache_dir: str | None
+    ) -> "tuple[Exit, _Collector]":
+        """Run restic once; how it ended, and what it printed."""
+        repository, deadline = request.repository, request.deadline
         collector = _Collector(SetCounter(request.now, request.known))
-        arguments, environment, inputs = self._command(repository, password)
+        arguments, environment, inputs = self._command(repository, password, cache_dir)
         try:
             exit = await run_child(
                 self.reactor,
@@ -76,20 +86,18 @@ class ResticReader:
                 inputs=inputs,
             )
         except ChildStoppedError as stopped:
-            error = last_retry(stopped.stderr, location, secrets)
+            secrets = [*repository.secrets(), password]
+            error = last_retry(stopped.stderr, repository.location.reveal(), secrets)
             if deadline.remaining() > 0 or error is None:
                 raise
             raise error from None
-        error = failure(exit, location, secrets)
-        if error is not None:
-            raise error
-        return collector.result(unreadable_snapshots(exit.stderr))
+        return exit, collector
 
     def _command(
-        self, repository: Repository, password: Secret
+        self, repository: Repository, password: Secret, cache_dir: str | None
     ) -> tuple[list[str], dict[str, str], dict[int, bytes]]:
         """The arguments, the environment and what is to be read from pipes."""
-        arguments = self._arguments(repository)
+        arguments = self._arguments(repository, cache_dir)
         environment = {
             **child_environment(self.environ),
             **{name: value.reveal() for name, value in repository.env.items()},
@@ -106,11 +114,12 @@ class ResticReader:
             environment["RESTIC_PASSWORD"] = text
         else:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
-            inputs[_PASSWORD] = _encoded(text)
+            inputs[_PASSWORD] = encoded(password)
         return arguments, environment, inputs
 
-    def _arguments(self, repository: Repository) -> list[str]:
-        arguments = [self.restic, "snapshots", "--json", "--no-lock", "--no-cache"]
+    def _arguments(self, repository: Repository, cache_dir: str | None) -> list[str]:
+        arguments = [self.restic, "snapshots", "--json", "--no-lock"]
+        arguments += ["--no-cache"] if cache_dir is None else ["--cache-dir", cache_dir]
         for option, value in (
             ("--cacert", repository.ca_certificate_path),
             ("--tls-client-cert", repository.client_certificate_path),
@@ -119,12 +128,6 @@ class ResticReader:
             if value is not None:
                 arguments += [option, value]
         return arguments
-
-    async def _password(self, repository: Repository, deadline: Deadline) -> Secret:
-        """The repository's password; a command is run for it."""
-        if isinstance(repository.password, Secret):
-            return repository.password
-        return await run_password_command(self.reactor, repository.password, self.environ, deadline)
 
 
 def _b2_environment(repository: Repository) -> dict[str, str]:
@@ -135,49 +138,6 @@ def _b2_environment(repository: Repository) -> dict[str, str]:
         "B2_ACCOUNT_ID": repository.b2.key_id,
         "B2_ACCOUNT_KEY": repository.b2.key.reveal(),
     }
-
-
-def _encoded(password: str) -> bytes:
-    try:
-        return password.encode()
-    except UnicodeEncodeError:
-        raise ReadError(Reason.SECRET, "the password has a lone surrogate") from None
-
-
-async def run_password_command(
-    reactor: Any, command: PasswordCommand, environ: Mapping[str, str], deadline: Deadline
-) -> Secret:
-    """
-    The password that ``command`` prints.
-
-    Somebody else stops it at the ``deadline``, which tells only what that meant.
-
-    :raises ReadError: ``secret``. The message holds nothing that the command printed.
-    """
-    output = bytearray()
-    program = command.arguments[0]
-    try:
-        exit = await run_child(
-            reactor,
-            list(command.arguments),
-            child_environment(environ),
-            output.extend,
-            stdout_limit=_PASSWORD_LIMIT,
-        )
-    except ChildStoppedError:
-        if deadline.remaining() > 0:
-            raise
-        cause = f"{program!r} had not ended when the time was up"
-        raise ReadError(Reason.SECRET, f"password_command: {cause}") from None
-    except ReadError as error:
-        raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
-    if exit.code != 0:
-        how = f"signal {exit.signal}" if exit.code is None else f"exit status {exit.code}"
-        raise ReadError(Reason.SECRET, f"password_command: {program!r} ended with {how}")
-    try:
-        return Secret(password_text(bytes(output)))
-    except ValueError as error:
-        raise ReadError(Reason.SECRET, f"password_command: the output {error}") from None
 
 
 class _Collector:

@@ -3,9 +3,8 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from attrs import Factory, define
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -25,34 +24,80 @@ OPENMETRICS_FORMAT = b"application/openmetrics-text; version=1.0.0; charset=utf-
 SHARED_FOR = 1.0
 
 
-@define(eq=False)
-class _Rendered:
+class _Once:
     """
-    A page as it was rendered at ``moment``, its compressed form once that was asked for,
-    and how many responses are sending it.
+    The outcome of a piece of work that is done once for all who ask for it, and goes on when
+    one of them leaves. Work that failed is done again for whoever asks next.
     """
 
-    body: bytes
-    moment: float
-    users: int = 0
-    compressed: bytes | None = None
-    waiting: list["Deferred[bytes]"] = Factory(list)
+    def __init__(self, work: Callable[[], Awaitable[bytes]]) -> None:
+        self._work = work
+        self._result: bytes | None = None
+        self._waiting: list[Deferred[bytes]] = []
+
+    async def get(self) -> bytes:
+        """The outcome, as soon as it is there."""
+        if self._result is not None:
+            return self._result
+        done: Deferred[bytes] = Deferred()
+        self._waiting.append(done)
+        if len(self._waiting) == 1:
+            Deferred.fromCoroutine(self._do()).addBoth(self._deliver)
+        return await done
+
+    async def _do(self) -> bytes:
+        return await self._work()
+
+    def _deliver(self, result: bytes | Failure) -> None:
+        waiting, self._waiting = self._waiting, []
+        if isinstance(result, Failure):
+            for done in waiting:
+                done.errback(result)
+        else:
+            self._result = result
+            for done in waiting:
+                done.callback(result)
+
+
+class _Rendered:
+    """
+    A page whose rendering began at ``moment``, its compressed form once that was asked for,
+    and how many responses are waiting for it or sending it.
+    """
+
+    def __init__(
+        self, render: Callable[[], Awaitable[bytes]], compressor: Compressor, moment: float
+    ) -> None:
+        # Not through ``self``: a circle of references would keep a large page for a while.
+        plain = self.plain = _Once(render)
+
+        async def compress() -> bytes:
+            return await compressor.compress(await plain.get())
+
+        self.compressed = _Once(compress)
+        self.moment = moment
+        self.users = 0
 
 
 class MetricsPage(Page):
     """
     ``/metrics`` in either format, compressed where the client takes that.
 
-    A scrape that comes while another one is being sent, and within a second of its
-    rendering, is given the same bytes: fifty clients that ask at once and then do not read
+    A scrape that comes while another one is in progress, and within a second of its
+    beginning, is given the same bytes: fifty clients that ask at once and then do not read
     hold one page. A scrape that comes when no other is in progress always sees the
     latest state.
+
+    ``render`` gives the page in OpenMetrics or not, at once or in turns.
     """
 
     log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, render: Callable[[bool], bytes], compressor: Compressor
+        self,
+        clock: IReactorTime,
+        render: Callable[[bool], bytes | Awaitable[bytes]],
+        compressor: Compressor,
     ) -> None:
         super().__init__()
         self._clock = clock
@@ -64,10 +109,7 @@ class MetricsPage(Page):
         """Answer with the page."""
         openmetrics = prefers_openmetrics(_header(request, "Accept"))
         gzip = accepts_gzip(_header(request, "Accept-Encoding"))
-        try:
-            page = self._page(openmetrics)
-        except Exception:
-            return self._fail(request, Failure())
+        page = self._page(openmetrics)
 
         def release(_: object) -> None:
             # A client that has left must not be answered when the compression ends.
@@ -91,38 +133,20 @@ class MetricsPage(Page):
         now = self._clock.seconds()
         page = self._latest.get(openmetrics)
         if page is None or not 0 <= now - page.moment < SHARED_FOR:
-            page = _Rendered(self._render_page(openmetrics), now)
+            page = _Rendered(lambda: self._rendered(openmetrics), self._compressor, now)
             self._latest[openmetrics] = page
         return page
 
+    async def _rendered(self, openmetrics: bool) -> bytes:
+        rendering = self._render_page(openmetrics)
+        return rendering if isinstance(rendering, bytes) else await rendering
+
     async def _send(self, request: Request, page: _Rendered, openmetrics: bool, gzip: bool) -> None:
+        body = await (page.compressed if gzip else page.plain).get()
         request.setHeader(b"Vary", b"Accept, Accept-Encoding")
-        body = page.body
         if gzip:
-            body = await self._compressed(page)
             request.setHeader(b"Content-Encoding", b"gzip")
         respond(request, OK, OPENMETRICS_FORMAT if openmetrics else TEXT_FORMAT, body)
-
-    async def _compressed(self, page: _Rendered) -> bytes:
-        if page.compressed is None:
-            done: Deferred[bytes] = Deferred()
-            page.waiting.append(done)
-            if len(page.waiting) == 1:
-                work = Deferred.fromCoroutine(self._compressor.compress(page.body))
-                work.addBoth(self._deliver, page)
-            return await done
-        return page.compressed
-
-    @staticmethod
-    def _deliver(result: bytes | Failure, page: _Rendered) -> None:
-        if isinstance(result, bytes):
-            page.compressed = result
-        waiting, page.waiting = page.waiting, []
-        for done in waiting:
-            if isinstance(result, Failure):
-                done.errback(result)
-            else:
-                done.callback(result)
 
     def _fail(self, request: Request, failure: Failure) -> int:
         self.log.failure("the metrics page could not be made", failure=failure)

@@ -3,7 +3,7 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from io import BytesIO
 from itertools import chain
 from typing import Any
@@ -141,7 +141,10 @@ class BoundedSite(Site):
 
 
 def make_site(
-    reactor: Any, render: Callable[[bool], bytes], version: str, limits: Limits = DEFAULT_LIMITS
+    reactor: Any,
+    render: Callable[[bool], bytes | Awaitable[bytes]],
+    version: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> BoundedSite:
     """
     The daemon's site.

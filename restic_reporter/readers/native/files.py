@@ -1,0 +1,46 @@
+"""The files of one repository, for one read."""
+
+from attrs import define, field
+from twisted.internet.defer import DeferredSemaphore
+
+from ...deadline import Deadline
+from ...interfaces import IBackend, ReadRequest
+from ...model import Meter
+from .fetching import PARALLEL
+
+
+@define(eq=False)
+class RepositoryFiles:
+    """Asks ``backend`` for files, and for no more at one time than it can do."""
+
+    _backend: IBackend
+    _deadline: Deadline
+    _meter: Meter
+    parallel: int
+    _gate: DeferredSemaphore = field()
+
+    @_gate.default
+    def _make_gate(self) -> DeferredSemaphore:
+        return DeferredSemaphore(self.parallel)
+
+    @classmethod
+    def of(cls, request: ReadRequest, backend: IBackend) -> "RepositoryFiles":
+        """The files of the repository that ``request`` is about."""
+        parallel = min(PARALLEL, getattr(backend, "concurrent_loads", 1))
+        return cls(backend, request.deadline, request.meter, parallel)
+
+    async def load(self, path: str, limit: int) -> bytes:
+        """One file, encrypted; see `IBackend.load`."""
+        await self._gate.acquire()
+        try:
+            return await self._backend.load(path, limit, self._deadline, self._meter)
+        finally:
+            self._gate.release()
+
+    async def key_names(self) -> frozenset[str]:
+        """The names of the key files."""
+        await self._gate.acquire()
+        try:
+            return await self._backend.list_keys(self._deadline, self._meter)
+        finally:
+            self._gate.release()

@@ -1,0 +1,126 @@
+"""Key files: the master key, sealed with a password."""
+
+import base64
+from typing import Any
+
+from attrs import field, frozen
+from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
+
+from .sealing import KEY_SIZE, SealBrokenError, Unsealer
+from .unpacking import parse
+
+# restic's own calibration takes 32 MiB and half a second of the machine that made the key: N
+# is 32768, r 8, p between 1 and 16 or so. Whoever can write to the storage can ask for more.
+MEMORY_LIMIT = 256 * 2**20
+WORK_LIMIT = 2**24
+
+# Beyond these a key is unusual: it waits until others were tried, and for the memory.
+USUAL_MEMORY = 64 * 2**20
+_USUAL_WORK = 2**22
+
+_SALT_SIZE = 64
+
+
+@frozen
+class KeyFile:
+    """
+    What one key file says. ``n``, ``r`` and ``p`` are scrypt's parameters, within bounds;
+    ``created`` is as it is written there.
+    """
+
+    name: str
+    n: int
+    r: int
+    p: int
+    salt: bytes = field(repr=False)
+    data: bytes = field(repr=False)
+    created: str
+
+    @property
+    def memory(self) -> int:
+        """How many bytes a derivation takes."""
+        return _memory(self.n, self.r, self.p)
+
+    @property
+    def rank(self) -> tuple[bool, str, str]:
+        """
+        Which to try first: the usual before the costly, the older before the younger.
+
+        All of it may be a lie, so it decides nothing but the order.
+        """
+        usual = self.memory <= USUAL_MEMORY and self.n * self.r * self.p <= _USUAL_WORK
+        return not usual, self.created, self.name
+
+
+def parse_key_file(name: str, content: bytes) -> KeyFile:
+    """
+    What the key file ``name`` says.
+
+    :raises ValueError: it is broken, or opening it would cost more than is allowed.
+    """
+    value = parse(content)
+    if not isinstance(value, dict) or value.get("kdf") != "scrypt":
+        raise ValueError("it is no key file")
+    n, r, p = (value.get(parameter) for parameter in ("N", "r", "p"))
+    if not (type(n) is type(r) is type(p) is int):
+        raise ValueError("its scrypt parameters are no numbers")
+    if n < 2 or n & (n - 1) or r < 1 or p < 1:
+        raise ValueError("its scrypt parameters are impossible")
+    if _memory(n, r, p) > MEMORY_LIMIT or n * r * p > WORK_LIMIT:
+        raise ValueError(f"its scrypt parameters cost too much: N={n:.4g}, r={r:.4g}, p={p:.4g}")
+    salt = _bytes(value.get("salt"))
+    if len(salt) != _SALT_SIZE:
+        raise ValueError("its salt has the wrong length")
+    created = value.get("created")
+    return KeyFile(
+        name=name,
+        n=n,
+        r=r,
+        p=p,
+        salt=salt,
+        data=_bytes(value.get("data")),
+        created=created if isinstance(created, str) else "",
+    )
+
+
+def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
+    """
+    The master key in it, ``None`` where ``password`` is not the one. It takes long.
+
+    :raises ValueError: the password is right, and what it opens is no key.
+    :raises MemoryError: there is not enough memory.
+    """
+    try:
+        key = scrypt(
+            password,
+            key_file.salt,
+            key_file.n,
+            key_file.r,
+            key_file.p,
+            dklen=KEY_SIZE,
+            maxmem=2 * MEMORY_LIMIT,
+        )
+    except RuntimeError:
+        raise MemoryError from None
+    try:
+        content = Unsealer(key).open(key_file.data)
+    except SealBrokenError:
+        return None
+    value = parse(content)
+    if not isinstance(value, dict) or not isinstance(value.get("mac"), dict):
+        raise ValueError("there is no master key in it")
+    mac = value["mac"]
+    parts = [_bytes(part) for part in (value.get("encrypt"), mac.get("k"), mac.get("r"))]
+    if [len(part) for part in parts] != [32, 16, 16] or not all(map(any, parts)):
+        raise ValueError("the master key in it is none")
+    return b"".join(parts)
+
+
+def _memory(n: int, r: int, p: int) -> int:
+    return 128 * r * (n + p + 2)
+
+
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("something is missing in it")
+    return base64.b64decode(value, validate=True)

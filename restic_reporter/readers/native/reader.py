@@ -1,0 +1,282 @@
+"""The reader that opens the repository itself, and reads each snapshot file once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import define, field, frozen
+from twisted.internet.defer import DeferredSemaphore
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...cache import SnapshotCache
+from ...errors import ReadError, Reason
+from ...interfaces import ISnapshotReader, ReadRequest, ReadResult
+from ...model import Listing, Snapshot
+from ...worker_threads import WorkerThreads
+from ..password import encoded, password_of
+from .decoding import FILE_LIMIT, Decoded, Flaw, decode
+from .fetching import Fetched, Fetching
+from .files import RepositoryFiles
+from .known import KnownSnapshots
+from .locks import KnownLocks
+from .opening import CONFIG_LIMIT, Attempts, Opened, Opening, read_config
+from .sealing import SealBrokenError
+
+T = TypeVar("T")
+
+# A few small files are opened at once: a thread takes longer to be asked.
+_FEW = 8
+_SMALL = 2**14
+_SMALL_CONTENT = 2**16
+
+# From so many snapshots on comparing and counting holds the reactor up.
+_MANY = 5000
+
+_SHOWN = 5
+
+
+@define(eq=False)
+class Kept:
+    """
+    What is kept of a repository between two reads.
+
+    ``failed`` says that it could not be opened last time: then nothing is downloaded before
+    it is open.
+    """
+
+    opened: Opened | None = None
+    attempts: Attempts = field(factory=Attempts)
+    failed: bool = False
+    snapshots: KnownSnapshots = field(factory=KnownSnapshots)
+    locks: KnownLocks | None = None
+
+
+@implementer(ISnapshotReader)
+@frozen
+class NativeReader:
+    """
+    Reads with the help of a repository's backend, and needs no restic.
+
+    ``environ`` is the daemon's environment; ``workers`` derive keys and decrypt; ``cache``
+    is where encrypted files are kept, ``None`` for nowhere. ``large`` is for derivations that
+    take much memory.
+    """
+
+    reactor: Any
+    environ: Mapping[str, str] = field(repr=False)
+    workers: WorkerThreads
+    cache: SnapshotCache | None = None
+    large: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1), init=False)
+    name: str = field(default="native", init=False)
+    reads_locks: bool = field(default=True, init=False)
+
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """All snapshots; only files that were not there before are fetched and decrypted."""
+        if request.backend is None or request.listing is None:
+            raise ReadError(Reason.INTERNAL, "the native reader needs a backend")
+        if not isinstance(request.memory.kept, Kept):
+            request.memory.kept = Kept()
+        files = RepositoryFiles.of(request, request.backend)
+        return await _Read(self, request, request.listing, files, request.memory.kept).read()
+
+
+@define(eq=False)
+class _Read:
+    """One read of one repository."""
+
+    _log = Logger()
+
+    _reader: NativeReader
+    _request: ReadRequest
+    _listing: Listing
+    _files: RepositoryFiles
+    _kept: Kept
+    _vanished: set[str] = field(factory=set)
+    _unreadable: dict[str, str] = field(factory=dict)
+    _too_large: dict[str, str] = field(factory=dict)
+    _found: list[Snapshot] = field(factory=list)
+    # Whether the master key was derived, or tried on the config, in this read.
+    _key_is_sure: bool = False
+
+    async def read(self) -> ReadResult:
+        kept, listing = self._kept, self._listing
+        size = max(len(kept.snapshots), len(listing.snapshots))
+        gone, new = await self._by_size(size, kept.snapshots.keep, listing.snapshots)
+        keys = listing.keys
+        if kept.opened is not None and keys is not None and kept.opened.key_file not in keys:
+            # The password may have been changed: better to fail now than after a restart.
+            kept.opened = None
+        if kept.opened is None or new:
+            try:
+                await self._read_new(new)
+            finally:
+                self._add_read()
+        if gone and self._cache is not None and kept.opened is not None:
+            await self._cache.remove(kept.opened.repository_id, gone, self._request.deadline)
+        await self._read_locks()
+        self._tell_flaws()
+        now, known = self._request.now, self._request.known
+        missing = self._vanished | self._unreadable.keys()
+        return ReadResult(
+            content=await self._by_size(size, kept.snapshots.content, now, known),
+            ids=listing.snapshots - missing if missing else listing.snapshots,
+            unreadable=frozenset(self._unreadable),
+            oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
+        )
+
+    @property
+    def _cache(self) -> SnapshotCache | None:
+        return self._reader.cache
+
+    async def _by_size(self, size: int, function: Callable[..., T], *arguments: object) -> T:
+        """What ``function`` gives, called in a thread where that takes long."""
+        if size < _MANY:
+            return function(*arguments)
+        return await self._reader.workers.run(function, *arguments)
+
+    async def _read_new(self, new: list[str]) -> None:
+        kept = self._kept
+        fetching = Fetching(self._load_snapshot, self._files.parallel)
+        # Ahead of the key only where it will be had, so that a wrong password does not cost
+        # all downloads each time; the cache is found only by the repository's id.
+        ahead = kept.opened is None and not kept.failed and self._cache is None
+        try:
+            if ahead:
+                fetching.start(new)
+            if kept.opened is None:
+                await self._open()
+            if not ahead:
+                fetching.start(await self._read_cached(new))
+            while some := await fetching.batch():
+                await self._take_fetched(some)
+        finally:
+            fetching.stop()
+
+    async def _load_snapshot(self, name: str) -> bytes:
+        return await self._files.load(f"snapshots/{name}", FILE_LIMIT)
+
+    async def _open(self) -> Opened:
+        kept, repository = self._kept, self._request.repository
+        kept.opened, kept.failed = None, True
+        reader, deadline = self._reader, self._request.deadline
+        password = await password_of(repository, reader.reactor, reader.environ, deadline)
+        names = self._listing.keys
+        if names is None:
+            names = await self._files.key_names()
+        opening = Opening(
+            repository.url,
+            self._files,
+            reader.workers,
+            reader.large,
+            kept.attempts,
+            encoded(password),
+        )
+        opened = kept.opened = await opening.open(names, repository.key_hint)
+        kept.failed = False
+        self._key_is_sure = True
+        if self._cache is not None:
+            await self._cache.keep_only(opened.repository_id, self._listing.snapshots, deadline)
+        return opened
+
+    async def _read_cached(self, new: list[str]) -> list[str]:
+        """Read what the cache has of ``new``; the others."""
+        missing: list[str] = []
+        while new and self._cache is not None and self._kept.opened is not None:
+            found = await self._cache.load(
+                self._kept.opened.repository_id, new, FILE_LIMIT, self._request.deadline
+            )
+            files = [(name, content) for name, content in found.items() if content is not None]
+            await self._take(files)
+            missing += [name for name, content in found.items() if content is None]
+            new = [name for name in new if name not in found]
+        return missing + new
+
+    async def _take_fetched(self, some: list[Fetched]) -> None:
+        files: list[tuple[str, bytes]] = []
+        for name, content in some:
+            if isinstance(content, bytes):
+                files.append((name, content))
+            elif content.reason is Reason.NOT_FOUND:
+                self._vanished.add(name)
+            elif content.reason is Reason.TOO_LARGE:
+                self._too_large[name] = content.message
+            else:
+                self._unreadable[name] = content.message
+        good = await self._take(files)
+        if good and self._cache is not None and self._kept.opened is not None:
+            kept = {name: content for name, content in files if name in good}
+            await self._cache.store(self._kept.opened.repository_id, kept, self._request.deadline)
+
+    async def _take(self, files: Sequence[tuple[str, bytes]]) -> set[str]:
+        """Decrypt some files; the names of those that could be."""
+        outcomes = await self._decode(files)
+        if not self._key_is_sure and any(one.flaw is Flaw.SEAL for one in outcomes):
+            await self._make_sure_of_key()
+            outcomes = await self._decode(files)
+        good = set()
+        for one in outcomes:
+            if one.snapshot is not None:
+                good.add(one.name)
+                self._found.append(one.snapshot)
+            elif one.flaw is Flaw.TOO_LARGE:
+                self._too_large[one.name] = one.message
+            else:
+                self._unreadable[one.name] = one.message
+        if len(self._found) >= _MANY:
+            self._add_read()
+        return good
+
+    async def _decode(self, files: Sequence[tuple[str, bytes]]) -> list[Decoded]:
+        if not files or self._kept.opened is None:
+            return []
+        master = self._kept.opened.master
+        if len(files) <= _FEW and sum(len(content) for _, content in files) <= _SMALL:
+            outcomes = decode(files, master, _SMALL_CONTENT)
+            if not any(one.flaw is Flaw.TOO_LARGE for one in outcomes):
+                return outcomes
+        return await self._reader.workers.run(decode, files, master)
+
+    async def _make_sure_of_key(self) -> None:
+        """Open anew, unless the key in memory is still that of the repository."""
+        if self._kept.opened is None:
+            return
+        content = await self._files.load("config", CONFIG_LIMIT)
+        try:
+            read_config(content, self._kept.opened.master)
+        except SealBrokenError:
+            self._log.warn(
+                "{url}: the repository has another key than before",
+                url=self._request.repository.url,
+            )
+            await self._open()
+        self._key_is_sure = True
+
+    def _add_read(self) -> None:
+        """Keep what was read so far, whatever becomes of the rest."""
+        found, self._found = self._found, []
+        if found:
+            self._kept.snapshots.add(found, self._request.known)
+
+    async def _read_locks(self) -> None:
+        kept, listed = self._kept, self._listing.locks
+        if not listed or kept.opened is None:
+            kept.locks = None
+            return
+        if kept.locks is None:
+            kept.locks = KnownLocks()
+        await kept.locks.read(kept.locks.unread(listed), self._files, kept.opened.master)
+
+    def _tell_flaws(self) -> None:
+        flaws = {**self._unreadable, **self._too_large}
+        for name, why in list(flaws.items())[:_SHOWN]:
+            self._log.warn(
+                "{url}: the snapshot {name} cannot be read: {why}",
+                url=self._request.repository.url,
+                name=name[:16],
+                why=why,
+            )
+        if self._too_large:
+            shown = ", ".join(sorted(name[:8] for name in self._too_large)[:_SHOWN])
+            raise ReadError(
+                Reason.TOO_LARGE, f"{len(self._too_large)} snapshots are too large: {shown}"
+            )

@@ -1,0 +1,82 @@
+"""Decrypted files to JSON values, within bounds."""
+
+import json
+import sys
+from typing import Any
+
+from ...json_array import Ambiguous
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
+
+# How a file of a version 2 repository says that zstd follows.
+_COMPRESSED = 2
+
+# The decoder's own memory, which a file may ask for. restic's frames need 8 MiB at most.
+_WINDOW = {int(DecompressionParameter.window_log_max): 24}
+
+# The library has one kind of error for all.
+_OVER_WINDOW = "too much memory"
+
+
+class TooLargeError(ValueError):
+    """The content has more bytes than it may have."""
+
+
+class UnknownEncodingError(ValueError):
+    """The content is neither plain JSON nor compressed as restic does."""
+
+
+def unpack(content: bytes, limit: int) -> bytes:
+    """
+    The JSON text in a decrypted file, decompressed where it needs to be.
+
+    Version 1 knows no compression; but a repository may be upgraded at any time, and what is
+    in it then is of both kinds.
+
+    :raises TooLargeError: it has more than ``limit`` bytes.
+    :raises UnknownEncodingError: it is compressed and cannot be decompressed.
+    """
+    if content[:1] != bytes((_COMPRESSED,)):
+        if len(content) > limit:
+            raise TooLargeError(f"it has more than {limit} bytes")
+        return content
+    result = b""
+    rest = content[1:]
+    try:
+        while rest:
+            frame = ZstdDecompressor(options=_WINDOW)
+            result += frame.decompress(rest, limit + 1 - len(result))
+            if len(result) > limit:
+                raise TooLargeError(f"it has more than {limit} bytes when it is decompressed")
+            if not frame.eof:
+                raise UnknownEncodingError("its compressed content is cut off")
+            rest = frame.unused_data
+    except ZstdError as error:
+        if _OVER_WINDOW in str(error):
+            raise TooLargeError("it takes too much memory to decompress") from None
+        raise UnknownEncodingError("its content cannot be decompressed") from None
+    return result
+
+
+def parse(text: bytes) -> Any:
+    """
+    The value of a JSON text, as `restic_reporter.json_array` would give it.
+
+    :raises ValueError: it is not JSON, or too deep to be looked into.
+    """
+    try:
+        # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
+        return _decoder.decode(text.decode("utf-8", "surrogateescape"))
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    return result if len(result) == len(pairs) else Ambiguous(result)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object)

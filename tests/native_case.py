@@ -1,0 +1,98 @@
+"""What tests of the native reader have in common."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from restic_reporter.cache import SnapshotCache
+from restic_reporter.deadline import Deadline, within
+from restic_reporter.errors import ReadError, Reason
+from restic_reporter.interfaces import IBackend, Memory, ReadResult
+from restic_reporter.model import Listing
+from restic_reporter.readers.native import NativeReader, opening
+from restic_reporter.readers.native.key_file import KeyFile, open_key_file
+from restic_reporter.secret import Secret
+from restic_reporter.worker_threads import WorkerThreads
+
+from .native_repositories import PASSWORD, SealedRepository
+from .repositories import ask, repository
+from .servers import PATIENCE
+
+NOW = 1_800_000_000.0
+
+reactor: Any = default_reactor
+
+
+class NativeCase(TestCase):
+    """A native reader, and what it does."""
+
+    def setUp(self) -> None:
+        self.workers = WorkerThreads(reactor, 2)
+        self.addCleanup(self.workers.stop)
+        self.reader = NativeReader(reactor, {}, self.workers)
+        self.memory = Memory()
+        self.derived: list[str] = []
+        self.patch(opening, "open_key_file", self._derive)
+        self.lines: list[str] = []
+        observer: Any = self._log
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def _derive(self, key_file: KeyFile, password: bytes) -> bytes | None:
+        self.derived.append(key_file.name)
+        return open_key_file(key_file, password)
+
+    def _log(self, event: Any) -> None:
+        if event.get("log_format"):
+            self.lines.append(event["log_format"].format(**event))
+
+    def derivations(self) -> Sequence[str]:
+        """The key files tried since this was last asked, in their order."""
+        derived, self.derived = self.derived, []
+        return derived
+
+    def use_cache(self, directory: str) -> None:
+        """Read with a cache from now on."""
+        self.reader = NativeReader(reactor, {}, self.workers, SnapshotCache(reactor, directory))
+
+    def read(
+        self,
+        backend: IBackend,
+        listing: Listing | None = None,
+        password: Any = PASSWORD,
+        hint: str | None = None,
+        now: float = NOW,
+        known: frozenset[tuple[str, str]] = frozenset(),
+        seconds: float = PATIENCE,
+    ) -> "Deferred[ReadResult]":
+        """Read, as the collection does after it has listed."""
+        deadline = Deadline.after(reactor, seconds)
+
+        async def work() -> ReadResult:
+            found = listing
+            if found is None:
+                request = ask(repository(), now, deadline)
+                found = await backend.list(deadline, request.meter)
+            entry = evolve(
+                repository("label"),
+                password=Secret(password) if isinstance(password, str) else password,
+                key_hint=hint,
+            )
+            return await self.reader.read(
+                ask(entry, now, deadline, backend, found, self.memory, known)
+            )
+
+        return Deferred.fromCoroutine(within(deadline, work(), "reading"))
+
+    async def assert_fails(self, backend: SealedRepository, reason: Reason, **options: Any) -> str:
+        """Reading fails for this reason; the message."""
+        error: Any = await self.assertFailure(self.read(backend, **options), ReadError)
+        self.assertEqual(error.reason, reason, error.message)
+        self.assertNotIn(PASSWORD, error.message)
+        message: str = error.message
+        return message
