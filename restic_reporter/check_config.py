@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from attrs import frozen
@@ -19,6 +19,7 @@ from .reader_choice import Readers
 from .readers.restic import ResticReader
 from .reading import Task
 from .secret import MASK, Masks, redact_url
+from .sharding import WHOLE, Shard
 from .tasks import BrokenBackend, TaskMaker
 from .threads import KeyedThreads
 
@@ -29,8 +30,8 @@ HIDDEN = frozenset(("password", "rest_password", "b2_key"))
 @frozen
 class Checked:
     """
-    A config that the daemon would take: its entries with the defaults in them, and what is
-    worth a look. Neither shows a secret.
+    A config that the daemon would take: the entries of its shard with the defaults in them,
+    and what is worth a look. Neither shows a secret.
     """
 
     entries: tuple[Mapping[str, Any], ...]
@@ -44,14 +45,15 @@ def check_config(
     reactor: Any,
     restic: str = "restic",
     reader: str = "auto",
+    shard: Shard = WHOLE,
     plugins: Plugins | None = None,
 ) -> Checked:
     """
     The config in the file ``path``, checked as the daemon does it.
 
-    ``environ`` is the environment, ``restic`` and ``reader`` are the daemon's options. Nothing
-    but the files that it names is looked at: no repository, and no secret store; ``reactor``
-    is not run.
+    ``environ`` is the environment; ``restic``, ``reader`` and ``shard`` are the daemon's
+    options. Nothing but the files that it names is looked at: no repository, and no secret
+    store; ``reactor`` is not run.
 
     :raises ConfigError: with all that is wrong.
     :raises ValueError: the plugins that are installed cannot be used together.
@@ -62,7 +64,7 @@ def check_config(
     schemes = None if plugins.broken else tuple(makers)
     stores = None if plugins.broken else tuple(by_name(plugins.stores))
     document = load_document(path, directory)
-    config = build_config(document, path, directory, schemes, environ, stores)
+    config = build_config(document, path, directory, schemes, environ, stores, shard.holds)
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
     maker = TaskMaker(
@@ -80,7 +82,8 @@ def check_config(
     ]
     if not has_restic:
         warnings.append(f"there is no program {restic!r}: what only restic can read will fail")
-    return Checked(tuple(_shown_entries(document, stores)), tuple(warnings))
+    held = {one.position for one in config.repositories}
+    return Checked(tuple(_shown_entries(document, stores, held)), tuple(warnings))
 
 
 def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
@@ -90,9 +93,12 @@ def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
             yield f"entry {task.repository.position}: {masks.redact(backend.problem)}"
 
 
-def _shown_entries(document: Any, stores: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:
-    entries, defaults = entries_of(document, None if stores is None else tuple(stores), [])
-    for entry in entries:
+def _shown_entries(
+    document: Any, stores: tuple[str, ...] | None, held: Set[int]
+) -> Iterator[Mapping[str, Any]]:
+    """The disabled entries, and those with the positions ``held``."""
+    entries, defaults = entries_of(document, stores, [])
+    for position, entry in enumerate(entries, 1):
         names = stores_in({**defaults, **entry}) if stores is None else stores
         merged = merge(entry, defaults, sorted(names))
         if merged.get("disabled"):
@@ -100,6 +106,8 @@ def _shown_entries(document: Any, stores: Sequence[str] | None) -> Iterator[Mapp
             shown: Mapping[str, Any] = {
                 key: merged[key] for key in ("repo", "disabled") if key in merged
             }
+        elif position not in held:
+            continue
         else:
             shown = {
                 key: value

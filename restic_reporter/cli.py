@@ -10,6 +10,7 @@ from typing import NoReturn
 from . import __version__
 from .interfaces import READERS
 from .secret import redact
+from .sharding import Shard, parse_shard
 
 _NAME = "restic-reporter"
 
@@ -53,6 +54,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--restic", metavar="PATH", default="restic", help="as the daemon is given it"
     )
+    check.add_argument(
+        "--shard", metavar="I/N", type=_shard, default="0/1", help="as the daemon is given it"
+    )
     check.set_defaults(run=_check_config)
     return parser
 
@@ -65,6 +69,13 @@ def _backends(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     _complain(problems)
     return 1 if problems else 0
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
@@ -80,7 +91,13 @@ def _check_config(arguments: argparse.Namespace) -> int:
         directory = os.curdir
     try:
         checked = check_config(
-            arguments.config, directory, os.environ, reactor, arguments.restic, arguments.reader
+            arguments.config,
+            directory,
+            os.environ,
+            reactor,
+            arguments.restic,
+            arguments.reader,
+            arguments.shard,
         )
     except ConfigError as error:
         _complain(error.problems)

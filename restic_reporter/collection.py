@@ -146,7 +146,9 @@ class Collector:
         due = []
         for label, task in self._tasks.items():
             status = self.statuses.get(label)
-            fresh = status is None or status.task.repository != task.repository
+            fresh = status is None or (
+                status.task is not task and status.task.repository != task.repository
+            )
             if status is None:
                 status = self.statuses[label] = RepositoryStatus(task)
             if fresh:

@@ -204,8 +204,8 @@ class ISecretStore(Interface):
     )
 
     expires_at: float | None = Attribute(
-        "When the access that it has now ends, in Unix seconds; None where it has none, or one"
-        " without an end."
+        "When the access that it has now ends, in Unix seconds; for one that has ended and has no"
+        " successor, when that was. None where there was none yet, or one without an end."
     )
 
     def secrets() -> Iterable[Secret]:

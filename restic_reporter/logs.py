@@ -16,6 +16,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
+from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
 from .secret import redact
@@ -23,7 +24,7 @@ from .secret import redact
 Redact = Callable[[str], str]
 
 # Of an event; more takes the reactor longer than it may.
-TEXT_LIMIT = 2**16
+TEXT_LIMIT = 2**15
 
 # So much more is looked at and then left out: a secret that is cut off would not be found.
 _OVERLAP = 2**12
@@ -59,25 +60,50 @@ class RedactingObserver:
         return f"{self.redact(text[: TEXT_LIMIT + _OVERLAP])[:-_OVERLAP]}…"
 
 
+def take_logger(twistd_options: dict[str, Any]) -> Callable[[], Any] | None:
+    """
+    What ``--logger`` names, and makes an observer; ``None`` where it names nothing.
+
+    To be called while options are parsed: twistd is not to know of it, since it would hand
+    that observer all events as they are.
+    """
+    name = twistd_options.get("logger")
+    if not name:
+        return None
+    try:
+        make: Callable[[], Any] = namedAny(name)
+    except Exception:
+        return None  # twistd will say so itself.
+    twistd_options["logger"] = None
+    return make
+
+
 def observer_factory(
-    twistd_options: Mapping[str, Any], level: str, redact: Redact = redact
+    twistd_options: Mapping[str, Any],
+    level: str,
+    redact: Redact = redact,
+    logger: Callable[[], Any] | None = None,
 ) -> Callable[[], ILogObserver] | None:
     """
     What makes twistd's log observer, so that it only sees events of ``level`` and above, and
     these through ``redact``.
 
-    It writes where twistd's own would: to syslog, a file or stdout. ``None`` where twistd's
-    own should be asked: it has another observer by ``--logger``, see `redact_other_logger`, or
-    an error to report.
+    The observer that ``logger`` makes gets them, if there is one. Else they are written where
+    twistd's own would: to syslog, a file or stdout. ``None`` where twistd's own should be
+    asked: it has an error to report.
     """
     logfile = twistd_options.get("logfile")
     foreground = twistd_options.get("nodaemon") or twistd_options.get("debug")
-    if twistd_options.get("logger") or (logfile == "-" and not foreground):
+    if logger is None and logfile == "-" and not foreground:
         return None
 
     def make() -> ILogObserver:
         observer: ILogObserver
-        if twistd_options.get("syslog"):
+        if logger is not None:
+            given = logger()
+            modern = ILogObserver.providedBy(given)
+            observer = given if modern else LegacyLogObserverWrapper(given)
+        elif twistd_options.get("syslog"):
             from twisted.python.syslog import SyslogObserver
 
             syslog: Any = SyslogObserver(twistd_options.get("prefix") or "").emit
@@ -93,22 +119,3 @@ def observer_factory(
         return FilteringLogObserver(RedactingObserver(observer, redact), [predicate])
 
     return make
-
-
-def redact_other_logger(twistd_options: dict[str, Any], redact: Redact) -> None:
-    """
-    Let all that goes to the observer of ``--logger`` pass through ``redact``, where there is one.
-
-    To be called while options are parsed: twistd takes it from there before it makes a service.
-    """
-    make = twistd_options.get("logger")
-    if not make:
-        return
-
-    def made() -> ILogObserver:
-        observer = make()
-        if not ILogObserver.providedBy(observer):
-            observer = LegacyLogObserverWrapper(observer)
-        return RedactingObserver(observer, redact)
-
-    twistd_options["logger"] = made

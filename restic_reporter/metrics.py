@@ -1,7 +1,6 @@
 """The state of all repositories to the metrics page."""
 
 import math
-import operator
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -139,7 +138,9 @@ class _Kept:
 
     revision: int
     # What the lines of the content were made of.
-    source: tuple[Task, Content | None, Locks | None]
+    task: Task
+    of_content: Content | None
+    locks: Locks | None
     content: Lines
     read: Lines
     ages: tuple[tuple[str, float], ...]
@@ -149,16 +150,21 @@ class _Kept:
     @classmethod
     def of(cls, status: RepositoryStatus, before: "_Kept | None") -> "_Kept":
         """``before`` is what was kept of the same repository so far."""
-        source = (status.task, status.content, status.locks)
+        task, content, locks = status.task, status.content, status.locks
         read = read_lines(status)
-        if before is not None and all(map(operator.is_, before.source, source)):
+        if (
+            before is not None
+            and before.task is task
+            and before.of_content is content
+            and before.locks == locks
+        ):
             return evolve(before, revision=status.revision, read=read)
         url = label_text({"url": status.task.repository.url})
-        sets = status.content.sets if status.content is not None else ()
+        sets = content.sets if content is not None else ()
         ages = tuple(
             (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
         )
-        return cls(status.revision, source, content_lines(status), read, ages)
+        return cls(status.revision, task, content, locks, content_lines(status), read, ages)
 
     def age(self, now: float) -> bytes:
         """The lines of the ages, made anew only when a day has passed for one of the sets."""

@@ -104,8 +104,13 @@ def _forms(value: str) -> Iterable[str]:
         quote(raw),
         quote(raw, safe=""),
         quote_plus(raw),
-        *(text.replace("\\", "") for text in quoted),
+        *map(_unquoted, quoted),
     }
+
+
+def _unquoted(text: str) -> str:
+    """``text`` without what quotes within quotes differ by."""
+    return text.replace("\\", "")
 
 
 @define
@@ -121,6 +126,7 @@ class Masks:
     # By their first characters: how long the secrets are that begin so, the longest first.
     _lengths: dict[str, tuple[int, ...]] = field(factory=dict, repr=False)
     _known: set[str] = field(factory=set, repr=False)
+    _public: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, secrets: Iterable[Secret], public: Iterable[str] = ()) -> "Masks":
@@ -131,16 +137,19 @@ class Masks:
         """
         masks = cls()
         for secret in secrets:
-            masks.add(secret)
-        for text in public:
-            for form in {text, text.replace("\\", "")}:
-                while found := {form[start:end] for start, end in masks._scan(form)}:
-                    masks._known -= found
+            masks._add(secret.reveal())
+        # One text, in which a later one can be looked for: a label has no line ends.
+        masks._public = "\n".join(form for text in public for form in {text, _unquoted(text)})
+        while found := {masks._public[start:end] for start, end in masks._scan(masks._public)}:
+            masks._known -= found
         return masks
 
     def add(self, secret: Secret) -> None:
-        """Find this one too."""
-        value = secret.reveal()
+        """Find this one too, unless it can be read in a public text."""
+        if not any(form in self._public for form in _forms(secret.reveal())):
+            self._add(secret.reveal())
+
+    def _add(self, value: str) -> None:
         if len(value) < SHORTEST or value in self._known:
             return
         for form in _forms(value):
@@ -153,7 +162,7 @@ class Masks:
     def _scan(self, text: str) -> Iterator[tuple[int, int]]:
         """Where secrets begin and end, the longest one at each position."""
         lengths = self._lengths
-        positions = range(len(text) - SHORTEST + 1)
+        positions = range(len(text) - SHORTEST + 1 if lengths else 0)
         # A comprehension is quick at passing over nearly all of them; every line comes here.
         for start in [one for one in positions if text[one : one + SHORTEST] in lengths]:
             for length in lengths[text[start : start + SHORTEST]]:
@@ -167,7 +176,7 @@ class Masks:
         found = list(self._scan(text))
         if "\\" in text:
             positions = [place for place, one in enumerate(text) if one != "\\"]
-            for start, end in self._scan(text.replace("\\", "")):
+            for start, end in self._scan(_unquoted(text)):
                 found.append((positions[start], positions[end - 1] + 1))
         return sorted(found)
 
@@ -218,7 +227,11 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """``text`` as it may be printed."""
-        live = tuple(self.live())
+        try:
+            live = tuple(self.live())
+        except Exception:
+            # A bug of a plugin; a log that breaks over it would hide that very bug.
+            live = self._live_secrets
         if live != self._live_secrets:
             self._live_secrets, self._live_masks = live, Masks.of(live)
         for masks in (self._masks, self._before, self._live_masks):

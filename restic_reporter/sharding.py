@@ -23,6 +23,9 @@ class Shard:
         return shard_of(label, self.count) == self.index
 
 
+WHOLE = Shard(0, 1)
+
+
 def parse_shard(text: str) -> Shard:
     """
     The shard that ``text``, like ``1/4``, means.

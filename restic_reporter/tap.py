@@ -15,7 +15,9 @@ from . import __version__
 from .deadline import LONGEST_TIMEOUT
 from .interfaces import READERS
 from .listening import parse_address
+from .logs import take_logger
 from .schedule import parse_cron
+from .secret import redact
 from .sharding import parse_shard
 from .signals import SignalHandlers, heed_interrupt
 
@@ -24,7 +26,7 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 
 def refuse(problem: str) -> NoReturn:
     """End the process with status 1 and one message."""
-    raise SystemExit(f"restic-reporter: {problem}")
+    raise SystemExit(redact(f"restic-reporter: {problem}"))
 
 
 class Options(UsageOptions):
@@ -87,6 +89,7 @@ class Options(UsageOptions):
 
         Paths are made absolute, since twistd will change directory.
         """
+        self["logger"] = take_logger(self.parent or {})
         self["directory"] = os.getcwd()
         self["bind"] = self._checked("bind", parse_address)
         self["cron"] = self._checked("cron", parse_cron)

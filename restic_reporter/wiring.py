@@ -130,7 +130,9 @@ def wire(
             parts,
             parts.load_config(),
             pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
-            log_observer=observer_factory(twistd_options, options["log-level"], redactor.redact),
+            log_observer=observer_factory(
+                twistd_options, options["log-level"], redactor.redact, options["logger"]
+            ),
         )
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None

@@ -1,5 +1,7 @@
 """Tests of `restic_reporter.cli` and `restic_reporter.backends_table`."""
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter import __version__
 from restic_reporter.backends_table import backends_table
+from restic_reporter.cli import main
 from restic_reporter.config.location import RESTIC_SCHEMES
 from restic_reporter.installed import BrokenPlugin, Plugins, installed_plugins
 from restic_reporter.plugin import BackendMaker
@@ -24,13 +27,21 @@ class CommandTests(SynchronousTestCase):
     """The console script as a process."""
 
     def run_it(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        directory: Path = ROOT,
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         return subprocess.run(
             [sys.executable, "-m", "restic_reporter.cli", *arguments],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(environment or {})},
+            cwd=directory,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "LANG": "C.UTF-8",
+                **(environment or {}),
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -43,7 +54,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         rows = table(done.stdout)
         self.assertEqual(set(rows), set(RESTIC_SCHEMES))
-        self.assertEqual(rows["rest"][1], "restic")
+        self.assertEqual(rows["rest"][1], "restic, native")
         self.assertEqual(rows["sftp"], ("-", "restic alone"))
 
     def test_version_and_help(self) -> None:
@@ -53,22 +64,31 @@ class CommandTests(SynchronousTestCase):
         done = self.run_it("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("backends ", done.stdout)
+        self.assertIn("check-config\n", done.stdout)
         self.assertEqual(self.run_it("backends", "--help").returncode, 0)
 
     def test_mistakes(self) -> None:
         """A mistake in the command line is told in one line, with status 1."""
+        done = self.run_it("nonsense")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
         for arguments, problem in (
             ((), "COMMAND"),
             (("nonsense",), "'nonsense'"),
             (("backends", "--nonsense"), "--nonsense"),
             (("backends", "more"), "more"),
+            (("check-config", "--reader=borg"), "borg"),
+            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
+            (("http://me:sesame@h/",), "http://me:***@h/"),
             (("--vers",), "COMMAND"),
         ):
-            done = self.run_it(*arguments)
-            self.assertEqual((done.returncode, done.stdout), (1, ""), arguments)
-            self.assertIn(problem, done.stderr)
-            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-            self.assertTrue(done.stderr.startswith("restic-reporter"), done.stderr)
+            stderr = io.StringIO()
+            self.patch(sys, "stderr", stderr)
+            ended = self.assertRaises(SystemExit, main, arguments)
+            self.assertEqual(ended.code, 1, arguments)
+            said = stderr.getvalue()
+            self.assertIn(problem, said)
+            self.assertEqual(said.count("\n"), 1, said)
+            self.assertTrue(said.startswith("restic-reporter"), said)
 
     def test_broken_plugin(self) -> None:
         """What is broken is told below the table, with status 1 and without a traceback."""
@@ -84,6 +104,47 @@ class CommandTests(SynchronousTestCase):
             "restic-reporter: the plugin twisted.plugins.bad_dropin cannot be used:"
             " ModuleNotFoundError: No module named 'no_such_module'\n",
         )
+
+    def test_check_config(self) -> None:
+        """A good config is printed as JSON without its secrets, with status 0; warnings apart."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "config.json").write_text('[{"repo": "/ä", "password_file": "open"}]')
+        (folder / "open").write_text("sesame")
+        (folder / "open").chmod(0o644)
+        done = self.run_it("check-config", directory=folder, environment={"LC_ALL": "C"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout), [{"repo": "/ä", "password_file": "open"}])
+        self.assertIn("restic-reporter: config.json: entry 1: password_file: 'open'", done.stderr)
+        self.assertNotIn("sesame", done.stdout + done.stderr)
+
+    def test_bad_config(self) -> None:
+        """All that is wrong comes on lines of their own, with status 1 and without a traceback."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for content, count in (
+            (b'[{"repo": "/a", "pasword": "sesame", "cron": "x"}, 5]', 4),
+            (b"", 1),
+            (b"[\xff]", 1),
+            (None, 1),
+            (b"[" * 100_000, 1),
+            (b'[{"repo": "rest:http://me:sesame@h:x/", "password": "sesame"}]', 1),
+            (b'[{"repo": "\\ud800", "password": "sesame"}]', 1),
+        ):
+            if content is None:
+                (folder / "c.json").unlink()
+            else:
+                (folder / "c.json").write_bytes(content)
+            stdout, stderr = io.StringIO(), io.StringIO()
+            self.patch(sys, "stdout", stdout)
+            self.patch(sys, "stderr", stderr)
+            status = main(["check-config", f"--config={folder / 'c.json'}"])
+            printed = stderr.getvalue()
+            self.assertEqual((status, stdout.getvalue()), (1, ""))
+            self.assertEqual(printed.count("\n"), count, printed)
+            for line in printed.splitlines():
+                self.assertTrue(line.startswith(f"restic-reporter: {folder / 'c.json'}: "), line)
+            self.assertNotIn("sesame", printed)
 
     def test_nobody_reads_the_output(self) -> None:
         """A reader that goes away causes no traceback."""
@@ -117,9 +178,9 @@ class BackendsTableTests(SynchronousTestCase):
             )
         )
         rows = table("\n".join(lines))
-        self.assertEqual(rows["made-up"][1], "nothing in this version")
-        self.assertEqual(rows["s3"][1], "restic")
-        self.assertEqual(rows["found"][1], "restic")
+        self.assertEqual(rows["made-up"][1], "native")
+        self.assertEqual(rows["s3"][1], "restic, native")
+        self.assertEqual(rows["found"][1], "restic, native")
         self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))

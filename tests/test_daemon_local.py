@@ -204,6 +204,11 @@ class HangingMountTests(LocalCase):
         with dead.open("w"):
             pass
 
+        # A busy machine may need more than a second for the read itself.
+        self.entries[0]["timeout"] = 300
+        daemon.configure(self.entries)
+        daemon.reload()
+
         def is_well() -> bool:
             daemon.collect()
             return daemon.metrics().value("backup_read_error_count", url=self.hanging) == 0

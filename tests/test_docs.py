@@ -134,7 +134,7 @@ class PagesTests(SynchronousTestCase):
                 if isinstance(document, dict) and "repositories" in document:
                     document = [document["defaults"], *document["repositories"]]
                 for entry in document if isinstance(document, list) else [document]:
-                    self.assertEqual(keys.check(entry), {}, block)
+                    self.assertEqual(keys.check(entry, ["vault"]), {}, block)
                     self.assertEqual(entry.keys() & set(keys.LATER), set(), block)
         self.assertGreaterEqual(seen, 5)
 
@@ -185,16 +185,20 @@ class ReferenceTests(SynchronousTestCase):
             names[0]: cells[1] for names, cells in rows(section(self.text, "Command")) if names
         }
         parameters: list[Any] = Options.optParameters
-        expected = {f"--{name}": f"`{default}`" for name, _, default, _ in parameters}
+        expected = {
+            f"--{name}": f"`{default}`" if default is not None else "none"
+            for name, _, default, _ in parameters
+        }
         expected["--version"] = "none"
         self.assertEqual(listed, expected)
 
     def test_config_keys(self) -> None:
         """Every key of an entry is in the table, or among those that are refused."""
         config = section(self.text, "Config")
-        self.assertEqual(sorted(named(config)), sorted(set(keys.CHECKS) - set(keys.LATER)))
+        known = set(keys.checks(["vault"]))
+        self.assertEqual(sorted(named(config)), sorted(known - set(keys.LATER)))
         refused = set(re.findall(r"`(\w+)`", section(self.text, "Known, but refused")))
-        self.assertEqual(refused, {*keys.LATER, "native", "reader"})
+        self.assertEqual(refused, set(keys.LATER))
 
     def test_reasons(self) -> None:
         """Every reason has its row."""

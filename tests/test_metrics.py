@@ -7,12 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter import metrics
 from restic_reporter.collection import Collector
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.metrics import DAY, MetricsPage, days_age
+from restic_reporter.reading import RepositoryStatus
 
 from .repositories import NOW, World, repository, snapshot
 
@@ -309,3 +312,125 @@ class MetricsPageTests(PageCase):
         """A config that could not be loaded shows."""
         self.page.config_successful = False
         self.assertEqual(self.values("backup_config_last_reload_successful"), [0])
+
+    def test_reactor_lag(self) -> None:
+        """The reactor's lag is asked for at each page."""
+        lags = [0.25, 0.0]
+        self.page.reactor_lag = lambda: lags.pop(0)
+        name = "restic_reporter_reactor_lag_seconds"
+        self.assertEqual([self.values(name), self.values(name)], [[0.25], [0.0]])
+
+    def test_unchanged_content(self) -> None:
+        """The content's lines are made anew only when the content has changed."""
+        made: list[RepositoryStatus] = []
+        make = metrics.content_lines
+
+        def counted(status: RepositoryStatus) -> metrics.Lines:
+            made.append(status)
+            return make(status)
+
+        self.patch(metrics, "content_lines", counted)
+        self.collector.on_read = self.page.prepare
+        self.world.storage.locks = 1
+        for snapshots in (2, 2, 2, 3):
+            self.world.storage.snapshots = [snapshot(number) for number in range(snapshots)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
+        self.assertEqual(len(made), 2)
+
+    def test_locks_and_names_show(self) -> None:
+        """What changes beside the content shows too."""
+        for locks, reader in ((1, "memory"), (3, "memory"), (3, "other")):
+            self.world.storage.locks = locks
+            with self.subTest(f"{locks} {reader}"):
+                if reader != self.world.task.backend_name:
+                    self.world.task = evolve(self.world.task, backend_name=reader)
+                    self.use(self.world)
+                self.collect()
+                self.assertEqual(self.values("backup_lock_count"), [locks])
+                self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
+
+
+class TurnClock(Clock):
+    """A clock on which a turn of the reactor takes a second."""
+
+    def callLater(self, delay: float, *arguments: Any, **others: Any) -> Any:
+        """Call in a later turn, never in this one."""
+        return super().callLater(max(delay, 1), *arguments, **others)
+
+
+class TurnsTests(PageCase):
+    """`MetricsPage.render_in_turns`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.worlds = [World.make(f"/{number}", snapshots=2) for number in range(150)]
+        self.use(*self.worlds)
+        self.collect()
+        self.patch(metrics, "_AT_ONCE", -1.0)
+        self.turns = TurnClock()
+
+    def finish(self, rendering: "Deferred[bytes]") -> dict[tuple[str, str], float]:
+        """Give it turns until it has ended: the samples of its page."""
+        turns = 0
+        while not rendering.called:
+            self.turns.advance(1)
+            turns += 1
+        self.assertGreater(turns, 5)
+        page = self.successResultOf(rendering).decode()
+        return {
+            (one.name, str(one.labels)): one.value
+            for family in parse_text(page)
+            for one in family.samples
+            if not one.name.startswith("process_")
+        }
+
+    def render(self) -> "Deferred[bytes]":
+        """The page in the making."""
+        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+
+    def test_same_page(self) -> None:
+        """The page is the one that is made at once, and others have had their turns."""
+        rendering = self.render()
+        self.assertNoResult(rendering)
+        at_once = {
+            (one.name, str(one.labels)): one.value
+            for one in self.samples()
+            if not one.name.startswith("process_")
+        }
+        self.assertEqual(self.finish(rendering), at_once)
+        self.assertGreater(len(at_once), 150 * 10)
+
+    def test_change_meanwhile(self) -> None:
+        """Whatever changes while it is made, each repository is as it was at one moment."""
+        rendering = self.render()
+
+        def change(number: int) -> None:
+            for world in self.worlds:
+                world.storage.snapshots = [*world.storage.snapshots, snapshot(number)]
+            self.collect()
+
+        for number in range(10, 16):
+            change(number)
+            self.turns.advance(1)
+        page = self.finish(rendering)
+        for number in range(150):
+            url = f"/{number}"
+            counts = {
+                value
+                for (name, labels), value in page.items()
+                if name in ("backup_snapshot_count", "backup_set_snapshot_count")
+                and f"'{url}'" in labels
+            }
+            self.assertEqual(len(counts), 1, url)
+
+    def test_gone_meanwhile(self) -> None:
+        """Repositories that leave and come while it is made do it no harm."""
+        rendering = self.render()
+        self.turns.advance(1)
+        self.use(*self.worlds[:50], World.make("/new"))
+        self.collect()
+        page = self.finish(rendering)
+        urls = {labels for name, labels in page if name == "backup_snapshot_count"}
+        self.assertIn("{'url': '/1'}", urls)
+        self.assertNotIn("{'url': '/149'}", urls)

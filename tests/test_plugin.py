@@ -1,12 +1,16 @@
 """Tests of `restic_reporter.plugin`."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.task import Clock
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from restic_reporter.config import Repository
-from restic_reporter.interfaces import BackendTools, IBackendMaker
-from restic_reporter.plugin import BackendMaker
+from restic_reporter.interfaces import BackendTools, IBackendMaker, ISecretStoreMaker, StoreTools
+from restic_reporter.plugin import BackendMaker, SecretStoreMaker
 
 from .repositories import MemoryBackend, Storage, no_tools, repository
 
@@ -14,6 +18,11 @@ from .repositories import MemoryBackend, Storage, no_tools, repository
 def memory_backend(repository: Repository, tools: BackendTools) -> MemoryBackend:
     """What a maker is told to call."""
     return MemoryBackend(Storage())
+
+
+def memory_store(environ: Mapping[str, str], tools: StoreTools) -> tuple[Any, ...]:
+    """What a maker of stores is told to call."""
+    return environ, tools
 
 
 class _Failing(type):
@@ -55,3 +64,35 @@ class BackendMakerTests(SynchronousTestCase):
     def test_schemes(self) -> None:
         """A string, which would give a scheme for each letter, is refused."""
         self.assertRaises(TypeError, BackendMaker, "x", "xyz", "none")
+
+
+class SecretStoreMakerTests(SynchronousTestCase):
+    """`SecretStoreMaker`."""
+
+    def setUp(self) -> None:
+        """Tools."""
+        self.tools = StoreTools(Clock(), lambda: 0.0)
+
+    def test_contract(self) -> None:
+        """It is a plugin and a maker of secret stores."""
+        maker = SecretStoreMaker("x", "none")
+        self.assertTrue(verifyObject(IPlugin, maker))
+        self.assertTrue(verifyObject(ISecretStoreMaker, maker))
+
+    def test_make(self) -> None:
+        """It imports what it names and hands it environment and tools."""
+        maker = SecretStoreMaker("x", f"{__name__}.memory_store")
+        made: Any = maker.make({"A": "b"}, self.tools)
+        self.assertEqual(made, ({"A": "b"}, self.tools))
+
+    def test_factory_that_cannot_be_had(self) -> None:
+        """Whatever goes wrong in importing is an ImportError: it does not speak of variables."""
+        maker = SecretStoreMaker("x", f"{__name__}.Failing.make")
+        error = self.assertRaises(ImportError, maker.make, {}, self.tools)
+        self.assertIn(f"{__name__}.Failing.make cannot be imported: ValueError", str(error))
+
+    def test_ours(self) -> None:
+        """Vault's leads to its store, and its errors about variables come through."""
+        maker = SecretStoreMaker("vault", "restic_reporter.secret_stores.vault.VaultStore.make")
+        self.assertFalse(maker.make({}, self.tools).available)
+        self.assertRaises(ValueError, maker.make, {"VAULT_ADDR": "http://x"}, self.tools)

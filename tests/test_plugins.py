@@ -98,7 +98,7 @@ class PluginsTests(SynchronousTestCase):
         done = environment.run(environment.command, "backends")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         rows = table(done.stdout)
-        self.assertEqual(rows["snapdir"], ("restic-reporter-snapdir 1.0", "restic"))
+        self.assertEqual(rows["snapdir"], ("restic-reporter-snapdir 1.0", "restic, native"))
         self.assertRegex(rows["rest"][0], r"^restic-reporter \d+\.\d+")
         self.assertEqual(rows["s3"], ("-", "restic alone"))
 
@@ -156,8 +156,8 @@ class PluginsTests(SynchronousTestCase):
         done = environment.run(environment.command, "backends")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         rows = table(done.stdout)
-        self.assertEqual(rows["snapdir"], ("restic-reporter-snapdir 1.0", "restic"))
-        self.assertEqual(rows["own"], ("own 2.0", "nothing in this version"))
+        self.assertEqual(rows["snapdir"], ("restic-reporter-snapdir 1.0", "restic, native"))
+        self.assertEqual(rows["own"], ("own 2.0", "native"))
 
     def test_broken(self) -> None:
         """What is broken in a plugin breaks its own entries, says why, and shows no secret."""
@@ -173,7 +173,7 @@ class PluginsTests(SynchronousTestCase):
             "torn": "'torn' cannot be made: ImportError: no_such_package.Backend.make cannot",
             "sick": "'sick' cannot be made: RuntimeError: no way to ***",
             "none": "'none' cannot be made: 'NoneType' is no IBackend",
-            "mute": "restic does not know the scheme 'mute'",
+            "mute": "'mute' cannot be made: 'NoneType' is no IBackend",
         }
         good = str(EXAMPLE)
         bad = {scheme: f"{scheme}://user:{SECRET}@host/" for scheme in expected}
@@ -202,8 +202,8 @@ class PluginsTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 1)
         rows = table(done.stdout)
         self.assertEqual(rows["torn"], ("no_such_package.Backend", "nothing: it is broken"))
-        self.assertEqual(rows["sick"], ("bad_backends 2.0", "restic"))
-        self.assertEqual(rows["mute"], ("bad_backends 2.0", "nothing in this version"))
+        self.assertEqual(rows["sick"], ("bad_backends 2.0", "restic, native"))
+        self.assertEqual(rows["mute"], ("bad_backends 2.0", "native"))
         self.assertNotIn("lost", rows)
         self.assertNotIn("Traceback", done.stderr)
         self.assertEqual(

@@ -1,5 +1,7 @@
 """Tests of `restic_reporter.secret_stores.vault_settings`."""
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.secret import Secret
@@ -103,6 +105,10 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual((settings.namespace, settings.cacert, settings.proxy), (None,) * 3)
         settings = parse(VAULT_NAMESPACE="team/a", VAULT_CACERT="/ca.pem")
         self.assertEqual((settings.namespace, settings.cacert), ("team/a", "/ca.pem"))
+
+    def test_relative_path(self) -> None:
+        """A relative path is resolved at once, as twistd changes directory later."""
+        self.assertEqual(parse(VAULT_CACERT="ca.pem").cacert, os.path.abspath("ca.pem"))
 
 
 class ProxyTests(SynchronousTestCase):

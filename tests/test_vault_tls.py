@@ -68,7 +68,7 @@ class TLSTests(VaultCase):
 
     async def test_unusable_cacert(self) -> None:
         """A file that cannot be used is named, and read again at the next try."""
-        path = str(self.folder / "ca.pem")
+        path = str((self.folder / "ca.pem").absolute())
         store = self.store(self.environment(VAULT_CACERT=path))
         message = await self.problem(store)
         self.assertIn(f"VAULT_CACERT {path!r} cannot be used: No such file", message)

@@ -5,6 +5,7 @@ from twisted.internet.defer import gatherResults
 from restic_reporter.secret_stores.vault import VaultStore
 
 from .fake_vault import SEALED, Token, refusal
+from .fake_vault_http import Answer
 from .vault_case import DAY, VaultCase
 
 HOUR = 3600.0
@@ -57,6 +58,15 @@ class AppRoleTests(VaultCase):
         store = await self.running(self.store())
         await self.pass_time(store, 6.5 * HOUR)
         self.assertEqual((self.fake.counts["login"], self.fake.counts["renew"]), (11, 0))
+
+    async def test_hardly_any_lease(self) -> None:
+        """Leases of a moment, which Vault has no use for, do not make us log in all the time."""
+        auth = {"client_token": "hvs.x", "lease_duration": 0.000001, "renewable": True}
+        for kind in ("login", "renew"):
+            self.fake.troubles[kind] = Answer(200, {"auth": auth})
+        store = await self.running(self.store())
+        await self.pass_time(store, 30)
+        self.assertLess(self.fake.counts.total(), 150)
 
     async def test_no_end(self) -> None:
         """A token without an end is left alone."""

@@ -5,10 +5,12 @@ import zlib
 from typing import Any
 
 import treq
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.web.client import Agent
 from twisted.web.server import Request
 
+from restic_reporter.deadline import sleep
+from restic_reporter.web.channel import State
 from restic_reporter.web.pages import Page, Pages
 from tests.test_web_negotiate import JUNK, PROMETHEUS_2_53, PROMETHEUS_3_5
 from tests.web_clients import SiteTestCase, get, reactor
@@ -144,6 +146,53 @@ class MetricsPageTests(SiteTestCase):
             await client.lost
         response = await self.ask("/metrics", "Accept-Encoding: gzip")
         self.assertEqual(response.status, 200)
+
+    async def test_in_turns(self) -> None:
+        """Scrapes that come while a page is made share it, though the first one leaves."""
+        renders: list[Deferred[bytes]] = []
+
+        async def render(openmetrics: bool) -> bytes:
+            renders.append(Deferred())
+            return await renders[-1]
+
+        self.serve(render)
+        first = await self.connect(get())
+        while not renders:
+            await sleep(reactor, 0.001)
+        others = [
+            await self.connect(get("/metrics", *headers))
+            for headers in ([], ["Accept-Encoding: gzip"])
+        ]
+        while self.site.count(State.RESPONDING) < 3:
+            await sleep(reactor, 0.001)
+        first.transport.loseConnection()
+        await first.lost
+        renders[0].callback(TEXT_PAGE)
+        responses = [await client.response() for client in others]
+        self.assertEqual(responses[0].body, TEXT_PAGE)
+        self.assertEqual(gzip.decompress(responses[1].body), TEXT_PAGE)
+        self.assertEqual(len(renders), 1)
+
+    async def test_failure_in_turns(self) -> None:
+        """A page that cannot be made is a 500 for all who wait for it, and no later one."""
+        renders: list[Deferred[bytes]] = []
+
+        async def render(openmetrics: bool) -> bytes:
+            renders.append(Deferred())
+            return await renders[-1]
+
+        self.serve(render)
+        client = await self.connect(get())
+        while not renders:
+            await sleep(reactor, 0.001)
+        renders[0].errback(ZeroDivisionError())
+        self.assertEqual((await client.response()).status, 500)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        client = await self.connect(get())
+        while len(renders) < 2:
+            await sleep(reactor, 0.001)
+        renders[1].callback(TEXT_PAGE)
+        self.assertEqual((await client.response()).status, 200)
 
     async def test_fresh(self) -> None:
         """A scrape that comes after another one has its own page."""

@@ -1,7 +1,7 @@
 """Clients and a site on a real port, for the tests of the web side."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import frozen
@@ -113,7 +113,7 @@ class SiteTestCase(TestCase):
 
     def serve(
         self,
-        render: Callable[[bool], bytes] = lambda openmetrics: b"a 1\n",
+        render: Callable[[bool], bytes | Awaitable[bytes]] = lambda openmetrics: b"a 1\n",
         limits: Limits | None = None,
     ) -> None:
         """Start a site; it and its connections end with the test."""

@@ -50,7 +50,7 @@ class SnapshotCache:
         """
         The files ``names`` of the repository with this id; ``None`` where there is none.
 
-        There may be fewer than asked for, but never none: ask again for the rest. What is
+        It may be only the first few of them, one at least: ask again for the rest. What is
         here is the content that the name stands for, of at most ``limit`` bytes.
         """
         some = names[:_AT_ONCE]

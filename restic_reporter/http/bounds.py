@@ -108,7 +108,6 @@ class BoundedConnection(ProtocolWrapper):
         self.dead = False
         self.closed: Deferred[None] = Deferred()
         self._in_head = False
-        self._paused = False
         self._received = 0
         self._idle: IDelayedCall | None = None
         self._cause: ReadError | None = None
@@ -149,7 +148,7 @@ class BoundedConnection(ProtocolWrapper):
                 return
         else:
             self._received += len(data)
-        self._pass_on(data)
+        super().dataReceived(data)
         overhead = self._received - exchange.body_received
         if self.exchange is exchange and overhead > exchange.overhead_limit:
             exchange.fail(Reason.TOO_LARGE, "more chunk framing than body")
@@ -158,7 +157,7 @@ class BoundedConnection(ProtocolWrapper):
         """Pass on what may still belong to the header section; what is left to pass on."""
         allowed = HEAD_LIMIT - self._received
         self._received += len(data)
-        self._pass_on(data[:allowed])
+        super().dataReceived(data[:allowed])
         rest = data[allowed:]
         if not rest or self.dead:
             return b""
@@ -170,20 +169,13 @@ class BoundedConnection(ProtocolWrapper):
             return b""
         return rest
 
-    def _pass_on(self, data: bytes) -> None:
-        super().dataReceived(data)
-        if self._paused and not self.dead:
-            self.transport.pauseProducing()
-
     def pauseProducing(self) -> None:
-        # The HTTP parser does this where a header section ends and a body begins. Mostly
-        # somebody is there who takes the body at once, so that the transport need not know.
+        # The HTTP parser does this where a header section ends and a body begins. Somebody is
+        # there who takes the body at once, so the transport need not pause.
         self._in_head = False
-        self._paused = True
 
     def resumeProducing(self) -> None:
-        self._paused = False
-        self.transport.resumeProducing()
+        pass
 
     def loseConnection(self) -> None:
         if self._in_head and self.exchange is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import os
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,6 +70,7 @@ def parse_settings(environ: Mapping[str, str]) -> VaultSettings | None:
     token = _parse_header(environ, "VAULT_TOKEN")
     role_id = environ.get("VAULT_ROLE_ID", "").strip()
     secret_id = environ.get("VAULT_SECRET_ID", "").strip()
+    cacert = environ.get("VAULT_CACERT")
     app_role = AppRole(role_id, Secret(secret_id)) if role_id and secret_id else None
     if not token and app_role is None:
         raise ValueError(_what_is_missing(role_id, secret_id))
@@ -77,7 +79,8 @@ def parse_settings(environ: Mapping[str, str]) -> VaultSettings | None:
         token=Secret(token) if token else None,
         app_role=app_role,
         namespace=_parse_header(environ, "VAULT_NAMESPACE") or None,
-        cacert=environ.get("VAULT_CACERT") or None,
+        # Now, since twistd will change directory.
+        cacert=os.path.abspath(cacert) if cacert else None,
         skip_verify=_parse_bool(environ, "VAULT_SKIP_VERIFY"),
         proxy=_parse_proxy(environ, url),
     )

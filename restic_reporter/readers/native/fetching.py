@@ -11,7 +11,7 @@ from ...errors import ReadError, Reason
 PARALLEL = 8
 
 # Downloads wait while this many bytes wait for who uses them.
-HELD_LIMIT = 32 * 2**20
+HELD_LIMIT = 8 * 2**20
 
 # How many files are handed over together: opening them takes a few milliseconds.
 BATCH = 128

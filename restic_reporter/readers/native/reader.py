@@ -188,7 +188,7 @@ class _Read:
             files = [(name, content) for name, content in found.items() if content is not None]
             await self._take(files)
             missing += [name for name, content in found.items() if content is None]
-            new = [name for name in new if name not in found]
+            new = new[len(found) :]
         return missing + new
 
     async def _take_fetched(self, some: list[Fetched]) -> None:

@@ -1,0 +1,204 @@
+"""
+What a fleet costs, beside restic run by hand and beside bare treq GETs, in one run.
+
+    python -m benchmarks.fleet [--sizes 100,1000,10000] [--chart FILE.svg]
+
+runs from the project's folder, after scripts/test has fetched the real programs, and takes
+some minutes, mostly for opening repositories. The repositories are copies (hard links) of one
+that restic has made, whose snapshots are sealed here with its own key, since restic would take
+hours; the rest-server is real. The daemon and the bare GETs have one core, the same, and
+the rest-server another; restic has all, and so has the daemon where one cold repository is
+raced. Everything is run several times in turn, and the least counts.
+"""
+
+import argparse
+import threading
+from pathlib import Path
+
+from tests import servers
+from tests.servers import EXAMPLE_PASSWORD, Daemon, Folder
+
+from .fleet_data import Fleet, Template
+from .fleet_measure import (
+    Bare,
+    Cost,
+    collect,
+    cpu_seconds,
+    derivation,
+    least,
+    memory,
+    percentile,
+    pin,
+    restic_by_hand,
+    scrape_times,
+)
+from .fleet_report import Report, draw
+
+CONCURRENCY = 8
+ROUNDS = 5
+SNAPSHOTS = 100
+# Repositories that are opened with restic's own parameters, and that restic reads by hand.
+COLD = 50
+SAMPLE = 20
+LONG = 1000
+LAG = "restic_reporter_reactor_lag_seconds"
+
+
+def start(folder: Folder, fleet: Fleet | None, one_core: bool = True) -> Daemon:
+    """The daemon over a fleet, on a core of its own or on all, after its first collection."""
+    entries = [] if fleet is None else fleet.entries()
+    daemon = Daemon(folder, entries, "--reader=native", f"--concurrency={CONCURRENCY}")
+    if one_core:
+        pin(daemon.program.process.pid, 0)
+    return daemon.serving()
+
+
+def by_hand(fleet: Fleet, number: int) -> Cost:
+    """What ``restic snapshots`` takes for each of so many repositories, two at a time."""
+    urls = [fleet.server.url(name) for name in fleet.names[:number]]
+    return restic_by_hand(urls, EXAMPLE_PASSWORD, 2).per(number)
+
+
+def cold(folder: Folder, fleet: Fleet, report: Report) -> None:
+    """Opening: a fleet, and one repository of a thousand snapshots."""
+    idle = start(folder, None)
+    startup = cpu_seconds(idle.program.process.pid)
+    idle.stop()
+    daemon = start(folder, fleet)
+    cpu = cpu_seconds(daemon.program.process.pid) - startup
+    requests = sum(daemon.metrics().series("backup_storage_requests_total").values())
+    daemon.stop()
+    floor = COLD * derivation(fleet.template.key) + requests * 0.001
+    what = f"cold fleet of {COLD} x {SNAPSHOTS}, CPU"
+    alone = f"{what}; derivations alone + 1 ms x {requests:.0f} requests"
+    report.at_most(alone, cpu, floor, "s", 1.1)
+    restic = by_hand(fleet, SAMPLE).cpu * COLD
+    report.at_most(f"{what}; restic by hand on {SAMPLE}, scaled", cpu, restic, "s", 1)
+
+    single = Fleet(folder, Template.make(folder, "long", LONG, 5), 1)
+    ours, restics = [], []
+    for _ in range(3):
+        daemon = start(folder, single, one_core=False)
+        (duration,) = daemon.metrics().series("backup_read_duration_seconds").values()
+        ours.append(duration)
+        daemon.stop()
+        restics.append(restic_by_hand([single.server.url("r0")], EXAMPLE_PASSWORD, 1).wall)
+    what = f"cold repository of {LONG} snapshots, wall; restic snapshots --no-cache"
+    report.at_most(what, min(ours), min(restics), "s", 1)
+    single.close()
+
+
+def scrapes(daemon: Daemon, size: int, hosts: int, report: Report) -> None:
+    """What a scrape takes, and how long it and a collection hold the reactor."""
+    goal = 50.0 if size <= 1000 else 300.0
+    number = 200 if size <= 1000 else 40
+    what = f"{size:,} x {hosts} sets: /metrics"
+    for gzip in (True, False):
+        kind = "gzip" if gzip else "plain"
+        times = scrape_times(daemon, number, gzip, lambda: True)
+        report.below(f"{what}, {kind}, idle, p99", percentile(times, 0.99) * 1000, "ms", goal)
+    daemon.metrics()
+    collecting = threading.Thread(target=daemon.collect)
+    collecting.start()
+    times = scrape_times(daemon, 10_000, True, collecting.is_alive)
+    collecting.join()
+    p50, p99 = (percentile(times, share) * 1000 for share in (0.5, 0.99))
+    during = f"{what}, gzip, in a collection, p99 (p50 {p50:.0f} ms, {len(times)} scrapes)"
+    report.below(during, p99, "ms", goal)
+
+
+def warm(folder: Folder, size: int, with_restic: Fleet, report: Report) -> None:
+    """Collections of a fleet that has been read before."""
+    hosts = 5 if size <= 1000 else 1
+    template = Template.make(folder, f"warm{size}", SNAPSHOTS, hosts)
+    template.ease()
+    fleet = Fleet(folder, template, size)
+    pin(fleet.server.program.process.pid, -1)
+    daemon = start(folder, fleet)
+    bare = Bare(folder, CONCURRENCY)
+    goal = f"{size:,} repositories"
+    listings = fleet.urls("snapshots/", "locks/")
+    unchanged, gets, restics = [], [], []
+    collect(daemon)
+    for _ in range(ROUNDS):
+        restics.append(by_hand(with_restic, 4))
+        gets.append(bare.get(listings))
+        unchanged.append(collect(daemon))
+    lag = daemon.metrics().value(LAG)
+    mine, yard = least(unchanged), least(gets)
+    report.at_most(
+        f"{goal}, unchanged, wall; {len(listings):,} bare treq GETs", mine.wall, yard.wall, "s", 1.5
+    )
+    report.at_most(
+        f"{goal}, unchanged, CPU; {len(listings):,} bare treq GETs", mine.cpu, yard.cpu, "s", 1.5
+    )
+    restic = least(restics).wall
+    times = restic / mine.per(size).wall
+    report.row(
+        f"{goal}, unchanged; restic snapshots on each, two at a time",
+        f"{mine.per(size).wall * 1000:.3g} ms", f"{restic * 1000:.3g} ms", f"{times:.0f} x faster",
+        "≥ 300 x faster", times >= 300,
+    )  # fmt: skip
+    if not report.bars:
+        report.bars.append(("restic snapshots, two at a time", restic * 1000))
+    report.bars.append((f"unchanged, of {size:,}", mine.per(size).wall * 1000))
+    report.bars.append((f"its 2 bare treq GETs, of {size:,}", yard.per(size).wall * 1000))
+    added, gets = [], []
+    for _ in range(3):
+        new = fleet.add_snapshot()
+        gets.append(bare.get(fleet.urls("snapshots/", "locks/", f"snapshots/{new}")))
+        added.append(collect(daemon))
+    mine, yard = least(added), least(gets)
+    report.at_most(
+        f"{goal}, one new snapshot in each, wall; {3 * size:,} bare GETs",
+        mine.wall,
+        yard.wall,
+        "s",
+        1.5,
+    )
+    report.bars.append((f"one new snapshot in each, of {size:,}", mine.per(size).wall * 1000))
+    report.bars.append((f"its 3 bare treq GETs, of {size:,}", yard.per(size).wall * 1000))
+    scrapes(daemon, size, hosts, report)
+    later = daemon.metrics().value(LAG)
+    if lag is not None and later is not None:
+        report.below(f"{goal}: reactor held, collections", lag * 1000, "ms", 50)
+        report.below(f"{goal}: reactor held, scrapes in a collection", later * 1000, "ms", 50)
+    daemon.reload()
+    held = daemon.metrics().value(LAG)
+    if held is not None:
+        report.below(f"{goal}: reactor held, reload of the config", held * 1000, "ms", 50)
+    megabytes = memory(daemon.program.process.pid)
+    report.below(f"{goal} x {SNAPSHOTS} snapshots: memory", megabytes, "MB", 220)
+    report.grown(size, least(unchanged).per(size), least(added).per(size), megabytes)
+    daemon.stop()
+    bare.close()
+    fleet.close()
+
+
+def main() -> None:
+    """Print the table, and draw the chart."""
+    parser = argparse.ArgumentParser(description="What a fleet costs.")
+    parser.add_argument("--sizes", default="100,1000", help="of the fleets, with commas between")
+    parser.add_argument("--chart", type=Path, help="an SVG file to be written")
+    arguments = parser.parse_args()
+    # To open a large fleet takes minutes, however cheap the derivation.
+    servers.PATIENCE = 3600.0
+    report = Report()
+    report.start()
+    folder = Folder()
+    try:
+        fleet = Fleet(folder, Template.make(folder, "cold", SNAPSHOTS, 5), COLD)
+        pin(fleet.server.program.process.pid, -1)
+        cold(folder, fleet, report)
+        for size in map(int, arguments.sizes.split(",")):
+            warm(folder, size, fleet, report)
+    finally:
+        folder.close()
+    report.growth()
+    if arguments.chart is not None:
+        draw("Milliseconds a repository (logarithmic)", report.bars, arguments.chart)
+    print(f"\n{report.unmet} goals not met" if report.unmet else "\nall goals met")
+
+
+if __name__ == "__main__":
+    main()
