@@ -31,8 +31,11 @@ class IBackend(Interface):
     Sees which files one repository has, and fetches some as they are; it decrypts none.
 
     A backend is made anew when the config is loaded and lives until the next load. It may
-    keep state between calls (an authorization, say). It is never called twice at one time.
+    keep state between calls (an authorization, say). It is never called twice at one time,
+    but for as many calls of `load` as it allows.
     """
+
+    concurrent_loads: int = Attribute("How many calls of `load` may be under way at one time.")
 
     def list(deadline: Deadline, meter: Meter) -> Awaitable[Listing]:
         """

@@ -32,6 +32,7 @@ from .signals import quiet_second_stop
 from .tasks import TaskMaker
 from .threads import in_daemon_thread
 from .web.server import BoundedSite
+from .worker_threads import WorkerThreads
 
 # Responses in flight may take this long at stop, and all of the stop a little longer.
 _SCRAPE_PATIENCE = 5.0
@@ -49,6 +50,7 @@ class Parts:
     listener: Listener
     load_config: Callable[[], Config] = field(repr=False)
     task_maker: TaskMaker
+    workers: WorkerThreads
     redactor: Redactor
     stores: Mapping[str, ISecretStore]
     collector: Collector
@@ -189,6 +191,7 @@ class ReporterService(Service):
                 ends.append(stopped)
         ends.append(self._parts.runs.stop())
         await DeferredList(ends, consumeErrors=True)
+        self._parts.workers.stop()
         await self._parts.http.close()
 
     # Signals

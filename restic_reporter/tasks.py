@@ -31,6 +31,7 @@ class BrokenBackend:
     """Stands in for one that a plugin failed to give us: its repository fails, no other."""
 
     problem: str
+    concurrent_loads: int = 1
 
     async def list(self, deadline: Deadline, meter: Meter) -> NoReturn:
         """Always fails."""

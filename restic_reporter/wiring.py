@@ -92,7 +92,8 @@ def wire(
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
     )
     collector.on_read = page.prepare
-    readers = _readers(options, reactor, environ)
+    workers = WorkerThreads(reactor)
+    readers = _readers(options, reactor, environ, workers)
     parts = Parts(
         reactor=reactor,
         listener=listener,
@@ -113,6 +114,7 @@ def wire(
             plugins.broken,
             completed=lambda one: redactor.add(secrets_of([one])),
         ),
+        workers=workers,
         redactor=redactor,
         stores=stores,
         collector=collector,
@@ -164,12 +166,14 @@ def _stores(
     return stores
 
 
-def _readers(options: Mapping[str, Any], reactor: Any, environ: Mapping[str, str]) -> Readers:
+def _readers(
+    options: Mapping[str, Any], reactor: Any, environ: Mapping[str, str], workers: WorkerThreads
+) -> Readers:
     program, cache_dir = options["restic"], options["cache-dir"]
     cache = SnapshotCache(reactor, cache_dir) if cache_dir is not None else None
     return Readers(
         restic=ResticReader(reactor, program, dict(environ), cache_dir),
-        native=NativeReader(reactor, dict(environ), WorkerThreads(reactor), cache),
+        native=NativeReader(reactor, dict(environ), workers, cache),
         default=options["reader"],
         has_restic=lambda: shutil.which(program, path=environ.get("PATH")) is not None,
     )

@@ -73,6 +73,7 @@ class LeakyBackend:
     """Tells everybody."""
 
     said: str
+    concurrent_loads: int = 1
 
     async def list(self, deadline: Any, meter: Any) -> NoReturn:
         """Fail, telling all."""

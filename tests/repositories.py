@@ -90,6 +90,7 @@ class MemoryBackend:
     between: list[Callable[[], object]] = Factory(list)
     waiting: Callable[[], Awaitable[object]] | None = None
     location: Secret | None = None
+    concurrent_loads: int = 1
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """What is there now."""

@@ -142,6 +142,8 @@ class LocalBackend:
     threads: KeyedThreads
     look: Callable[[str], Listing] = look_at
     read: Callable[[str, str, int], bytes] = read_file
+    # A thread for each repository, however many hang.
+    concurrent_loads: int = 1
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "LocalBackend":

@@ -31,6 +31,7 @@ class RestBackend:
     base: str
     transport: Transport
     headers: dict[str, str] = field(repr=False)
+    concurrent_loads: int = 8
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "RestBackend":

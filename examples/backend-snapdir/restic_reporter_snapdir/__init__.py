@@ -32,6 +32,7 @@ class Backend:
     copies: str
     path: str
     threads: KeyedThreads
+    concurrent_loads: int = 1
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "Backend":

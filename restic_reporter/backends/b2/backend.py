@@ -25,6 +25,7 @@ class B2Backend:
     session: Session = field(repr=False)
     bucket: str
     base: str
+    concurrent_loads: int = 8
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "B2Backend":

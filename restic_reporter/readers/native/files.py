@@ -26,7 +26,7 @@ class RepositoryFiles:
     @classmethod
     def of(cls, request: ReadRequest, backend: IBackend) -> "RepositoryFiles":
         """The files of the repository that ``request`` is about."""
-        parallel = min(PARALLEL, getattr(backend, "concurrent_loads", 1))
+        parallel = min(PARALLEL, backend.concurrent_loads)
         return cls(backend, request.deadline, request.meter, parallel)
 
     async def load(self, path: str, limit: int) -> bytes:
