@@ -25,6 +25,7 @@ from .interfaces import ISecretStore
 from .listening import AddressError, Listener
 from .lookups import Lookups
 from .metrics import MetricsPage
+from .reactor_lag import ReactorLag
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .secret import Masks, Redactor
@@ -51,6 +52,7 @@ class Parts:
     load_config: Callable[[], Config] = field(repr=False)
     task_maker: TaskMaker
     workers: WorkerThreads
+    lag: ReactorLag
     redactor: Redactor
     stores: Mapping[str, ISecretStore]
     collector: Collector
@@ -115,6 +117,7 @@ class ReporterService(Service):
     def _begin(self) -> None:
         quiet_second_stop(self._parts.reactor)
         self._start_stores()
+        self._parts.lag.startService()
         self._parts.cron_service.startService()
         self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
@@ -176,6 +179,7 @@ class ReporterService(Service):
         deadline = Deadline.after(parts.reactor, _STOP_PATIENCE)
         if parts.cron_service.running:
             parts.cron_service.stopService()
+        parts.lag.stopService()
         parts.listener.release()
         self._stop_stores()
         try:

@@ -21,6 +21,7 @@ from .interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTool
 from .listening import AddressError, Listener
 from .logs import observer_factory
 from .metrics import MetricsPage
+from .reactor_lag import ReactorLag
 from .reader_choice import Readers
 from .readers.native import NativeReader
 from .readers.restic import ResticReader
@@ -84,12 +85,14 @@ def wire(
     )
     redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
     vault = stores.get("vault")
+    lag = ReactorLag(reactor)
     page = MetricsPage(
         collector,
         time.time,
         lambda: cron_service.next_due,
         shard=str(shard),
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
+        reactor_lag=lag.take,
     )
     collector.on_read = page.prepare
     workers = WorkerThreads(reactor)
@@ -115,6 +118,7 @@ def wire(
             completed=lambda one: redactor.add(secrets_of([one])),
         ),
         workers=workers,
+        lag=lag,
         redactor=redactor,
         stores=stores,
         collector=collector,

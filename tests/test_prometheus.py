@@ -67,6 +67,7 @@ class PrometheusTests(SynchronousTestCase):
             self.assertNotEqual(metrics.series(name), {}, name)
             self.assertEqual(prometheus.query(name), metrics.series(name), name)
         self.assertEqual(prometheus.query("scrape_samples_scraped"), {(): len(metrics.samples)})
+        self.assertNotEqual(prometheus.query("restic_reporter_reactor_lag_seconds"), {})
         late = prometheus.query("time() - backup_newest_timestamp > 86400 * 2")
         self.assertNotEqual(late, {})
 
