@@ -18,7 +18,7 @@ from pathlib import Path
 from tests import servers
 from tests.servers import EXAMPLE_PASSWORD, Daemon, Folder
 
-from .fleet_data import Fleet, Template
+from .fleet_data import EASY, Fleet, Template
 from .fleet_measure import (
     Bare,
     Cost,
@@ -37,7 +37,7 @@ from .fleet_report import Report, draw
 CONCURRENCY = 8
 ROUNDS = 5
 SNAPSHOTS = 100
-# Repositories that are opened with restic's own parameters, and that restic reads by hand.
+# Repositories that are opened with restic's usual parameters, and that restic reads by hand.
 COLD = 50
 SAMPLE = 20
 LONG = 1000
@@ -111,7 +111,7 @@ def warm(folder: Folder, size: int, with_restic: Fleet, report: Report) -> None:
     """Collections of a fleet that has been read before."""
     hosts = 5 if size <= 1000 else 1
     template = Template.make(folder, f"warm{size}", SNAPSHOTS, hosts)
-    template.ease()
+    template.lock(*EASY)
     fleet = Fleet(folder, template, size)
     pin(fleet.server.program.process.pid, -1)
     daemon = start(folder, fleet)

@@ -56,7 +56,8 @@ class Asking(LineOnlyReceiver):
         print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 
     def connectionLost(self, reason: object = None) -> None:
-        reactor.stop()
+        if reactor.running:
+            reactor.stop()
 
 
 if __name__ == "__main__":

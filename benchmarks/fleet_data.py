@@ -13,24 +13,30 @@ from tests.servers import EXAMPLE_PASSWORD, Folder, RestServer, restic
 
 from .b2 import Sealer
 
+# scrypt's N and p: what restic chooses on an idle machine; and cheap ones, as to open 10,000
+# repositories takes an hour or two, which is measured by itself.
+USUAL = 32768, 5
+EASY = 1024, 1
+
 FOLDERS = ("data", "index", "keys", "locks", "snapshots")
 
 
 class MasterSealer(Sealer):
     """A sealer that can also lock its key away."""
 
-    def easy_key_file(self, like: bytes, password: str) -> bytes:
-        """A key file ``like`` another of the repository, whose derivation takes milliseconds."""
-        easy = {"N": 1024, "r": 8, "p": 1}
+    def key_file(self, like: bytes, password: str, n: int, p: int) -> bytes:
+        """A key file ``like`` another of the repository, with these parameters of scrypt."""
         salt = os.urandom(64)
-        derived = hashlib.scrypt(password.encode(), salt=salt, n=1024, r=8, p=1, dklen=64)
+        derived = hashlib.scrypt(
+            password.encode(), salt=salt, n=n, r=8, p=p, maxmem=2**28, dklen=64
+        )
         encrypt, k, r = (base64.b64encode(key).decode() for key in self._keys)
         inner = json.dumps({"mac": {"k": k, "r": r}, "encrypt": encrypt}).encode()
         master, self._keys = self._keys, (derived[:32], derived[32:48], derived[48:])
         data = self.seal(inner)
         self._keys = master
         new = {"salt": base64.b64encode(salt).decode(), "data": base64.b64encode(data).decode()}
-        return json.dumps({**json.loads(like), **easy, **new}).encode()
+        return json.dumps({**json.loads(like), **new, "N": n, "r": 8, "p": p}).encode()
 
 
 @define
@@ -53,6 +59,8 @@ class Template:
         (first,) = (path / "snapshots").iterdir()
         sealer = MasterSealer(key.read_bytes(), EXAMPLE_PASSWORD)
         template = cls(path, sealer, json.loads(sealer.open(first.read_bytes())))
+        # restic itself chooses them by how busy the machine is at this moment.
+        template.lock(*USUAL)
         for number in range(1, snapshots):
             template.add(f"host{number % hosts}")
         return template
@@ -70,14 +78,10 @@ class Template:
         path.write_bytes(sealed)
         return path
 
-    def ease(self) -> None:
-        """
-        Put the same master key behind a cheap derivation.
-
-        To open 10,000 repositories takes an hour or two, and is measured by itself.
-        """
+    def lock(self, n: int, p: int) -> None:
+        """Put the master key behind a derivation with these parameters of scrypt."""
         old = self.key
-        content = self.sealer.easy_key_file(old.read_bytes(), EXAMPLE_PASSWORD)
+        content = self.sealer.key_file(old.read_bytes(), EXAMPLE_PASSWORD, n, p)
         old.unlink()
         (self.path / "keys" / hashlib.sha256(content).hexdigest()).write_bytes(content)
 

@@ -109,10 +109,7 @@ def restic_by_hand(urls: list[str], password: str, at_once: int) -> Cost:
 
 
 def derivation(key_file: Path) -> float:
-    """
-    Seconds of CPU that deriving from a key takes by itself; restic chooses the parameters by
-    how fast the machine is when it makes a repository.
-    """
+    """Seconds of CPU that deriving from a key takes by itself, without the daemon."""
     key = json.loads(key_file.read_bytes())
 
     def once() -> float:
