@@ -1,12 +1,10 @@
 """The state of all repositories to the metrics page."""
 
-import math
 import platform
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import repeat
 
-from attrs import define, evolve, field
+from attrs import define, field
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import Metric
 from twisted.internet.interfaces import IReactorTime
@@ -16,167 +14,13 @@ import twisted
 from . import __version__
 from . import families as f
 from .collection import Collector, JobStatus
-from .deadline import sleep
 from .exposition import Family, label_text, page, sample
-from .labels import sanitise
-from .model import BackupSet, Content
-from .reading import Locks, RepositoryStatus, Task
+from .reading import RepositoryStatus
+from .repository_lines import CONTENT_FAMILIES, READ_FAMILIES, KeptLines
+from .turns import at_once, in_turns
 
-DAY = 86400
-
-# What a repository holds, which seldom changes, and how reading it went, which always does.
-CONTENT_FAMILIES = (
-    f.SNAPSHOT_COUNT,
-    f.NEWEST,
-    f.REPOSITORY_INFO,
-    f.LOCK_COUNT,
-    f.OLDEST_LOCK,
-    f.SET_COUNT,
-    f.OLDEST,
-    f.FUTURE_COUNT,
-    f.INVALID_COUNT,
-    f.SERIES_DROPPED,
-)
-READ_FAMILIES = (
-    f.READ_ERROR_COUNT,
-    f.READ_SUCCESS,
-    f.READ_LAST_SUCCESS,
-    f.READ_DURATION,
-    f.READ_FAILURES,
-    f.STORAGE_REQUESTS,
-    f.STORAGE_BYTES,
-)
-
-# The lines of one repository in each of several families.
-Lines = tuple[bytes, ...]
-
-# Seconds that a page may hold the reactor at one time, and how many repositories are made
-# up to date between two looks at the clock.
-_AT_ONCE = 0.01
+# How many repositories are made up to date in one step.
 _SOME = 64
-
-
-def days_age(newest: float, now: float) -> int:
-    """Whole days from ``newest`` to ``now``; 0 where a clock runs ahead a little."""
-    return max(0, math.floor((now - newest) / DAY))
-
-
-@define
-class _Sheet:
-    """The lines of one repository, family by family, as they are added."""
-
-    url: str
-    lines: dict[Family, str] = field(factory=dict)
-
-    @classmethod
-    def of(cls, status: RepositoryStatus) -> "_Sheet":
-        return cls(label_text({"url": status.task.repository.url}))
-
-    def add(self, family: Family, value: float | None, labels: str = "") -> None:
-        """One more line, unless ``value`` is ``None``."""
-        if value is not None:
-            text = f"{self.url},{labels}" if labels else self.url
-            self.lines[family] = self.lines.get(family, "") + sample(family, text, value)
-
-    def of_families(self, families: tuple[Family, ...]) -> Lines:
-        """What was added, in this order."""
-        return tuple(self.lines.get(family, "").encode() for family in families)
-
-
-def read_lines(status: RepositoryStatus) -> Lines:
-    """The lines that tell how reading went, by `READ_FAMILIES`."""
-    sheet = _Sheet.of(status)
-    if status.success is not None:
-        sheet.add(f.READ_ERROR_COUNT, 0 if status.success else 1)
-        sheet.add(f.READ_SUCCESS, 1 if status.success else 0)
-    sheet.add(f.READ_LAST_SUCCESS, status.last_success)
-    sheet.add(f.READ_DURATION, status.duration)
-    for reason, count in status.failures.items():
-        sheet.add(f.READ_FAILURES, count, label_text({"reason": reason}))
-    if status.content is not None:
-        for operation, count in status.meter.requests.items():
-            sheet.add(f.STORAGE_REQUESTS, count, label_text({"operation": operation}))
-        for operation, count in status.meter.received_bytes.items():
-            sheet.add(f.STORAGE_BYTES, count, label_text({"operation": operation}))
-    return sheet.of_families(READ_FAMILIES)
-
-
-def content_lines(status: RepositoryStatus) -> Lines:
-    """
-    The lines that tell what the repository holds, by `CONTENT_FAMILIES`; all but those that
-    depend on the time of the scrape.
-    """
-    sheet = _Sheet.of(status)
-    content = status.content
-    if content is None:
-        return sheet.of_families(CONTENT_FAMILIES)
-    names = {"backend": status.task.backend_name, "reader": status.task.reader.name}
-    labels = label_text({key: sanitise(name) for key, name in names.items()})
-    sheet.add(f.REPOSITORY_INFO, 1, labels)
-    sheet.add(f.SNAPSHOT_COUNT, content.snapshot_count)
-    sheet.add(f.FUTURE_COUNT, content.future_count)
-    sheet.add(f.INVALID_COUNT, content.invalid_count)
-    sheet.add(f.SERIES_DROPPED, content.dropped_sets)
-    if status.locks is not None:
-        sheet.add(f.LOCK_COUNT, status.locks.count)
-        sheet.add(f.OLDEST_LOCK, status.locks.oldest)
-    for one in content.sets:
-        labels = _set_labels(one)
-        sheet.add(f.NEWEST, one.newest, labels)
-        sheet.add(f.SET_COUNT, one.snapshot_count, labels)
-        sheet.add(f.OLDEST, one.oldest, labels)
-    return sheet.of_families(CONTENT_FAMILIES)
-
-
-def _set_labels(one: BackupSet) -> str:
-    return label_text({"host": one.host, "user": one.user})
-
-
-@define
-class _Kept:
-    """What was rendered of one repository, and how long it holds."""
-
-    revision: int
-    # What the lines of the content were made of.
-    task: Task
-    of_content: Content | None
-    locks: Locks | None
-    content: Lines
-    read: Lines
-    ages: tuple[tuple[str, float], ...]
-    age_lines: bytes = b""
-    age_holds: tuple[float, float] = (0.0, 0.0)
-
-    @classmethod
-    def of(cls, status: RepositoryStatus, before: "_Kept | None") -> "_Kept":
-        """``before`` is what was kept of the same repository so far."""
-        task, content, locks = status.task, status.content, status.locks
-        read = read_lines(status)
-        if (
-            before is not None
-            and before.task is task
-            and before.of_content is content
-            and before.locks == locks
-        ):
-            return evolve(before, revision=status.revision, read=read)
-        url = label_text({"url": status.task.repository.url})
-        sets = content.sets if content is not None else ()
-        ages = tuple(
-            (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
-        )
-        return cls(status.revision, task, content, locks, content_lines(status), read, ages)
-
-    def age(self, now: float) -> bytes:
-        """The lines of the ages, made anew only when a day has passed for one of the sets."""
-        since, until = self.age_holds
-        if not since <= now < until:
-            days = [(labels, newest, days_age(newest, now)) for labels, newest in self.ages]
-            self.age_lines = "".join(
-                sample(f.DAYS_AGE, labels, age) for labels, _, age in days
-            ).encode()
-            until = min((newest + (age + 1) * DAY for _, newest, age in days), default=math.inf)
-            self.age_holds = (now, until)
-        return self.age_lines
 
 
 @define
@@ -197,20 +41,14 @@ class MetricsPage:
     reactor_lag: Callable[[], float | None] = lambda: None
     config_successful: bool = True
     config_success_time: float | None = None
-    _kept: dict[str, _Kept] = field(factory=dict)
+    _kept: dict[str, KeptLines] = field(factory=dict)
     _process: ProcessCollector = field(
         factory=lambda: ProcessCollector(registry=CollectorRegistry())
     )
 
     def render(self, openmetrics: bool) -> bytes:
         """The whole page in OpenMetrics 1.0 or in the text format 0.0.4, at once."""
-        steps = self._steps(openmetrics)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                body: bytes = end.value
-                return body
+        return at_once(self._steps(openmetrics))
 
     async def render_in_turns(self, clock: IReactorTime, openmetrics: bool) -> bytes:
         """
@@ -218,17 +56,7 @@ class MetricsPage:
         reactor for some ten milliseconds at a time. All that it tells of one repository is
         from one moment, not before that of the call.
         """
-        steps = self._steps(openmetrics)
-        started = time.perf_counter()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                body: bytes = end.value
-                return body
-            if time.perf_counter() - started > _AT_ONCE:
-                await sleep(clock, 0)
-                started = time.perf_counter()
+        return await in_turns(clock, self._steps(openmetrics))
 
     def prepare(self, status: RepositoryStatus) -> None:
         """
@@ -237,7 +65,7 @@ class MetricsPage:
         Spread over a collection this work is not felt; all of it in the next scrape would be.
         """
         url = status.task.repository.url
-        kept = self._kept[url] = _Kept.of(status, self._kept.get(url))
+        kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
         kept.age(self._now())
 
     def _steps(self, openmetrics: bool) -> Generator[None, None, bytes]:

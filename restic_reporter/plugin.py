@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -80,6 +81,7 @@ class SecretStoreMaker:
         return factory(environ, tools)
 
 
+@cache
 def _named(name: str) -> Any:
     try:
         return namedAny(name)

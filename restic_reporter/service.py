@@ -1,6 +1,7 @@
 """The daemon as a service: what happens at start, at each tick, at a signal and at stop."""
 
 import atexit
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from .listening import AddressError, Listener
 from .lookups import Lookups
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
+from .reading import Task
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .secret import Masks, Redactor
@@ -89,7 +91,7 @@ class ReporterService(Service):
         self._reloading = False
         self._reload_again = False
         self._stopping = False
-        self._use(config, masks_of(config), self._lookups())
+        self._use(config, masks_of(config), parts.task_maker.tasks(config, self._lookups()))
 
     # Start and stop
 
@@ -141,6 +143,9 @@ class ReporterService(Service):
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
         await self._parts.runs.ended()
+        # What is there now mostly stays: looking through it for garbage again and again
+        # would hold the reactor, with ten thousand repositories for a quarter of a second.
+        gc.freeze()
         if self._stopping:
             return
         try:
@@ -223,13 +228,12 @@ class ReporterService(Service):
     async def _reload(self) -> None:
         parts = self._parts
         try:
-            lookups = self._lookups()
-            config, masks = await within(
-                Deadline.after(parts.reactor, _LOAD_PATIENCE),
-                self._load(lookups),
-                "reading the config",
+            config, masks, tasks = await within(
+                Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
             )
-            self._use(config, masks, lookups)
+            if self._stopping:
+                return
+            self._use(config, masks, tasks)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
@@ -241,6 +245,7 @@ class ReporterService(Service):
             parts.page.config_successful = False
             raise
         else:
+            gc.freeze()
             self._log.info(
                 "config reloaded: {count} repositories, from the next collection on",
                 count=len(config.repositories),
@@ -254,16 +259,16 @@ class ReporterService(Service):
     def _lookups(self) -> Lookups:
         return Lookups(self._parts.reactor, self._parts.stores)
 
-    async def _load(self, lookups: Lookups) -> tuple[Config, Masks]:
-        reactor = self._parts.reactor
-        config = await in_daemon_thread(reactor, self._parts.load_config)
+    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]]:
+        parts, lookups = self._parts, self._lookups()
+        config = await in_daemon_thread(parts.reactor, parts.load_config)
         config = await lookups.complete_all(config)
-        return config, await in_daemon_thread(reactor, masks_of, config)
+        masks = await in_daemon_thread(parts.reactor, masks_of, config)
+        return config, masks, await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
 
-    def _use(self, config: Config, masks: Masks, lookups: Lookups) -> None:
-        """Swap ``config`` in, whole or, where a backend refuses it, not at all."""
+    def _use(self, config: Config, masks: Masks, tasks: Mapping[str, Task]) -> None:
+        """Swap ``config`` in, with all that was made of it."""
         parts = self._parts
-        tasks = parts.task_maker.tasks(config, lookups)
         parts.redactor.replace(masks)
         parts.collector.set_tasks(tasks)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}

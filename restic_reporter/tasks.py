@@ -1,10 +1,11 @@
 """A config to tasks: which backend and which reader serve each repository."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
 from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,6 +22,7 @@ from .plugin import in_one_line
 from .reader_choice import Readers
 from .reading import Task
 from .secret import redact
+from .turns import at_once, in_turns
 
 _log = Logger()
 
@@ -71,10 +73,22 @@ class TaskMaker:
 
         :raises ConfigError: backends refuse their repositories, or no reader can read them.
         """
+        return at_once(self._steps(config, lookups))
+
+    async def tasks_in_turns(
+        self, clock: IReactorTime, config: Config, lookups: Lookups | None = None
+    ) -> dict[str, Task]:
+        """The same, while others have their turns: ten thousand take their time."""
+        return await in_turns(clock, self._steps(config, lookups))
+
+    def _steps(
+        self, config: Config, lookups: Lookups | None
+    ) -> Generator[None, None, dict[str, Task]]:
         problems: list[str] = []
         tasks = {}
         tools = evolve(self.tools, shared={})
         for repository in config.repositories:
+            yield
             where = f"{config.name}: entry {repository.position}"
             try:
                 reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))

@@ -124,7 +124,7 @@ def wire(
         collector=collector,
         runs=runs,
         page=page,
-        site=make_site(reactor, page.render, __version__),
+        site=make_site(reactor, partial(page.render_in_turns, reactor), __version__),
         http=http,
         cron=options["cron"],
         cron_service=cron_service,

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import NOTHING, Factory, define, fields
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from restic_reporter.backup_sets import count_sets
@@ -64,6 +65,14 @@ def no_tools() -> BackendTools:
         one.name: None for one in fields(BackendTools) if one.default is NOTHING
     }
     return BackendTools(**needed)
+
+
+class TurnClock(Clock):
+    """A clock on which a turn of the reactor takes a second."""
+
+    def callLater(self, delay: float, *arguments: Any, **others: Any) -> Any:
+        """Call in a later turn, never in this one."""
+        return super().callLater(max(delay, 1), *arguments, **others)
 
 
 @define

@@ -11,13 +11,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter import metrics
+from restic_reporter import repository_lines, turns
 from restic_reporter.collection import Collector
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.metrics import DAY, MetricsPage, days_age
+from restic_reporter.metrics import MetricsPage
 from restic_reporter.reading import RepositoryStatus
+from restic_reporter.repository_lines import DAY, days_age
 
-from .repositories import NOW, World, repository, snapshot
+from .repositories import NOW, TurnClock, World, repository, snapshot
 
 READ = {"backup_read_error_count", "backup_read_success", "backup_read_duration_seconds"}
 
@@ -323,13 +324,13 @@ class MetricsPageTests(PageCase):
     def test_unchanged_content(self) -> None:
         """The content's lines are made anew only when the content has changed."""
         made: list[RepositoryStatus] = []
-        make = metrics.content_lines
+        make = repository_lines.content_lines
 
-        def counted(status: RepositoryStatus) -> metrics.Lines:
+        def counted(status: RepositoryStatus) -> repository_lines.Lines:
             made.append(status)
             return make(status)
 
-        self.patch(metrics, "content_lines", counted)
+        self.patch(repository_lines, "content_lines", counted)
         self.collector.on_read = self.page.prepare
         self.world.storage.locks = 1
         for snapshots in (2, 2, 2, 3):
@@ -351,14 +352,6 @@ class MetricsPageTests(PageCase):
                 self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
 
 
-class TurnClock(Clock):
-    """A clock on which a turn of the reactor takes a second."""
-
-    def callLater(self, delay: float, *arguments: Any, **others: Any) -> Any:
-        """Call in a later turn, never in this one."""
-        return super().callLater(max(delay, 1), *arguments, **others)
-
-
 class TurnsTests(PageCase):
     """`MetricsPage.render_in_turns`."""
 
@@ -367,16 +360,16 @@ class TurnsTests(PageCase):
         self.worlds = [World.make(f"/{number}", snapshots=2) for number in range(150)]
         self.use(*self.worlds)
         self.collect()
-        self.patch(metrics, "_AT_ONCE", -1.0)
+        self.patch(turns, "TURN", -1.0)
         self.turns = TurnClock()
 
     def finish(self, rendering: "Deferred[bytes]") -> dict[tuple[str, str], float]:
         """Give it turns until it has ended: the samples of its page."""
-        turns = 0
+        passed = 0
         while not rendering.called:
             self.turns.advance(1)
-            turns += 1
-        self.assertGreater(turns, 5)
+            passed += 1
+        self.assertGreater(passed, 5)
         page = self.successResultOf(rendering).decode()
         return {
             (one.name, str(one.labels)): one.value
@@ -388,6 +381,22 @@ class TurnsTests(PageCase):
     def render(self) -> "Deferred[bytes]":
         """The page in the making."""
         return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+
+    def test_added_meanwhile(self) -> None:
+        """Repositories that a collection adds or takes away meanwhile do not break the page."""
+        for passed in (1, 3):
+            rendering = self.render()
+            self.turns.advance(passed)
+            added = [World.make(f"/{number}", snapshots=1) for number in range(100, 400)]
+            waiting = added[0].hold()
+            for world in added:
+                world.backend.waiting = added[0].backend.waiting
+            self.use(*added)
+            collection = self.collector.collect()
+            self.assertIn(("backup_job_running", "{}"), self.finish(rendering))
+            while waiting:
+                waiting.pop().callback(None)
+            self.successResultOf(collection)
 
     def test_same_page(self) -> None:
         """The page is the one that is made at once, and others have had their turns."""
