@@ -1,15 +1,19 @@
-"""The names in a folder of a repository, as restic's REST protocol lists them. Pure."""
+"""The names in a folder of a repository: telling them apart, and parsing lists of them. Pure."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
+
+from attrs import define
 
 from .json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
 
 _FILE_NAME = re.compile(r"[0-9a-f]{64}")
 
 _SLICE = 2**16
+
+Fingerprint = tuple[int, int]
 
 
 def is_file_name(name: object) -> bool:
@@ -19,6 +23,67 @@ def is_file_name(name: object) -> bool:
     Anything else in a folder, an upload in progress for instance, it passes over.
     """
     return isinstance(name, str) and _FILE_NAME.fullmatch(name) is not None
+
+
+def fingerprint(names: Set[str]) -> Fingerprint:
+    """
+    A short stand-in for a set of names, the same only for the same set.
+
+    Python's own hash is keyed with a random number at each start, so nobody can make up
+    names that collide, and it does not hold the reactor up as a digest of 100,000 would.
+    """
+    if isinstance(names, ListedNames):
+        return names.fingerprint
+    return len(names), hash(frozenset(names))
+
+
+@define
+class ListingMemo:
+    """In short, the list of one folder that came last, and what it was of."""
+
+    body: tuple[int, int] | None = None
+    names: Fingerprint | None = None
+
+
+class ListedNames(Set[str]):
+    """
+    The names in a list as `parse_names` takes it, which is not parsed where it is the same,
+    byte by byte, as the one before and all that is asked is whether it is: that is most of
+    what an unchanged repository would cost.
+    """
+
+    def __init__(self, body: bytes, memo: ListingMemo) -> None:
+        """
+        ``memo`` is that of the folder.
+
+        :raises ValueError: it is no such list.
+        """
+        self._body = body
+        self._parsed: frozenset[str] | None = None
+        shown = (len(body), hash(body))
+        if memo.names is None or memo.body != shown:
+            self._parsed = parse_names(body)
+            memo.body, memo.names = shown, fingerprint(self._parsed)
+        self.fingerprint: Fingerprint = memo.names
+
+    @property
+    def _names(self) -> frozenset[str]:
+        if self._parsed is None:
+            self._parsed = parse_names(self._body)
+        return self._parsed
+
+    def __len__(self) -> int:
+        return self.fingerprint[0]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    @classmethod
+    def _from_iterable(cls, names: Iterable[Any]) -> Any:
+        return frozenset(names)
 
 
 def parse_names(body: bytes) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """The frozen values that flow from storage to the metrics page."""
 
+from collections.abc import Set
+
 from attrs import Factory, define, frozen
 
 from .secret import Secret
@@ -31,13 +33,14 @@ class Listing:
 
     ``snapshots`` are the names of 64 hex digits in ``snapshots/``, each once; ``locks`` and
     ``keys`` are those in ``locks/`` and ``keys/``, ``None`` where the backend cannot tell, or
-    could only at a cost.
+    could only at a cost. Names may be `restic_reporter.listing.ListedNames`, which are parsed
+    only where they are looked at.
 
     ``location`` is what restic is told of, in place of the entry's own location, to read
     these snapshots; ``None`` where that is the one to read.
     """
 
-    snapshots: frozenset[str]
+    snapshots: Set[str]
     locks: frozenset[str] | None = None
     keys: frozenset[str] | None = None
     location: Secret | None = None

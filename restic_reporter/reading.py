@@ -9,9 +9,8 @@ from .config import Repository
 from .deadline import Deadline
 from .errors import ReadError, Reason
 from .interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadResult
+from .listing import Fingerprint, fingerprint
 from .model import Content, Listing, Meter
-
-Fingerprint = tuple[int, int]
 
 _NAMES_SHOWN = 5
 
@@ -84,16 +83,6 @@ class Reading:
     unchanged: bool
 
 
-def fingerprint(names: frozenset[str]) -> Fingerprint:
-    """
-    A short stand-in for a set of names, the same only for the same set.
-
-    Python's own hash is keyed with a random number at each start, so nobody can make up
-    names that collide, and it does not hold the reactor up as a digest of 100,000 would.
-    """
-    return len(names), hash(names)
-
-
 async def read_repository(
     task: Task, status: RepositoryStatus, now: float, clock: IReactorTime, deadline: Deadline
 ) -> Reading:
@@ -111,6 +100,7 @@ async def read_repository(
             oldest = status.locks.oldest if status.locks is not None else None
             locks = _locks(listing, oldest)
             return Reading(status.content, status.fingerprint, locks, unchanged=True)
+        listing = evolve(listing, snapshots=frozenset(listing.snapshots))
         if listing.location is not None:
             repository = evolve(repository, location=listing.location)
     known = frozenset((one.host, one.user) for one in status.content.sets) if status.content else ()
@@ -137,7 +127,7 @@ async def read_repository(
         # What is gone now was pruned meanwhile; what has come since the first look may have
         # come after the reader's, and is for the next read.
         again = await task.backend.list(deadline, status.meter)
-        listing = Listing(listing.snapshots & again.snapshots, again.locks)
+        listing = Listing(listing.snapshots & frozenset(again.snapshots), again.locks)
         missing = missing_snapshots(listing, result)
     if missing:
         raise _partial(missing)
@@ -152,7 +142,7 @@ def missing_snapshots(listing: Listing, result: ReadResult) -> frozenset[str]:
 
     Each nameless one in the result may be any of them.
     """
-    missing = listing.snapshots - result.ids
+    missing = frozenset(listing.snapshots - result.ids)
     return missing if len(missing) > result.nameless else frozenset()
 
 

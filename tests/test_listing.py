@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.listing import is_file_name, parse_names, parse_names_in_slices
+from restic_reporter import listing
+from restic_reporter.listing import (
+    ListedNames,
+    ListingMemo,
+    fingerprint,
+    is_file_name,
+    parse_names,
+    parse_names_in_slices,
+)
+
+from .repositories import name
 
 A, B = "a" * 64, "0123456789abcdef" * 4
 
@@ -72,3 +82,69 @@ class NamesTests(SynchronousTestCase):
         """In slices or at once, a listing is the same."""
         body = json.dumps([{"name": name, "size": 1} for name in names] if version_2 else names)
         self.assertEqual(in_slices(body.encode()), parse_names(body.encode()))
+
+
+class ListedNamesTests(SynchronousTestCase):
+    """`ListedNames`."""
+
+    def setUp(self) -> None:
+        self.memo = ListingMemo()
+        self.parsed = 0
+        parse = listing.parse_names
+
+        def counted(body: bytes) -> frozenset[str]:
+            self.parsed += 1
+            return parse(body)
+
+        self.patch(listing, "parse_names", counted)
+
+    def names(self, *numbers: int) -> ListedNames:
+        """A list of these names as it came."""
+        return ListedNames(json.dumps([f"{one:064x}" for one in numbers]).encode(), self.memo)
+
+    def test_unchanged(self) -> None:
+        """The same list is not parsed again to tell that it is the same, and how long."""
+        first = self.names(1, 2)
+        for _ in range(3):
+            again = self.names(1, 2)
+            self.assertEqual(fingerprint(again), fingerprint(first))
+            self.assertEqual((len(again), bool(again)), (2, True))
+        self.assertEqual(self.parsed, 1)
+        self.assertEqual(frozenset(again), {f"{1:064x}", f"{2:064x}"})
+        self.assertEqual(self.parsed, 2)
+
+    def test_changed(self) -> None:
+        """Another list is another one, and the same names in another order are the same."""
+        first = self.names(1, 2)
+        self.assertNotEqual(fingerprint(self.names(1, 3)), fingerprint(first))
+        self.assertNotEqual(fingerprint(self.names(1)), fingerprint(first))
+        self.assertEqual(fingerprint(self.names(2, 1)), fingerprint(first))
+        self.assertEqual(fingerprint(frozenset(first)), fingerprint(first))
+        self.assertFalse(self.names())
+
+    def test_a_set(self) -> None:
+        """It is a set like any other."""
+        for _ in range(2):
+            names = self.names(1, 2)
+            self.assertEqual(names & {f"{1:064x}", "x"}, {f"{1:064x}"})
+            self.assertEqual(names - {f"{1:064x}"}, frozenset({f"{2:064x}"}))
+            self.assertIn(f"{2:064x}", names)
+            self.assertNotIn("x", names)
+
+    def test_no_list(self) -> None:
+        """What is no list is found out at once, each time."""
+        for _ in range(2):
+            self.assertRaises(ValueError, ListedNames, b"{}", self.memo)
+
+
+class FingerprintTests(SynchronousTestCase):
+    """`fingerprint`."""
+
+    def test_same_set(self) -> None:
+        """Equal sets have one fingerprint, in whatever order they were made."""
+        names = [name(number) for number in range(100)]
+        self.assertEqual(fingerprint(frozenset(names)), fingerprint(frozenset(reversed(names))))
+        self.assertNotEqual(fingerprint(frozenset(names)), fingerprint(frozenset(names[1:])))
+        self.assertNotEqual(
+            fingerprint(frozenset(names[1:])), fingerprint(frozenset([*names[2:], name(200)]))
+        )

@@ -10,7 +10,7 @@ from restic_reporter.backup_sets import FUTURE_TOLERANCE
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import IBackend, ISnapshotReader
-from restic_reporter.reading import Reading, RepositoryStatus, fingerprint, read_repository
+from restic_reporter.reading import Reading, RepositoryStatus, read_repository
 from restic_reporter.secret import Secret
 
 from .repositories import NOW, World, name, snapshot
@@ -224,16 +224,3 @@ class ReadingTests(SynchronousTestCase):
         self.world.reader.unreadable = [frozenset({"abcd1234"})]
         self.assertEqual(self.read().content.snapshot_count, 3)
         self.assertEqual(self.world.reader.reads, 2)
-
-
-class FingerprintTests(SynchronousTestCase):
-    """`fingerprint`."""
-
-    def test_same_set(self) -> None:
-        """Equal sets have one fingerprint, in whatever order they were made."""
-        names = [name(number) for number in range(100)]
-        self.assertEqual(fingerprint(frozenset(names)), fingerprint(frozenset(reversed(names))))
-        self.assertNotEqual(fingerprint(frozenset(names)), fingerprint(frozenset(names[1:])))
-        self.assertNotEqual(
-            fingerprint(frozenset(names[1:])), fingerprint(frozenset([*names[2:], name(200)]))
-        )

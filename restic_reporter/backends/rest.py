@@ -1,5 +1,7 @@
 """Repositories behind restic's REST protocol, versions 1 and 2."""
 
+from collections.abc import Set
+
 from attrs import field, frozen
 from zope.interface import implementer
 
@@ -10,7 +12,7 @@ from ..errors import ReadError, Reason
 from ..files import check_content
 from ..http import BoundedHTTPClient, Response, Transport, basic_auth, raise_for_status
 from ..interfaces import BackendTools, IBackend
-from ..listing import parse_names, parse_names_in_slices
+from ..listing import ListedNames, ListingMemo, parse_names_in_slices
 from ..model import Listing, Meter
 
 # A server of version 1 ignores this and answers with names alone.
@@ -32,6 +34,7 @@ class RestBackend:
     transport: Transport
     headers: dict[str, str] = field(repr=False)
     concurrent_loads: int = 8
+    _memo: ListingMemo = field(factory=ListingMemo, eq=False, repr=False)
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "RestBackend":
@@ -46,18 +49,18 @@ class RestBackend:
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """The names in ``snapshots/`` and ``locks/``."""
-        snapshots = await self._names("snapshots", deadline, meter)
+        snapshots = await self._names("snapshots", deadline, meter, self._memo)
         if not snapshots:
             # Servers answer alike for an empty folder, a missing folder and a missing
             # repository; only the config file tells that there is a repository.
             response = await self._request("HEAD", "config", deadline, meter)
             raise_for_status(response, "config")
         locks = await self._names("locks", deadline, meter)
-        return Listing(snapshots, locks)
+        return Listing(snapshots, frozenset(locks))
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """The names in ``keys/``."""
-        return await self._names("keys", deadline, meter)
+        return frozenset(await self._names("keys", deadline, meter))
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the repository."""
@@ -65,14 +68,16 @@ class RestBackend:
         raise_for_status(response, path)
         return check_content(path, response.body)
 
-    async def _names(self, folder: str, deadline: Deadline, meter: Meter) -> frozenset[str]:
+    async def _names(
+        self, folder: str, deadline: Deadline, meter: Meter, memo: ListingMemo | None = None
+    ) -> Set[str]:
         response = await self._request("GET", f"{folder}/", deadline, meter)
         if response.status == 404:
             return frozenset()
         raise_for_status(response, f"{folder}/")
         try:
             if len(response.body) <= _AT_ONCE:
-                return parse_names(response.body)
+                return ListedNames(response.body, memo or ListingMemo())
             names: set[str] = set()
             for some in parse_names_in_slices(response.body):
                 names |= some

@@ -101,7 +101,7 @@ class _Read:
     async def read(self) -> ReadResult:
         kept, listing = self._kept, self._listing
         size = max(len(kept.snapshots), len(listing.snapshots))
-        gone, new = await self._by_size(size, kept.snapshots.keep, listing.snapshots)
+        gone, new = await self._by_size(size, kept.snapshots.keep, frozenset(listing.snapshots))
         keys = listing.keys
         if kept.opened is not None and keys is not None and kept.opened.key_file not in keys:
             # The password may have been changed: better to fail now than after a restart.
@@ -119,7 +119,7 @@ class _Read:
         missing = self._vanished | self._unreadable.keys()
         return ReadResult(
             content=await self._by_size(size, kept.snapshots.content, now, known),
-            ids=listing.snapshots - missing if missing else listing.snapshots,
+            ids=frozenset(listing.snapshots - missing if missing else listing.snapshots),
             unreadable=frozenset(self._unreadable),
             oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
         )
