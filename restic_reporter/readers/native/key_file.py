@@ -67,7 +67,12 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
         raise ValueError("its scrypt parameters are impossible")
     if _memory(n, r, p) > MEMORY_LIMIT or n * r * p > WORK_LIMIT:
-        raise ValueError(f"its scrypt parameters cost too much: N={n:.4g}, r={r:.4g}, p={p:.4g}")
+        # Their digits may be thousands.
+        shown = ", ".join(
+            f"{name} {value if value < 2**32 else 'is huge'}"
+            for name, value in (("N", n), ("r", r), ("p", p))
+        )
+        raise ValueError(f"its scrypt parameters cost too much: {shown}")
     salt = _bytes(value.get("salt"))
     if len(salt) != _SALT_SIZE:
         raise ValueError("its salt has the wrong length")
