@@ -278,7 +278,7 @@ class ReporterService(Service):
         parts.cron_service.set_schedules(schedules)
         parts.page.config_successful = True
         parts.page.config_success_time = parts.now()
-        for warning in config.warnings:
+        for warning in (*config.warnings, *parts.task_maker.warnings(tasks)):
             self._log.warn("{warning}", warning=warning)
 
 

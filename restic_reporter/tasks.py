@@ -75,6 +75,13 @@ class TaskMaker:
         """
         return at_once(self._steps(config, lookups))
 
+    def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
+        """What is allowed but worth a look: sentences."""
+        needed = any(task.reader is self.readers.restic for task in tasks.values())
+        if needed and not self.readers.has_restic():
+            return ["there is no program restic: what has to be read with it will fail"]
+        return []
+
     async def tasks_in_turns(
         self, clock: IReactorTime, config: Config, lookups: Lookups | None = None
     ) -> dict[str, Task]:

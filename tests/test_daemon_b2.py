@@ -103,6 +103,30 @@ class DaemonTests(SynchronousTestCase):
         name = "backup_storage_requests_total"
         return daemon.metrics().value(name, url=url, operation=operation) or 0
 
+    def test_native(self) -> None:
+        """Without restic, with a key for two buckets, which restic refuses: each file is
+        downloaded once."""
+        second = self.fake.account.add_bucket("another-bucket")
+        one = self.made("b2:some-bucket:x", "h1", "h2")
+        two = self.made("b2:another-bucket:y", "h1")
+        key = self.fake.account.add_key(READ_ONLY, [self.bucket, second])
+        self.fake.account.reset_counts()
+        # With another server than Backblaze's, auto is native.
+        entries = [self.entry(url, key, reader="auto") for url in (one, two)]
+        daemon = self.daemon(*entries)
+        # A key, the config and each snapshot.
+        self.assertEqual(self.fake.account.transactions["B"], 4 + 3)
+        for url in (one, two):
+            labels = {"url": url, "backend": "b2", "reader": "native"}
+            self.assertEqual(daemon.metrics().value("backup_repository_info", **labels), 1)
+            self.assert_equal_to_restic(daemon.metrics(), url, self.snapshots(url))
+        self.assertEqual(self.requests(daemon, one, "load"), 4)
+        self.restic(one, "backup", "--quiet", "--host", "new", str(self.data))
+        self.fake.account.reset_counts()
+        daemon.collect()
+        self.assertEqual(self.fake.account.transactions, {"C": 2, "B": 1})
+        self.assert_equal_to_restic(daemon.metrics(), one, self.snapshots(one))
+
     def test_key_of_the_environment(self) -> None:
         """The key may come from the daemon's environment, or from the entry's ``env``."""
         url, other = (self.made(f"b2:some-bucket:{path}", "h") for path in "xy")
