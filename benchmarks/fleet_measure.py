@@ -1,5 +1,6 @@
 """How the benchmark measures: CPU, memory, scrapes, restic by hand."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -7,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,12 +35,32 @@ def least(runs: list[Cost]) -> Cost:
     return Cost(min(one.wall for one in runs), min(one.cpu for one in runs))
 
 
+_CORES = sorted(os.sched_getaffinity(0))
+
+
 def pin(pid: int, core: int) -> None:
     """Let a process and its threads run on this core only, if there is more than one."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setaffinity(int(thread), {cores[core]})
+    _allow(pid, {_CORES[core]})
+
+
+@contextlib.contextmanager
+def off_the_core() -> Iterator[None]:
+    """
+    Keep this program off the daemon's core, while it starts no others.
+
+    Whoever scrapes is on another machine as a rule.
+    """
+    _allow(os.getpid(), {_CORES[-1]})
+    try:
+        yield
+    finally:
+        _allow(os.getpid(), set(_CORES))
+
+
+def _allow(pid: int, cores: set[int]) -> None:
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread), cores)
 
 
 def cpu_seconds(pid: int) -> float:
