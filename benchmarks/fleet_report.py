@@ -92,7 +92,7 @@ def draw(title: str, bars: Sequence[tuple[str, float]], path: Path) -> None:
         ' font-family="sans-serif" font-size="13" role="img">',
         f"<title>{escape(title)}</title>",
         "<style>text{fill:#24292f}line{stroke:#8c959f;stroke-opacity:.5}rect{fill:#2f6feb}"
-        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}rect{fill:#58a6ff}}</style>",
+        "@media (prefers-color-scheme: dark) {text{fill:#e6edf3}rect{fill:#58a6ff}}</style>",
         f'<text x="10" y="24" font-weight="bold">{escape(title)}</text>',
     ]
     for power in range(decades + 1):

@@ -227,6 +227,8 @@ class ReporterService(Service):
 
     async def _reload(self) -> None:
         parts = self._parts
+        # A new config is hundreds of thousands of objects, none of them garbage.
+        gc.disable()
         try:
             config, masks, tasks = await within(
                 Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
@@ -245,12 +247,13 @@ class ReporterService(Service):
             parts.page.config_successful = False
             raise
         else:
-            gc.freeze()
             self._log.info(
                 "config reloaded: {count} repositories, from the next collection on",
                 count=len(config.repositories),
             )
         finally:
+            gc.freeze()
+            gc.enable()
             self._reloading = False
             if self._reload_again:
                 self._reload_again = False
