@@ -64,7 +64,7 @@ class CommandTests(SynchronousTestCase):
         done = self.run_it("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("backends ", done.stdout)
-        self.assertIn("check-config\n", done.stdout)
+        self.assertRegex(done.stdout, r"\bcheck-config\b")
         self.assertEqual(self.run_it("backends", "--help").returncode, 0)
 
     def test_mistakes(self) -> None:
