@@ -184,12 +184,12 @@ class TokenKeeper:
         """Times of the clock at which there is something to do."""
         moments = []
         lease = self._lease
-        if self._tending.running:
-            pass  # its end is when to think of what is next
-        elif self._is_due():
-            moments.append(self._failures.retry_at)
-        elif lease is not None and lease.grant.ttl:
-            moments.append(lease.since + lease.delay)
+        # While something is being done, its end is when to think of what is next.
+        if not self._tending.running:
+            if self._is_due():
+                moments.append(self._failures.retry_at)
+            elif lease is not None and lease.grant.ttl:
+                moments.append(lease.since + lease.delay)
         if lease is not None and lease.grant.ttl:
             moments.append(lease.since + lease.grant.ttl)
         if self._warnings.next is not None:
