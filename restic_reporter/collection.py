@@ -153,7 +153,7 @@ class Collector:
                 status = self.statuses[label] = RepositoryStatus(task)
             if fresh:
                 # What the old entry's password opened says nothing about the new one's.
-                status.fingerprint = None
+                status.fingerprint = status.access = None
                 status.memory = Memory()
             status.task = task
             if fresh or labels is None or label in labels or status.success is None:
@@ -225,6 +225,7 @@ class Collector:
         status.last_success = self._now()
         status.content = reading.content
         status.fingerprint = reading.fingerprint
+        status.access = reading.access
         status.locks = reading.locks
         content = reading.content
         emit = self._log.debug if reading.unchanged else self._log.info
@@ -235,6 +236,12 @@ class Collector:
             sets=len(content.sets) + content.dropped_sets,
             unchanged=", unchanged" if reading.unchanged else "",
         )
+        if reading.locks_error is not None:
+            self._log.warn(
+                "{url}: cannot list the locks, so their metrics are left out: {error}",
+                url=status.task.repository.url,
+                error=redact(str(reading.locks_error), status.task.repository.secrets()),
+            )
         if content.dropped_sets:
             self._log.warn(
                 "{url}: {count} backup sets are beyond the limit and not shown",

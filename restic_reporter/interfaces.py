@@ -15,10 +15,12 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
+    from .access import Access
     from .config import Repository
     from .deadline import Deadline
     from .http import BoundedHTTPClient
-    from .model import Content, Listing, Meter
+    from .model import Listing, Meter
+    from .readers.snapshot_table import SnapshotTable
     from .secret import Secret
     from .threads import KeyedThreads
 
@@ -48,7 +50,8 @@ class IBackend(Interface):
 
         A folder that is not there, in a repository that is, counts as empty. A repository
         that is not there is an error, never an empty `Listing`: an empty one would let
-        alerts clear.
+        alerts clear. Locks that cannot be listed are a ``locks_error``: they matter less
+        than the snapshots.
 
         :raises ReadError: with the reason, and a message without secrets.
         """
@@ -134,39 +137,47 @@ class Memory:
 @frozen
 class ReadRequest:
     """
-    What a reader is asked for: all snapshots of ``repository``.
+    What a reader is asked for: the snapshots of ``repository`` that ``table`` lacks.
 
     ``backend`` and the ``listing`` that it has just given are ``None`` where nothing but the
-    reader sees the repository. ``now`` (Unix seconds) tells which snapshots are dated in the
-    future; ``known`` are the label values (host, user) of the sets shown so far, which are
-    kept first where there are too many. What is asked of ``backend`` is counted in ``meter``.
+    reader sees the repository. ``new`` are the listed snapshots that ``table`` lacks, ``gone``
+    those that it had until now and that are not listed any more. ``access`` is what opens the
+    repository now, ``None`` where that was not looked at.
+
+    ``known`` are the label values (host, user) of the sets shown so far, which are kept first
+    where there are too many. What is asked of ``backend`` is counted in ``meter``.
     """
 
     repository: Repository
     backend: IBackend | None
     listing: Listing | None
     meter: Meter
-    now: float
     known: frozenset[tuple[str, str]]
     deadline: Deadline
     memory: Memory
+    table: SnapshotTable
+    new: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    access: Access | None = None
 
 
 @frozen
 class ReadResult:
     """
-    What a reader found: the counted content, and the ids of the snapshots it saw.
+    What a reader has to say, besides the snapshots that it has put into the table.
 
-    ``nameless`` snapshots had no usable id; they are part of the content's count.
-    ``unreadable`` are the ids (or their first 8 digits) of those that are known to be there
-    and could not be read; they are not part of it. ``oldest_lock`` is when the oldest lock
-    was made, in Unix seconds; ``None`` without a lock that could be read.
+    ``unreadable`` are the ids (or their first 8 digits) of snapshots that it saw and could
+    not read. ``stopped`` says that it gave up because of these: then nothing is known of the
+    other snapshots. ``seen`` are the ids of all snapshots that it read, where it lists the
+    repository by itself; ``nameless`` is how many it saw without a usable id. ``oldest_lock``
+    is when the oldest lock was made, in Unix seconds; ``None`` without a lock that could be
+    read.
     """
 
-    content: Content
-    ids: frozenset[str]
-    nameless: int = 0
     unreadable: frozenset[str] = frozenset()
+    stopped: bool = False
+    seen: frozenset[str] = frozenset()
+    nameless: int = 0
     oldest_lock: float | None = None
 
 
@@ -175,19 +186,23 @@ class ISnapshotReader(Interface):
 
     name: str = Attribute("The value of the label ``reader``, like 'restic'.")
 
-    reads_locks: bool = Attribute(
-        "Whether its results tell of locks, so that it is asked too when only these changed."
+    incremental: bool = Attribute(
+        "Whether it reads only what is new, so that asking it costs little: it is asked at each"
+        " change, of locks too. Another one is asked only for snapshots."
     )
 
     def read(request: ReadRequest) -> Awaitable[ReadResult]:
         """
-        Read all snapshots of a repository.
+        Put all snapshots that ``request.table`` lacks into it; it may put in others too.
+
+        What was read stays valid whatever becomes of the read, as a snapshot file never
+        changes and is named by its hash. A snapshot that has vanished is no error.
 
         An ``async def`` or a Deferred; when it is cancelled it leaves no process, no work
         in threads beyond what is at hand, and no lock behind. It never writes to the
         repository.
 
-        It does not compare its result with a listing: that is the collection's part.
+        It does not compare the table with a listing: that is the collection's part.
 
         :raises ReadError: with the reason, and a message without secrets.
         """

@@ -1,9 +1,10 @@
 """The frozen values that flow from storage to the metrics page."""
 
-from collections.abc import Set
+from collections.abc import Hashable, Set
 
 from attrs import Factory, define, frozen
 
+from .errors import ReadError
 from .secret import Secret
 
 UNKNOWN_USER = "UNKNOWN"
@@ -36,6 +37,10 @@ class Listing:
     could only at a cost. Names may be `restic_reporter.listing.ListedNames`, which are parsed
     only where they are looked at.
 
+    ``config`` is some value that changes with the repository's config file, ``None`` where
+    the backend cannot show it without a request of its own. ``locks_error`` says why
+    ``locks`` is ``None`` where the locks should be there and cannot be listed.
+
     ``location`` is what restic is told of, in place of the entry's own location, to read
     these snapshots; ``None`` where that is the one to read.
     """
@@ -44,6 +49,8 @@ class Listing:
     locks: frozenset[str] | None = None
     keys: frozenset[str] | None = None
     location: Secret | None = None
+    config: Hashable = None
+    locks_error: ReadError | None = None
 
 
 @frozen(slots=True)

@@ -3,29 +3,38 @@
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import Factory, define, evolve
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from restic_reporter.access import look_at_access
 from restic_reporter.cache import SnapshotCache
 from restic_reporter.deadline import Deadline, within
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.interfaces import IBackend, Memory, ReadResult
-from restic_reporter.model import Listing
+from restic_reporter.interfaces import IBackend, Memory
+from restic_reporter.model import Listing, Meter
 from restic_reporter.readers.native import NativeReader, opening
 from restic_reporter.readers.native.key_file import KeyFile, open_key_file
+from restic_reporter.readers.snapshot_table import SnapshotTable
 from restic_reporter.secret import Secret
 from restic_reporter.worker_threads import WorkerThreads
 
 from .native_repositories import PASSWORD, SealedRepository
-from .repositories import ask, repository
+from .repositories import Outcome, ask, outcome, repository
 from .servers import PATIENCE
 
 NOW = 1_800_000_000.0
 
 reactor: Any = default_reactor
+
+
+@define
+class Kept(Memory):
+    """What is kept of a repository between reads, the table included."""
+
+    table: SnapshotTable = Factory(SnapshotTable)
 
 
 class NativeCase(TestCase):
@@ -35,7 +44,7 @@ class NativeCase(TestCase):
         self.workers = WorkerThreads(reactor, 2)
         self.addCleanup(self.workers.stop)
         self.reader = NativeReader(reactor, {}, self.workers)
-        self.memory = Memory()
+        self.memory = Kept()
         self.derived: list[str] = []
         self.patch(opening, "open_key_file", self._derive)
         self.lines: list[str] = []
@@ -69,23 +78,25 @@ class NativeCase(TestCase):
         now: float = NOW,
         known: frozenset[tuple[str, str]] = frozenset(),
         seconds: float = PATIENCE,
-    ) -> "Deferred[ReadResult]":
+    ) -> "Deferred[Outcome]":
         """Read, as the collection does after it has listed."""
         deadline = Deadline.after(reactor, seconds)
 
-        async def work() -> ReadResult:
+        async def work() -> Outcome:
             found = listing
             if found is None:
-                request = ask(repository(), now, deadline)
-                found = await backend.list(deadline, request.meter)
+                found = await backend.list(deadline, Meter())
             entry = evolve(
                 repository("label"),
                 password=Secret(password) if isinstance(password, str) else password,
                 key_hint=hint,
             )
-            return await self.reader.read(
-                ask(entry, now, deadline, backend, found, self.memory, known)
-            )
+            kept = self.memory
+            access = None
+            if found.keys is not None or found.snapshots != set(kept.table.ids()):
+                access = await look_at_access(backend, found, deadline, Meter())
+            request = ask(entry, deadline, backend, found, kept, known, kept.table, access)
+            return await outcome(self.reader, request, now)
 
         return Deferred.fromCoroutine(within(deadline, work(), "reading"))
 

@@ -1,14 +1,14 @@
 """Repositories in memory: doubles of a backend and a reader, and values to build with."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from attrs import NOTHING, Factory, define, fields
+from attrs import NOTHING, Factory, define, fields, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from restic_reporter.backup_sets import count_sets
+from restic_reporter.access import Access
 from restic_reporter.config import Repository
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
@@ -20,9 +20,11 @@ from restic_reporter.interfaces import (
     ReadRequest,
     ReadResult,
 )
-from restic_reporter.model import Listing, Meter, Snapshot
+from restic_reporter.model import Content, Listing, Meter, Snapshot
+from restic_reporter.readers.snapshot_table import SnapshotTable
 from restic_reporter.reading import Task
 from restic_reporter.secret import Secret
+from restic_reporter.turns import at_once
 
 NOW = 1_700_000_000.0
 
@@ -46,17 +48,50 @@ def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> 
 
 def ask(
     repository: Repository,
-    now: float,
     deadline: Deadline,
     backend: IBackend | None = None,
     listing: Listing | None = None,
     memory: Memory | None = None,
     known: frozenset[tuple[str, str]] = frozenset(),
+    table: SnapshotTable | None = None,
+    access: Access | None = None,
 ) -> ReadRequest:
-    """What a reader is asked."""
+    """What a reader is asked about the snapshots of ``listing`` that ``table`` lacks."""
+    table = SnapshotTable() if table is None else table
+    names = frozenset() if listing is None else frozenset(listing.snapshots)
+    gone, new = at_once(table.keep(names))
     return ReadRequest(
-        repository, backend, listing, Meter(), now, known, deadline, memory or Memory()
+        repository,
+        backend,
+        listing,
+        Meter(),
+        known,
+        deadline,
+        memory or Memory(),
+        table,
+        new,
+        gone,
+        access,
     )
+
+
+@frozen
+class Outcome:
+    """What a reader said, and what the snapshots in its table amount to then."""
+
+    content: Content
+    ids: frozenset[str]
+    unreadable: frozenset[str]
+    nameless: int
+    oldest_lock: float | None
+
+
+async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NOW) -> Outcome:
+    """Have ``request`` done, as of ``now``."""
+    result = await reader.read(request)
+    content = at_once(request.table.content(now, request.known))
+    ids = frozenset(request.table.ids())
+    return Outcome(content, ids, result.unreadable, result.nameless, result.oldest_lock)
 
 
 def no_tools() -> BackendTools:
@@ -80,7 +115,10 @@ class Storage:
     """A repository's snapshots, and what goes wrong with it."""
 
     snapshots: list[Snapshot] = Factory(list)
+    keys: list[str] = Factory(lambda: [name(99)])
+    config: bytes = b"config"
     locks: int = 0
+    locks_error: ReadError | None = None
     list_error: Exception | None = None
     read_error: Exception | None = None
     unread: set[str | None] = Factory(set)
@@ -91,13 +129,19 @@ class Storage:
 class MemoryBackend:
     """
     Lists a `Storage`. ``between`` are called in turn, one right after each listing;
-    ``waiting`` is awaited before.
+    ``waiting`` is awaited before the first of each read, with ``wait_again`` before all.
+    Listings show the keys if ``shows_keys``; ``looks`` is how
+    often the config was asked for.
     """
 
     storage: Storage
     listings: int = 0
+    looks: int = 0
+    shows_keys: bool = False
     between: list[Callable[[], object]] = Factory(list)
     waiting: Callable[[], Awaitable[object]] | None = None
+    wait_again: bool = False
+    latest: Deadline | None = None
     location: Secret | None = None
     concurrent_loads: int = 1
 
@@ -106,56 +150,72 @@ class MemoryBackend:
         self.listings += 1
         meter.count_request("list")
         meter.count_bytes("list", 100)
-        if self.waiting is not None:
+        again, self.latest = deadline is self.latest, deadline
+        if self.waiting is not None and (self.wait_again or not again):
             await self.waiting()
         if self.storage.list_error is not None:
             raise self.storage.list_error
         names = frozenset(one.id for one in self.storage.snapshots if one.id is not None)
+        locks = frozenset(name(number) for number in range(self.storage.locks))
+        keys = frozenset(self.storage.keys) if self.shows_keys else None
+        error = self.storage.locks_error
         if self.between:
             self.between.pop(0)()
-        locks = frozenset(name(number) for number in range(self.storage.locks))
-        return Listing(names, locks, location=self.location)
+        return Listing(
+            names, None if error else locks, keys, location=self.location, locks_error=error
+        )
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """Nothing: it is not encrypted."""
-        return frozenset()
+        """The keys that are there now."""
+        return frozenset(self.storage.keys)
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """Nothing: no file of it has a content."""
-        raise ReadError(Reason.NOT_FOUND, path)
+        """The config; no other file of it has a content."""
+        self.looks += 1
+        if path != "config":
+            raise ReadError(Reason.NOT_FOUND, path)
+        return self.storage.config
 
 
 @implementer(ISnapshotReader)
 @define
 class MemoryReader:
-    """Reads a `Storage`, but for the snapshots of its ``unread``; notes the calls."""
+    """
+    Reads a `Storage`, but for the snapshots of its ``unread``; notes the calls. ``before``
+    and ``between`` are called in turn, before and after it looks.
+    """
 
     storage: Storage
     name: str = "memory"
-    reads_locks: bool = False
+    incremental: bool = False
     oldest_lock: float | None = None
     known: list[frozenset[tuple[str, str]]] = Factory(list)
-    repositories: list[Repository] = Factory(list)
+    requests: list[ReadRequest] = Factory(list)
     nameless: int = 0
+    stopped: list[bool] = Factory(list)
     unreadable: list[frozenset[str]] = Factory(list)
+    before: list[Callable[[], object]] = Factory(list)
     between: list[Callable[[], object]] = Factory(list)
 
     async def read(self, request: ReadRequest) -> ReadResult:
         """What is there now."""
-        now, known = request.now, request.known
-        self.known.append(known)
-        self.repositories.append(request.repository)
+        self.known.append(request.known)
+        self.requests.append(request)
+        if self.before:
+            self.before.pop(0)()
         if self.storage.read_error is not None:
             raise self.storage.read_error
-        found: Iterable[Snapshot] = [
-            one for one in self.storage.snapshots if one.id not in self.storage.unread
-        ]
-        ids = frozenset(one.id for one in found if one.id is not None)
+        found = [one for one in self.storage.snapshots if one.id not in self.storage.unread]
+        seen = frozenset(one.id for one in found if one.id is not None)
+        stopped = bool(self.stopped and self.stopped.pop(0))
+        if not stopped:
+            table = set(request.table.ids())
+            request.table.add([one for one in found if one.id not in table], request.known)
         result = ReadResult(
-            count_sets(found, now, known),
-            ids,
-            self.nameless,
             self.unreadable.pop(0) if self.unreadable else frozenset(),
+            stopped,
+            frozenset() if stopped else seen,
+            self.nameless,
             self.oldest_lock,
         )
         if self.between:
@@ -188,7 +248,7 @@ class World:
         return cls(task, storage, backend, reader)
 
     def hold(self) -> "list[Deferred[None]]":
-        """Let each listing wait for one of the Deferreds that will be in this list."""
+        """Let each read wait for one of the Deferreds that will be in this list."""
         waiting: list[Deferred[None]] = []
 
         def wait() -> "Deferred[None]":

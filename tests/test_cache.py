@@ -10,9 +10,8 @@ from pathlib import Path
 from restic_reporter.cache import SnapshotCache, snapshots
 from restic_reporter.cache.folder import CacheFolder, ForeignError
 from restic_reporter.deadline import Deadline
-from restic_reporter.interfaces import Memory
 
-from .native_case import NativeCase, reactor
+from .native_case import Kept, NativeCase, reactor
 from .native_repositories import SealedRepository, name_of, snapshot_json
 from .servers import PATIENCE, ROOT
 
@@ -173,7 +172,7 @@ class CacheTests(NativeCase):
 
     def restart(self) -> None:
         """Forget all that is in memory."""
-        self.memory = Memory()
+        self.memory = Kept()
         self.use_cache(str(self.path))
 
     def cached(self) -> set[str]:
@@ -250,7 +249,7 @@ class CacheTests(NativeCase):
         self.path.touch()
         source = SealedRepository.made(200)
         self.assertEqual((await self.read(source)).content.snapshot_count, 200)
-        self.memory = Memory()
+        self.memory = Kept()
         await self.read(source)
         self.assertEqual(self.warnings(), 1)
 
@@ -280,7 +279,7 @@ class CacheTests(NativeCase):
         self.patch(snapshots, "_PATIENCE", 0.05)
         for number in (1, 2):
             source = SealedRepository.made(number)
-            self.memory = Memory()
+            self.memory = Kept()
             self.assertEqual((await self.read(source)).content.snapshot_count, number)
         self.assertEqual((len(calls), self.cached(), self.warnings()), (1, set(), 1))
         self.patch(snapshots, "_PATIENCE", PATIENCE)
@@ -289,7 +288,7 @@ class CacheTests(NativeCase):
         go_on.set()
         while cache._hanging:
             await self.workers.run(int)
-        self.memory = Memory()
+        self.memory = Kept()
         await self.read(source)
         self.assertEqual(self.cached(), source.names("snapshots"))
 

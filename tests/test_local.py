@@ -47,6 +47,12 @@ def make_repository(path: Path, snapshots: int = 2, locks: int = 0) -> Path:
     return path
 
 
+def config_of(path: Path) -> tuple[int, ...]:
+    """What changes with the config of the repository at ``path``."""
+    status = (path / "config").stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
     """Be nobody in particular, for whom permissions count, meanwhile."""
@@ -110,14 +116,19 @@ class LookAtTests(FolderCase):
         os.mkdir(os.fsencode(self.root / "snapshots") + b"/\xff")
         (self.root / "snapshots" / name(6)).mkdir()
         names = frozenset({name(0), name(1)})
-        self.assertEqual(self.look(), Listing(names, locks, frozenset({NAME})))
+        self.assertEqual(
+            self.look(), Listing(names, locks, frozenset({NAME}), config=config_of(self.root))
+        )
 
     def test_missing_folders(self) -> None:
         """Folders that are not there are empty, where there is a config: git keeps none."""
         root = self.folder / "bare"
         root.mkdir()
         (root / "config").touch()
-        self.assertEqual(look_at(str(root)), Listing(frozenset(), frozenset(), frozenset()))
+        nothing: frozenset[str] = frozenset()
+        self.assertEqual(
+            look_at(str(root)), Listing(nothing, nothing, nothing, config=config_of(root))
+        )
 
     def test_no_repository(self) -> None:
         """Without a config there is no repository, whatever else there is."""
@@ -186,7 +197,7 @@ class LookAtTests(FolderCase):
 
     def test_permissions(self) -> None:
         """Folders that we may not read are told by name, with the reason for wrong rights."""
-        for folder in (self.root, self.root / "snapshots", self.root / "locks", self.root / "keys"):
+        for folder in (self.root, self.root / "snapshots", self.root / "keys"):
             folder.chmod(0)
             with unprivileged():
                 self.assert_fails(Reason.AUTH, folder, "Permission denied")
@@ -194,9 +205,37 @@ class LookAtTests(FolderCase):
 
     def test_file_in_place_of_a_folder(self) -> None:
         """A file where a folder should be is no repository of restic's."""
-        (self.root / "locks").rmdir()
-        (self.root / "locks").touch()
-        self.assert_fails(Reason.PROTOCOL, self.root / "locks", "not a folder")
+        (self.root / "keys").rename(self.root / "elsewhere")
+        (self.root / "keys").touch()
+        self.assert_fails(Reason.PROTOCOL, self.root / "keys", "not a folder")
+
+    def test_locks(self) -> None:
+        """Locks that cannot be listed do not hide the rest."""
+        locks = self.root / "locks"
+        locks.chmod(0)
+        with unprivileged():
+            listing = self.look()
+        self.assert_without_locks(listing, Reason.AUTH, "Permission denied")
+        locks.rmdir()
+        locks.touch()
+        self.assert_without_locks(self.look(), Reason.PROTOCOL, "not a folder")
+
+    def assert_without_locks(self, listing: Listing, reason: Reason, message: str) -> None:
+        """Only the locks are missing, for this reason."""
+        self.assertEqual((len(listing.snapshots), listing.locks), (2, None))
+        assert listing.locks_error is not None
+        self.assertEqual(listing.locks_error.reason, reason)
+        self.assertIn(f"{str(self.root / 'locks')!r}: {message}", listing.locks_error.message)
+
+    def test_config(self) -> None:
+        """A config that is another or another size shows in the listing."""
+        before = self.look().config
+        self.assertEqual(self.look().config, before)
+        (self.root / "config").write_bytes(b"")
+        emptied = self.look().config
+        (self.root / "new").write_bytes(b"config")
+        (self.root / "new").rename(self.root / "config")
+        self.assertEqual(len({before, emptied, self.look().config}), 3)
 
     def test_broken_mounts(self) -> None:
         """What mounts whose server has gone answer is told as such."""
@@ -366,7 +405,10 @@ class LocalBackendTests(TestCase):
         """Snapshots, keys and locks come, in one request."""
         names = frozenset(name(number) for number in range(3))
         locks = frozenset(name(number) for number in range(2))
-        self.assertEqual(await self.list(self.backend), Listing(names, locks, frozenset({NAME})))
+        self.assertEqual(
+            await self.list(self.backend),
+            Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
+        )
         self.assertEqual(self.meter, Meter({"list": 1}))
 
     async def test_load(self) -> None:

@@ -15,7 +15,6 @@ from restic_reporter.backends.local import LocalBackend
 from restic_reporter.config import Repository
 from restic_reporter.deadline import Deadline
 from restic_reporter.files import check_content
-from restic_reporter.interfaces import Memory, ReadResult
 from restic_reporter.listing import is_file_name
 from restic_reporter.readers.native.decoding import decode
 from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
@@ -24,9 +23,9 @@ from restic_reporter.readers.snapshot_json import parse_snapshot, parse_time
 from restic_reporter.secret import Secret
 from restic_reporter.threads import KeyedThreads
 
-from .native_case import NOW, NativeCase, reactor
+from .native_case import NOW, Kept, NativeCase, reactor
 from .native_repositories import PASSWORD, key_file, name_of
-from .repositories import ask, no_tools
+from .repositories import Outcome, ask, no_tools, outcome
 from .servers import PATIENCE, restic, snapshots, wait_until
 from .tools import tool
 
@@ -139,10 +138,10 @@ class BothReaders(NativeCase):
 
     async def by_restic(
         self, path: Path, program: str = "restic-0.19", cache: str | None = None
-    ) -> ReadResult:
+    ) -> Outcome:
         """What the restic reader says."""
         reader = ResticReader(reactor, tool(program), {"PATH": os.environ["PATH"]}, cache)
-        return await reader.read(ask(entry(path), NOW, Deadline.after(reactor, PATIENCE)))
+        return await outcome(reader, ask(entry(path), Deadline.after(reactor, PATIENCE)), NOW)
 
 
 class EqualityTests(BothReaders):
@@ -151,7 +150,7 @@ class EqualityTests(BothReaders):
     async def test_results(self) -> None:
         """Every field of the result is the same, for each kind of repository."""
         for kind in KINDS:
-            self.memory = Memory()
+            self.memory = Kept()
             path = made(*kind).path
             expected = await self.by_restic(path)
             self.assertEqual(await self.read(backend(path)), expected)
@@ -175,7 +174,7 @@ class EqualityTests(BothReaders):
     async def test_own_key(self) -> None:
         """A key with the parameters that restic itself picked opens it."""
         for kind in (KINDS[0], KINDS[-1]):
-            self.memory = Memory()
+            self.memory = Kept()
             repository = made(*kind)
             path = copy(repository.path, self.mktemp())
             own = _add_key(path, repository.own_key).name
@@ -262,7 +261,7 @@ class SharedCacheTests(BothReaders):
             path, cache = self.copy(), Path(self.mktemp()).resolve()
             expected = await self.by_restic(path, program, str(cache))
             damage(path)
-            self.memory = Memory()
+            self.memory = Kept()
             self.use_cache(str(cache))
             self.assertEqual(await self.read(backend(path)), expected)
 
@@ -294,4 +293,4 @@ class SharedCacheTests(BothReaders):
             environ = {"PATH": os.environ["PATH"]}
             reader = ResticReader(reactor, str(script), environ, str(Path(self.mktemp()).resolve()))
             deadline = Deadline.after(reactor, PATIENCE)
-            self.assertEqual(await reader.read(ask(entry(path), NOW, deadline)), expected)
+            self.assertEqual(await outcome(reader, ask(entry(path), deadline), NOW), expected)

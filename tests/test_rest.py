@@ -239,9 +239,10 @@ class FakeServerTests(BackendCase):
             for answers in (
                 {"/r/snapshots/": bad},
                 {"/r/snapshots/": listing(), "/r/config": bad},
-                {"/r/snapshots/": listing(name(1)), "/r/locks/": bad},
             ):
                 await self.assert_fails(self.list(await self.serve(answers)), reason, number)
+            answers = {"/r/snapshots/": listing(name(1)), "/r/locks/": bad}
+            await self.assert_without_locks(answers, reason, number)
             backend = await self.serve({"/r/config": bad})
             await self.assert_fails(self.load(backend, "config"), reason, number)
 
@@ -250,10 +251,18 @@ class FakeServerTests(BackendCase):
         for body in (b"", b"<html>Log in</html>", b'{"names": []}', b"[5]", b'["x"'):
             backend = await self.serve({"/r/snapshots/": answer(body)})
             await self.assert_fails(self.list(backend), Reason.PARSE, "listing of snapshots/")
-            backend = await self.serve(
-                {"/r/snapshots/": listing(name(1)), "/r/locks/": answer(body)}
-            )
-            await self.assert_fails(self.list(backend), Reason.PARSE, "listing of locks/")
+            answers = {"/r/snapshots/": listing(name(1)), "/r/locks/": answer(body)}
+            await self.assert_without_locks(answers, Reason.PARSE, "listing of locks/")
+
+    async def assert_without_locks(
+        self, answers: dict[str, bytes], reason: Reason, message: str
+    ) -> None:
+        """The locks cannot be listed, for this reason; the snapshots can."""
+        found = await self.list(await self.serve(answers))
+        self.assertEqual((found.snapshots, found.locks), ({name(1)}, None))
+        assert found.locks_error is not None
+        self.assertEqual(found.locks_error.reason, reason)
+        self.assertIn(message, found.locks_error.message)
 
     async def test_huge(self) -> None:
         """A listing of many thousands is parsed in slices, between which others have their turn."""

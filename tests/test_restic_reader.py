@@ -21,7 +21,7 @@ from restic_reporter.config import PasswordCommand, Repository
 from restic_reporter.config.settings import B2Credentials
 from restic_reporter.deadline import Deadline, sleep, within
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.interfaces import ISnapshotReader, ReadResult
+from restic_reporter.interfaces import ISnapshotReader
 from restic_reporter.readers import child
 from restic_reporter.readers import restic as module
 from restic_reporter.readers.restic import ResticReader
@@ -29,7 +29,7 @@ from restic_reporter.secret import Secret
 
 from .certificates import Authority, self_signed
 from .child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
-from .repositories import ask
+from .repositories import Outcome, ask, outcome
 from .servers import Folder, RestServer, restic, snapshots
 from .tools import tool
 
@@ -86,11 +86,11 @@ def read(
     repository: Repository,
     seconds: float = PATIENCE,
     environ: Mapping[str, str] = ENVIRON,
-) -> "Deferred[ReadResult]":
+) -> "Deferred[Outcome]":
     """Read as the collection does, under a deadline."""
     reader = ResticReader(reactor, program, environ)
     deadline = Deadline.after(reactor, seconds)
-    work = reader.read(ask(repository, NOW, deadline))
+    work = outcome(reader, ask(repository, deadline), NOW)
     return Deferred.fromCoroutine(within(deadline, work, "reading"))
 
 
@@ -124,7 +124,7 @@ class ReaderTestCase(TestCase):
         message: str = error.message
         return message
 
-    def assert_like(self, result: ReadResult, path: Path, program: str) -> None:
+    def assert_like(self, result: Outcome, path: Path, program: str) -> None:
         """The result is what restic, asked by hand, says of the repository at ``path``."""
         expected: dict[str, list[float]] = {}
         listed = snapshots(path, password=PASSWORD, program=program)
@@ -468,8 +468,8 @@ class FakeTests(ReaderTestCase):
         result = await read(self.fake(f"echo '{text}'"), entry("/r"))
         self.assertEqual(result.ids, {name, "b" * 64})
         self.assertEqual(result.nameless, 2)
-        self.assertEqual(result.content.snapshot_count, 4)
-        self.assertEqual(result.content.invalid_count, 3)
+        self.assertEqual(result.content.snapshot_count, 2)
+        self.assertEqual(result.content.invalid_count, 1)
         self.assertEqual([one.newest for one in result.content.sets], [1735689600.0])
 
     async def test_many_warnings(self) -> None:

@@ -42,14 +42,25 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
 
     :raises ReadError: it cannot be listed, or a folder has more than ``limit`` names.
     """
-    _check_config(root)
-    snapshots, locks, keys = (
-        _names(os.path.join(root, folder), limit) for folder in ("snapshots", "locks", "keys")
-    )
+    config = _look_at_config(root)
+    snapshots, keys = (_names(os.path.join(root, one), limit) for one in ("snapshots", "keys"))
+    locks_error = None
+    try:
+        locks = _names(os.path.join(root, "locks"), limit)
+    except ReadError as error:
+        locks, locks_error = None, error
     if snapshots is None or locks is None or keys is None:
         # What was there a moment ago may have been unmounted.
-        _check_config(root)
-    return Listing(snapshots or frozenset(), locks or frozenset(), keys or frozenset())
+        config = _look_at_config(root)
+    if locks is None and locks_error is None:
+        locks = frozenset()
+    return Listing(
+        snapshots or frozenset(),
+        locks,
+        keys or frozenset(),
+        config=config,
+        locks_error=locks_error,
+    )
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -78,13 +89,14 @@ def read_file(root: str, path: str, limit: int) -> bytes:
     return content
 
 
-def _check_config(root: str) -> None:
-    """Only the config file tells that a folder is a repository."""
+def _look_at_config(root: str) -> tuple[int, ...]:
+    """Only the config file shows that a folder is a repository; what changes when it does."""
     path = os.path.join(root, "config")
     try:
-        os.stat(_encoded(path))
+        status = os.stat(_encoded(path))
     except OSError as error:
         raise _explained(path, error) from None
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _names(path: str, limit: int) -> frozenset[str] | None:

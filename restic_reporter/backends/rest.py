@@ -18,6 +18,9 @@ from ..model import Listing, Meter
 # A server of version 1 ignores this and answers with names alone.
 _ACCEPT = "application/vnd.x.restic.rest.v2"
 
+# The part of the time left that listing the locks may take, which matter less.
+_LOCKS_SHARE = 0.25
+
 _LISTING_LIMIT = 16 * 2**20
 
 # Parsing this much takes the reactor about ten milliseconds; longer listings take turns.
@@ -55,8 +58,12 @@ class RestBackend:
             # repository; only the config file tells that there is a repository.
             response = await self._request("HEAD", "config", deadline, meter)
             raise_for_status(response, "config")
-        locks = await self._names("locks", deadline, meter)
-        return Listing(snapshots, frozenset(locks))
+        try:
+            limit = deadline.sooner(deadline.remaining() * _LOCKS_SHARE)
+            locks = frozenset(await self._names("locks", limit, meter))
+        except ReadError as error:
+            return Listing(snapshots, locks_error=error)
+        return Listing(snapshots, locks)
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """The names in ``keys/``."""

@@ -8,16 +8,19 @@ from attrs import field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..backup_sets import SetCounter
 from ..config import Repository
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
+from ..model import Snapshot
 from ..secret import Secret
 from .child import ChildStoppedError, Exit, run_child
 from .password import child_environment, encoded, password_of
 from .restic_errors import failure, last_retry, unreadable_snapshots
 from .snapshot_json import parse_snapshot
+
+# So many snapshots are put into the table together.
+_MANY = 5000
 
 # 200,000 snapshots with summaries fit. They are parsed as they come, never held.
 STDOUT_LIMIT = 128 * 2**20
@@ -47,7 +50,7 @@ class ResticReader:
     environ: Mapping[str, str] = field(repr=False)
     cache_dir: str | None = None
     name: str = "restic"
-    reads_locks: bool = False
+    incremental: bool = False
     _warned: set[str] = field(factory=set, init=False, eq=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
@@ -74,7 +77,7 @@ class ResticReader:
     ) -> "tuple[Exit, _Collector]":
         """Run restic once; how it ended, and what it printed."""
         repository, deadline = request.repository, request.deadline
-        collector = _Collector(SetCounter(request.now, request.known))
+        collector = _Collector(request)
         arguments, environment, inputs = self._command(repository, password, cache_dir)
         try:
             exit = await run_child(
@@ -141,12 +144,14 @@ def _b2_environment(repository: Repository) -> dict[str, str]:
 
 
 class _Collector:
-    """Counts the snapshots in restic's output while it comes."""
+    """Puts the snapshots in restic's output into the table while it comes."""
 
-    def __init__(self, counter: SetCounter) -> None:
-        self._counter = counter
+    def __init__(self, request: ReadRequest) -> None:
+        self._request = request
         self._parser = JSONArrayParser()
-        self._ids: set[str] = set()
+        self._known = set(request.table.ids())
+        self._found: list[Snapshot] = []
+        self._seen: set[str] = set()
         self._nameless = 0
         self._bad: ReadError | None = None
 
@@ -160,30 +165,37 @@ class _Collector:
         if self._bad is not None:
             return
         try:
-            self._count(self._parser.feed(data))
+            self._take(self._parser.feed(data))
         except NotAnArrayError as error:
             self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
         except ValueTooLargeError as error:
             raise ReadError(Reason.TOO_LARGE, f"restic's answer: {error}") from None
 
-    def _count(self, values: Any) -> None:
+    def _take(self, values: Any) -> None:
         for value in values:
             snapshot = parse_snapshot(value)
             if snapshot.id is None:
                 self._nameless += 1
-            elif snapshot.id in self._ids:
                 continue
-            else:
-                self._ids.add(snapshot.id)
-            self._counter.add(snapshot)
+            self._seen.add(snapshot.id)
+            if snapshot.id not in self._known:
+                self._known.add(snapshot.id)
+                self._found.append(snapshot)
+        if len(self._found) >= _MANY:
+            self._add_found()
+
+    def _add_found(self) -> None:
+        found, self._found = self._found, []
+        self._request.table.add(found, self._request.known)
 
     def result(self, unreadable: frozenset[str]) -> ReadResult:
-        """What was counted, once restic has ended well."""
+        """What was found, once restic has ended well."""
         if self._bad is None:
             try:
-                self._count(self._parser.close())
+                self._take(self._parser.close())
             except (NotAnArrayError, ValueTooLargeError) as error:
                 self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
         if self._bad is not None:
             raise self._bad
-        return ReadResult(self._counter.content(), frozenset(self._ids), self._nameless, unreadable)
+        self._add_found()
+        return ReadResult(unreadable, seen=frozenset(self._seen), nameless=self._nameless)

@@ -13,7 +13,7 @@ from .fetching import PARALLEL
 class RepositoryFiles:
     """Asks ``backend`` for files, and for no more at one time than it can do."""
 
-    _backend: IBackend
+    backend: IBackend
     _deadline: Deadline
     _meter: Meter
     parallel: int
@@ -33,14 +33,6 @@ class RepositoryFiles:
         """One file, encrypted; see `IBackend.load`."""
         await self._gate.acquire()
         try:
-            return await self._backend.load(path, limit, self._deadline, self._meter)
-        finally:
-            self._gate.release()
-
-    async def key_names(self) -> frozenset[str]:
-        """The names of the key files."""
-        await self._gate.acquire()
-        try:
-            return await self._backend.list_keys(self._deadline, self._meter)
+            return await self.backend.load(path, limit, self._deadline, self._meter)
         finally:
             self._gate.release()

@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.logger import Logger
 
+from ...access import CONFIG_LIMIT, Access
 from ...errors import ReadError, Reason
 from ...listing import is_file_name
 from ...worker_threads import WorkerThreads
@@ -20,8 +21,6 @@ from .unpacking import parse, unpack
 MAX_DERIVATIONS = 20
 MAX_KEY_FILES = 100
 _KEY_FILE_LIMIT = 2**16
-
-CONFIG_LIMIT = 2**16
 
 _VERSIONS = (1, 2)
 _SHOWN = 5
@@ -69,31 +68,17 @@ class Opening:
     _derivations: int = 0
     _broken: list[str] = field(factory=list)
 
-    async def open(self, names: Collection[str], hint: str | None) -> Opened:
+    async def open(self, access: Access, hint: str | None) -> Opened:
         """
-        Open it with one of the key files ``names``, at best one whose name begins with ``hint``.
+        Open it with one of its key files, at best one whose name begins with ``hint``.
 
         :raises ReadError: ``auth`` where the password opens none of them, ``keys`` where none
             is usable or some are left for the next read.
         """
-        if not names:
-            raise ReadError(Reason.KEYS, "the repository has no key file")
-        # It arrives while the first key is derived.
-        config = Deferred.fromCoroutine(self._files.load("config", CONFIG_LIMIT))
-        try:
-            return await self._open(names, hint, config)
-        finally:
-            if not config.called:
-                config.cancel()
-            config.addErrback(lambda _: None)
-
-    async def _open(
-        self, names: Collection[str], hint: str | None, config: "Deferred[bytes]"
-    ) -> Opened:
-        attempts = self._attempts
+        names, attempts = access.keys, self._attempts
         preferred = self._preferred(names, hint)
         for name in preferred:
-            opened = await self._try_some([name], config)
+            opened = await self._try_some([name], access.config)
             if opened is not None:
                 return opened
         fresh = set(names) - attempts.tried
@@ -101,7 +86,7 @@ class Opening:
             attempts.tried.clear()
             fresh = set(names)
         window = heapq.nsmallest(MAX_KEY_FILES, fresh.difference(preferred))
-        opened = await self._try_some(window, config)
+        opened = await self._try_some(window, access.config)
         if opened is not None:
             return opened
         raise self._failure(len(fresh.difference(preferred) - attempts.tried))
@@ -113,7 +98,7 @@ class Opening:
         candidates = ([last] if last in names else []) + (hinted if len(hinted) == 1 else [])
         return [name for name in dict.fromkeys(candidates) if name is not None]
 
-    async def _try_some(self, names: Sequence[str], config: "Deferred[bytes]") -> Opened | None:
+    async def _try_some(self, names: Sequence[str], config: bytes) -> Opened | None:
         """Try some key files, in the order that promises most."""
         loading = [Deferred.fromCoroutine(self._load(name)) for name in names]
         try:
@@ -143,7 +128,7 @@ class Opening:
             self._pass_over(name, str(error))
         return None
 
-    async def _try(self, key_file: KeyFile, config: "Deferred[bytes]") -> Opened | None:
+    async def _try(self, key_file: KeyFile, config: bytes) -> Opened | None:
         self._derivations += 1
         try:
             master = await self._derive(key_file)
@@ -158,7 +143,7 @@ class Opening:
             self._attempts.refused = True
             return None
         try:
-            repository_id = read_config(await _shared(config), master)
+            repository_id = read_config(config, master)
         except SealBrokenError:
             self._pass_over(key_file.name, "it is not for this repository, or the config is broken")
             return None
@@ -220,16 +205,3 @@ def read_config(content: bytes, master: bytes) -> str:
             Reason.PROTOCOL, f"the repository is of the unknown version {version!r:.20}"
         )
     return str(config["id"])
-
-
-async def _shared(result: "Deferred[bytes]") -> bytes:
-    """The value of a Deferred that others will ask too."""
-    waiting: Deferred[bytes] = Deferred()
-
-    def tell(value: object) -> object:
-        if not waiting.called:
-            waiting.callback(value)  # type: ignore[arg-type]
-        return value
-
-    result.addBoth(tell)
-    return await waiting

@@ -1,13 +1,14 @@
 """The reader that opens the repository itself, and reads each snapshot file once."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ...access import Access, look_at_access
 from ...cache import SnapshotCache
 from ...errors import ReadError, Reason
 from ...interfaces import ISnapshotReader, ReadRequest, ReadResult
@@ -17,19 +18,15 @@ from ..password import encoded, password_of
 from .decoding import FILE_LIMIT, Decoded, Flaw, decode
 from .fetching import Fetched, Fetching
 from .files import RepositoryFiles
-from .known import KnownSnapshots
 from .locks import KnownLocks
-from .opening import CONFIG_LIMIT, Attempts, Opened, Opening, read_config
-from .sealing import SealBrokenError
-
-T = TypeVar("T")
+from .opening import Attempts, Opened, Opening
 
 # A few small files are opened at once: a thread takes longer to be asked.
 _FEW = 8
 _SMALL = 2**14
 _SMALL_CONTENT = 2**16
 
-# From so many snapshots on comparing and counting holds the reactor up.
+# So many snapshots are put into the table together.
 _MANY = 5000
 
 _SHOWN = 5
@@ -40,14 +37,14 @@ class Kept:
     """
     What is kept of a repository between two reads.
 
-    ``failed`` says that it could not be opened last time: then nothing is downloaded before
-    it is open.
+    ``token`` is that of the access that ``opened`` belongs to. ``failed`` says that it could
+    not be opened last time: then nothing is downloaded before it is open.
     """
 
     opened: Opened | None = None
+    token: bytes | None = field(default=None, repr=False)
     attempts: Attempts = field(factory=Attempts)
     failed: bool = False
-    snapshots: KnownSnapshots = field(factory=KnownSnapshots)
     locks: KnownLocks | None = None
 
 
@@ -68,10 +65,10 @@ class NativeReader:
     cache: SnapshotCache | None = None
     large: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1), init=False)
     name: str = field(default="native", init=False)
-    reads_locks: bool = field(default=True, init=False)
+    incremental: bool = field(default=True, init=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
-        """All snapshots; only files that were not there before are fetched and decrypted."""
+        """Fetch and decrypt the snapshots that are new."""
         if request.backend is None or request.listing is None:
             raise ReadError(Reason.INTERNAL, "the native reader needs a backend")
         if not isinstance(request.memory.kept, Kept):
@@ -91,35 +88,30 @@ class _Read:
     _listing: Listing
     _files: RepositoryFiles
     _kept: Kept
-    _vanished: set[str] = field(factory=set)
     _unreadable: dict[str, str] = field(factory=dict)
     _too_large: dict[str, str] = field(factory=dict)
     _found: list[Snapshot] = field(factory=list)
-    # Whether the master key was derived, or tried on the config, in this read.
-    _key_is_sure: bool = False
 
     async def read(self) -> ReadResult:
-        kept, listing = self._kept, self._listing
-        size = max(len(kept.snapshots), len(listing.snapshots))
-        gone, new = await self._by_size(size, kept.snapshots.keep, frozenset(listing.snapshots))
-        keys = listing.keys
-        if kept.opened is not None and keys is not None and kept.opened.key_file not in keys:
+        kept, request = self._kept, self._request
+        access = request.access
+        if access is not None and access.token != kept.token:
             # The password may have been changed: better to fail now than after a restart.
             kept.opened = None
-        if kept.opened is None or new:
+        if kept.opened is None and access is None:
+            access = await look_at_access(
+                self._files.backend, self._listing, request.deadline, request.meter
+            )
+        if kept.opened is None or request.new:
             try:
-                await self._read_new(new)
+                await self._read_new(list(request.new), access)
             finally:
                 self._add_read()
-        if gone and self._cache is not None and kept.opened is not None:
-            await self._cache.remove(kept.opened.repository_id, gone, self._request.deadline)
+        if request.gone and self._cache is not None and kept.opened is not None:
+            await self._cache.remove(kept.opened.repository_id, request.gone, request.deadline)
         await self._read_locks()
         self._tell_flaws()
-        now, known = self._request.now, self._request.known
-        missing = self._vanished | self._unreadable.keys()
         return ReadResult(
-            content=await self._by_size(size, kept.snapshots.content, now, known),
-            ids=frozenset(listing.snapshots - missing if missing else listing.snapshots),
             unreadable=frozenset(self._unreadable),
             oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
         )
@@ -128,13 +120,7 @@ class _Read:
     def _cache(self) -> SnapshotCache | None:
         return self._reader.cache
 
-    async def _by_size(self, size: int, function: Callable[..., T], *arguments: object) -> T:
-        """What ``function`` gives, called in a thread where that takes long."""
-        if size < _MANY:
-            return function(*arguments)
-        return await self._reader.workers.run(function, *arguments)
-
-    async def _read_new(self, new: list[str]) -> None:
+    async def _read_new(self, new: list[str], access: Access | None) -> None:
         kept = self._kept
         fetching = Fetching(self._load_snapshot, self._files.parallel)
         # Ahead of the key only where it will be had, so that a wrong password does not cost
@@ -143,8 +129,8 @@ class _Read:
         try:
             if ahead:
                 fetching.start(new)
-            if kept.opened is None:
-                await self._open()
+            if kept.opened is None and access is not None:
+                await self._open(access)
             if not ahead:
                 fetching.start(await self._read_cached(new))
             while some := await fetching.batch():
@@ -155,14 +141,11 @@ class _Read:
     async def _load_snapshot(self, name: str) -> bytes:
         return await self._files.load(f"snapshots/{name}", FILE_LIMIT)
 
-    async def _open(self) -> Opened:
-        kept, repository = self._kept, self._request.repository
-        kept.opened, kept.failed = None, True
-        reader, deadline = self._reader, self._request.deadline
+    async def _open(self, access: Access) -> None:
+        kept, request, reader = self._kept, self._request, self._reader
+        kept.opened, kept.locks, kept.failed = None, None, True
+        deadline, repository = request.deadline, request.repository
         password = await password_of(repository, reader.reactor, reader.environ, deadline)
-        names = self._listing.keys
-        if names is None:
-            names = await self._files.key_names()
         opening = Opening(
             repository.url,
             self._files,
@@ -171,12 +154,10 @@ class _Read:
             kept.attempts,
             encoded(password),
         )
-        opened = kept.opened = await opening.open(names, repository.key_hint)
-        kept.failed = False
-        self._key_is_sure = True
+        opened = kept.opened = await opening.open(access, repository.key_hint)
+        kept.failed, kept.token = False, access.token
         if self._cache is not None:
             await self._cache.keep_only(opened.repository_id, self._listing.snapshots, deadline)
-        return opened
 
     async def _read_cached(self, new: list[str]) -> list[str]:
         """Read what the cache has of ``new``; the others."""
@@ -197,7 +178,7 @@ class _Read:
             if isinstance(content, bytes):
                 files.append((name, content))
             elif content.reason is Reason.NOT_FOUND:
-                self._vanished.add(name)
+                continue  # another listing will tell whether it is gone
             elif content.reason is Reason.TOO_LARGE:
                 self._too_large[name] = content.message
             else:
@@ -210,9 +191,6 @@ class _Read:
     async def _take(self, files: Sequence[tuple[str, bytes]]) -> set[str]:
         """Decrypt some files; the names of those that could be."""
         outcomes = await self._decode(files)
-        if not self._key_is_sure and any(one.flaw is Flaw.SEAL for one in outcomes):
-            await self._make_sure_of_key()
-            outcomes = await self._decode(files)
         good = set()
         for one in outcomes:
             if one.snapshot is not None:
@@ -236,26 +214,11 @@ class _Read:
                 return outcomes
         return await self._reader.workers.run(decode, files, master)
 
-    async def _make_sure_of_key(self) -> None:
-        """Open anew, unless the key in memory is still that of the repository."""
-        if self._kept.opened is None:
-            return
-        content = await self._files.load("config", CONFIG_LIMIT)
-        try:
-            read_config(content, self._kept.opened.master)
-        except SealBrokenError:
-            self._log.warn(
-                "{url}: the repository has another key than before",
-                url=self._request.repository.url,
-            )
-            await self._open()
-        self._key_is_sure = True
-
     def _add_read(self) -> None:
         """Keep what was read so far, whatever becomes of the rest."""
         found, self._found = self._found, []
         if found:
-            self._kept.snapshots.add(found, self._request.known)
+            self._request.table.add(found, self._request.known)
 
     async def _read_locks(self) -> None:
         kept, listed = self._kept, self._listing.locks
