@@ -62,19 +62,20 @@ async def look_at_access(
 @frozen
 class SeenAccess:
     """
-    The `Access` of a good read: its token, what the listing showed of it, and when, on the
-    clock of the reactor, it was looked at.
+    The `Access` of a good read: its token, ``None`` where only the reader has looked at it;
+    what the listing showed of it; and when, on the clock of the reactor.
     """
 
-    token: bytes = field(repr=False)
+    token: bytes | None = field(repr=False)
     keys: Fingerprint | None
     config: Hashable
     moment: float
 
     @classmethod
-    def of(cls, access: Access, listing: Listing, moment: float) -> "SeenAccess":
+    def of(cls, access: Access | None, listing: Listing, moment: float) -> "SeenAccess":
         """``access``, looked at together with ``listing``."""
-        return cls(access.token, _shown_keys(listing), listing.config, moment)
+        token = access.token if access is not None else None
+        return cls(token, _shown_keys(listing), listing.config, moment)
 
     def must_look(self, listing: Listing, moment: float) -> bool:
         """Whether ``listing`` shows other keys or another config, or nobody has looked for long."""

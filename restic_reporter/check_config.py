@@ -17,7 +17,7 @@ from .interfaces import BackendTools
 from .lookups import Lookups
 from .reader_choice import Readers
 from .readers.restic import ResticReader
-from .reading import Task
+from .repository_state import Task
 from .secret import MASK, Masks, redact_url
 from .sharding import WHOLE, Shard
 from .tasks import BrokenBackend, TaskMaker

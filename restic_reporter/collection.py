@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from .deadline import Deadline, within
 from .errors import ReadError, Reason
 from .interfaces import Memory
-from .reading import Reading, RepositoryStatus, Task, read_repository
+from .reading import read_repository
+from .repository_state import Reading, RepositoryStatus, Task
 from .secret import redact
 
 

@@ -168,15 +168,15 @@ class ReadResult:
 
     ``unreadable`` are the ids (or their first 8 digits) of snapshots that it saw and could
     not read. ``stopped`` says that it gave up because of these: then nothing is known of the
-    other snapshots. ``seen`` are the ids of all snapshots that it read, where it lists the
-    repository by itself; ``nameless`` is how many it saw without a usable id. ``oldest_lock``
-    is when the oldest lock was made, in Unix seconds; ``None`` without a lock that could be
-    read.
+    other snapshots. ``seen`` are the ids of all snapshots that it read, where it has listed
+    the repository by itself, else ``None``; ``nameless`` is how many it saw without a usable
+    id. ``oldest_lock`` is when the oldest lock was made, in Unix seconds; ``None`` without a
+    lock that could be read.
     """
 
     unreadable: frozenset[str] = frozenset()
     stopped: bool = False
-    seen: frozenset[str] = frozenset()
+    seen: frozenset[str] | None = None
     nameless: int = 0
     oldest_lock: float | None = None
 

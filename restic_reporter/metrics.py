@@ -15,8 +15,8 @@ from . import __version__
 from . import families as f
 from .collection import Collector, JobStatus
 from .exposition import Family, label_text, page, sample
-from .reading import RepositoryStatus
 from .repository_lines import CONTENT_FAMILIES, READ_FAMILIES, KeptLines
+from .repository_state import RepositoryStatus
 from .turns import at_once, in_turns
 
 # How many repositories are made up to date in one step.

@@ -1,20 +1,20 @@
 """One read of one repository: list it, and only where that shows something new, read it."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from .access import Access, SeenAccess, look_at_access
-from .config import Repository
 from .deadline import Deadline, sleep
 from .errors import ReadError, Reason
-from .interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadResult
-from .listing import Fingerprint, fingerprint
-from .model import Content, Listing, Meter
-from .readers.snapshot_table import SnapshotTable, Steps
+from .interfaces import IBackend, ReadRequest, ReadResult
+from .listing import fingerprint
+from .model import Content, Listing
+from .readers.snapshot_table import Steps
+from .repository_state import Locks, Reading, RepositoryStatus, Task
 from .turns import at_once, in_turns
 
 T = TypeVar("T")
@@ -34,76 +34,11 @@ _FIRST_PAUSE = 0.25
 
 
 @frozen
-class Task:
-    """
-    A repository and what reads it.
+class Changes:
+    """The ids of snapshots that are not listed any more, and of those still to be read."""
 
-    ``backend`` is ``None`` where the reader is all we have. ``complete`` is there as long as
-    secrets of the entry are still to be looked up: it gives the task to be used then. What it
-    is called with is the same throughout one collection.
-    """
-
-    repository: Repository
-    backend_name: str
-    backend: IBackend | None
-    reader: ISnapshotReader
-    timeout: float
-    complete: Callable[[Hashable], Awaitable["Task"]] | None = None
-
-
-@frozen
-class Locks:
-    """
-    A repository's locks: how many, and when the oldest was made, in Unix seconds, where that
-    is known. ``fingerprint`` belongs to their names.
-    """
-
-    count: int
-    fingerprint: Fingerprint
-    oldest: float | None = None
-
-
-@define
-class RepositoryStatus:
-    """
-    What is known of one repository, kept from one collection to the next.
-
-    ``content`` and ``last_success`` (Unix seconds) are those of the last good read, and
-    survive failed ones. ``success`` and ``duration`` (seconds) are of the latest read,
-    ``None`` before the first. ``fingerprint`` belongs to the snapshots in ``content``, and
-    ``access`` is what opened the repository then. ``table`` has all snapshots read so far,
-    those of failed reads too. ``memory`` is the reader's own. ``revision`` grows with every
-    change, so that what was rendered can be kept until then.
-    """
-
-    task: Task
-    content: Content | None = None
-    locks: Locks | None = None
-    table: SnapshotTable = field(factory=SnapshotTable)
-    memory: Memory = field(factory=Memory)
-    fingerprint: Fingerprint | None = None
-    access: SeenAccess | None = None
-    success: bool | None = None
-    last_success: float | None = None
-    duration: float | None = None
-    failures: dict[Reason, int] = field(factory=dict)
-    meter: Meter = field(factory=Meter)
-    revision: int = 0
-
-
-@frozen
-class Reading:
-    """
-    A good read. ``unchanged`` says that the listing was as before, so that ``content`` is
-    the old one. ``locks_error`` is why the locks could not be listed.
-    """
-
-    content: Content
-    fingerprint: Fingerprint | None = None
-    access: SeenAccess | None = None
-    locks: Locks | None = None
-    locks_error: ReadError | None = None
-    unchanged: bool = False
+    gone: Sequence[str] = ()
+    new: Sequence[str] = ()
 
 
 async def read_repository(
@@ -148,75 +83,118 @@ class _Read:
             raise
 
     async def _read_listed(self, backend: IBackend) -> Reading:
-        status, task = self._status, self._task
+        status, reader = self._status, self._task.reader
         listing = await self._list(backend)
         same = status.content is not None and fingerprint(listing.snapshots) == status.fingerprint
-        seen, access = status.access, None
-        if not same or seen is None or seen.must_look(listing, self._clock.seconds()):
-            access = await look_at_access(backend, listing, self._deadline, status.meter)
-            seen = SeenAccess.of(access, listing, self._clock.seconds())
-        must_ask = status.access is None or seen.token != status.access.token
-        if task.reader.incremental and listing.locks:
-            before = status.locks.fingerprint if status.locks is not None else None
-            must_ask = must_ask or fingerprint(listing.locks) != before
+        changes = Changes() if same else await self._changes(listing)
+        seen, access = await self._look_at_access(backend, listing, same, changes)
+        before = status.access.token if status.access is not None else None
+        must_ask = access is not None and access.token != before
+        if reader.incremental and listing.locks:
+            known = status.locks.fingerprint if status.locks is not None else None
+            must_ask = must_ask or fingerprint(listing.locks) != known
+        if status.content is not None and same and not must_ask and not self._has_matured():
+            return Reading(
+                status.content,
+                status.fingerprint,
+                seen,
+                _locks(listing, status.locks.oldest if status.locks is not None else None),
+                listing.locks_error,
+                unchanged=True,
+            )
+        if same:
+            changes = await self._changes(listing)
+        return evolve(await self._settle(backend, listing, changes, access, must_ask), access=seen)
+
+    async def _look_at_access(
+        self, backend: IBackend, listing: Listing, same: bool, changes: Changes
+    ) -> tuple[SeenAccess | None, Access | None]:
+        """What opens the repository, where it may be another than before."""
+        status, moment = self._status, self._clock.seconds()
+        must_look = status.access is None or status.access.must_look(listing, moment)
+        if not same:
+            # It may have been made anew.
+            must_look = must_look or listing.keys is None or not len(status.table)
+        if not must_look:
+            return status.access, None
+        if changes.new and not self._task.reader.incremental:
+            # The reader opens it in any case.
+            return SeenAccess.of(None, listing, moment), None
+        access = await look_at_access(backend, listing, self._deadline, status.meter)
+        return SeenAccess.of(access, listing, moment), access
+
+    async def _settle(
+        self,
+        backend: IBackend,
+        listing: Listing,
+        changes: Changes,
+        access: Access | None,
+        must_ask: bool,
+    ) -> Reading:
+        """Read what is new, and list again until one listing is known as a whole."""
+        status, reader = self._status, self._task.reader
         locks = _locks(listing, status.locks.oldest if status.locks is not None else None)
-        if same and not must_ask and status.content is not None and not self._has_matured():
-            problem = listing.locks_error
-            return Reading(status.content, status.fingerprint, seen, locks, problem, unchanged=True)
         # A first listing has nothing to be compared with.
         doubtful = status.content is None
-        unnamed = 0
         while True:
             names = frozenset(listing.snapshots)
-            gone, new = await self._do(status.table.keep(names))
             result = ReadResult()
-            if new or must_ask or (gone and task.reader.incremental):
-                result = await self._ask(listing, new, gone, access)
+            if changes.new or must_ask or (changes.gone and reader.incremental):
+                result = await self._ask(listing, changes, access)
                 locks, must_ask = _locks(listing, result.oldest_lock), False
             others, missing = await self._do(status.table.compare(names))
             unnamed = len(missing) if len(missing) <= result.nameless else 0
             whole = len(missing) == unnamed
-            if whole and not (gone or others or doubtful):
+            if whole and not (changes.gone or others or doubtful):
                 break
             # A file is saved before the one that it replaces is removed. A listing of that
-            # moment may show neither; the next one shows what it has missed.
+            # moment may show neither; the next one, a reader's too, shows what it has missed.
+            if whole and result.seen is not None and result.seen <= names:
+                break
             await self._pause()
             listing = await self._list(backend)
+            if whole and listing.snapshots <= names:
+                break
             lost = [name for name in missing if name in listing.snapshots]
             if result.stopped:
                 lost = [name for name in lost if name[:_SHORT] in _short(result.unreadable)]
-            if not whole and lost:
+            if lost and not whole:
                 raise _partial(lost)
-            if whole and listing.snapshots <= names:
-                break
             doubtful = False
-        content = await self._content(names, unnamed)
-        return Reading(content, fingerprint(names), seen, locks, listing.locks_error)
+            changes = await self._changes(listing)
+        return Reading(
+            await self._content(names, unnamed),
+            fingerprint(names),
+            locks=locks,
+            locks_error=listing.locks_error,
+        )
 
     async def _read_alone(self) -> Reading:
         """Read a repository that nothing but the reader sees."""
         before: frozenset[str] = frozenset()
         while True:
-            result = await self._ask(None)
+            result = await self._ask(None, Changes(), None)
             unreadable = _short(result.unreadable)
             if unreadable & before:
                 raise _partial(unreadable & before)
             if not unreadable:
-                gone, _ = await self._do(self._status.table.keep(result.seen))
+                seen = result.seen or frozenset()
+                gone, _ = await self._do(self._status.table.keep(seen))
                 if not gone:
-                    return Reading(await self._content(result.seen, result.nameless))
+                    return Reading(await self._content(seen, result.nameless))
             before = unreadable
             await self._pause()
 
     async def _list(self, backend: IBackend) -> Listing:
         return await backend.list(self._deadline, self._status.meter)
 
+    async def _changes(self, listing: Listing) -> Changes:
+        """What has changed since the table was filled, which forgets what is gone."""
+        table = self._status.table
+        return Changes(*await self._do(table.keep(frozenset(listing.snapshots))))
+
     async def _ask(
-        self,
-        listing: Listing | None,
-        new: Sequence[str] = (),
-        gone: Sequence[str] = (),
-        access: Access | None = None,
+        self, listing: Listing | None, changes: Changes, access: Access | None
     ) -> ReadResult:
         task, status = self._task, self._status
         repository = task.repository
@@ -234,8 +212,8 @@ class _Read:
                 deadline=self._deadline,
                 memory=status.memory,
                 table=status.table,
-                new=new,
-                gone=gone,
+                new=changes.new,
+                gone=changes.gone,
                 access=access,
             )
         )

@@ -8,7 +8,7 @@ from . import families as f
 from .exposition import Family, label_text, sample
 from .labels import sanitise
 from .model import BackupSet, Content
-from .reading import Locks, RepositoryStatus, Task
+from .repository_state import Locks, RepositoryStatus, Task
 
 DAY = 86400
 

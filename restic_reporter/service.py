@@ -27,7 +27,7 @@ from .listening import AddressError, Listener
 from .lookups import Lookups
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
-from .reading import Task
+from .repository_state import Task
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .secret import Masks, Redactor

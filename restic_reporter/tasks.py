@@ -20,7 +20,7 @@ from .lookups import Lookups
 from .model import Meter
 from .plugin import in_one_line
 from .reader_choice import Readers
-from .reading import Task
+from .repository_state import Task
 from .secret import redact
 from .turns import at_once, in_turns
 

@@ -22,7 +22,7 @@ from restic_reporter.interfaces import (
 )
 from restic_reporter.model import Content, Listing, Meter, Snapshot
 from restic_reporter.readers.snapshot_table import SnapshotTable
-from restic_reporter.reading import Task
+from restic_reporter.repository_state import Task
 from restic_reporter.secret import Secret
 from restic_reporter.turns import at_once
 
@@ -214,7 +214,7 @@ class MemoryReader:
         result = ReadResult(
             self.unreadable.pop(0) if self.unreadable else frozenset(),
             stopped,
-            frozenset() if stopped else seen,
+            None if stopped or self.incremental else seen,
             self.nameless,
             self.oldest_lock,
         )

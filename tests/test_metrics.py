@@ -15,8 +15,8 @@ from restic_reporter import repository_lines, turns
 from restic_reporter.collection import Collector
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.metrics import MetricsPage
-from restic_reporter.reading import RepositoryStatus
 from restic_reporter.repository_lines import DAY, days_age
+from restic_reporter.repository_state import RepositoryStatus
 
 from .repositories import NOW, TurnClock, World, repository, snapshot
 
@@ -123,8 +123,8 @@ class MetricsPageTests(PageCase):
             "backup_future_snapshot_count": 1,
             "backup_invalid_snapshot_count": 1,
             "backup_series_dropped": 0,
-            "backup_storage_requests_total": 2,
-            "backup_storage_received_bytes_total": 200,
+            "backup_storage_requests_total": 1,
+            "backup_storage_received_bytes_total": 100,
             "backup_job_running": 0,
             "backup_job_duration_seconds": 0,
             "backup_job_next_timestamp_seconds": NOW + 60,

@@ -12,7 +12,8 @@ from restic_reporter.backup_sets import FUTURE_TOLERANCE
 from restic_reporter.deadline import Deadline
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import IBackend, ISnapshotReader
-from restic_reporter.reading import Reading, RepositoryStatus, read_repository
+from restic_reporter.reading import read_repository
+from restic_reporter.repository_state import Reading, RepositoryStatus
 from restic_reporter.secret import Secret
 
 from .repositories import NOW, World, name, snapshot
@@ -69,9 +70,14 @@ class ReadingTests(ReadingTestCase):
         self.assertEqual(reading.content.snapshot_count, 3)
         assert reading.locks is not None
         self.assertEqual((reading.locks.count, reading.unchanged), (2, False))
-        # The second listing shows that the first one missed nothing.
+        self.assertEqual((self.world.backend.listings, self.world.reader.reads), (1, 1))
+        self.assertEqual(self.status.meter.requests, {"list": 1})
+
+    def test_first_of_incremental(self) -> None:
+        """A reader that lists nothing by itself needs another listing to confirm the first."""
+        self.world.reader.incremental = True
+        self.read()
         self.assertEqual((self.world.backend.listings, self.world.reader.reads), (2, 1))
-        self.assertEqual(self.status.meter.requests, {"list": 2})
 
     def test_location(self) -> None:
         """Where the backend tells another location, the reader gets that one, for this read."""
@@ -122,14 +128,19 @@ class ReadingTests(ReadingTestCase):
         self.assertEqual(self.read().content.snapshot_count, 3)
         snapshots[0] = snapshot(11)
         self.assertFalse(self.read().unchanged)
-        self.assertEqual(self.world.reader.reads, 3)
 
     def test_only_removed(self) -> None:
-        """Where snapshots are only gone, the incremental reader is asked and no other."""
-        for incremental, reads in ((False, 0), (True, 1)):
+        """Where snapshots are only gone, the incremental reader is asked; another one only to
+        open the repository, where the listing does not show that it is the same."""
+        for shows_keys, incremental, reads in (
+            (False, False, 1),
+            (True, False, 0),
+            (True, True, 1),
+        ):
             self.world = World.make(snapshots=3)
             self.status = RepositoryStatus(self.world.task)
             self.world.reader.incremental = incremental
+            self.world.backend.shows_keys = shows_keys
             self.read()
             self.world.storage.snapshots.pop()
             self.assertEqual(self.read().content.snapshot_count, 2)
@@ -297,7 +308,8 @@ class ChangingTests(ReadingTestCase):
     def test_replaced_while_listing(self) -> None:
         """So is one that a listing under way misses together with its successor."""
         snapshots = self.world.storage.snapshots
-        for number in (10, 11):
+        for incremental, number in ((False, 10), (False, 11), (True, 12), (True, 13)):
+            self.world.reader.incremental = incremental
             self.world.backend.between = [partial(snapshots.append, snapshot(number))]
             snapshots.pop()
             self.assert_one_set_of(3, self.read())
@@ -385,8 +397,21 @@ class AccessTests(ReadingTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.world.reader.incremental = True
         self.read()
         self.world.reader.known.clear()
+
+    def test_by_reader(self) -> None:
+        """A reader that opens the repository at each read makes a look needless."""
+        self.world.reader.incremental = False
+        self.world.storage.snapshots.append(snapshot(10))
+        self.read()
+        self.assertEqual(self.world.backend.looks, 1)
+        self.assert_asked(1)
+        for hours, asked in ((22, 0), (1, 1), (23, 0)):
+            self.clock.advance(hours * 3600)
+            self.read()
+            self.assert_asked(asked)
 
     def test_once_a_day(self) -> None:
         """Where no listing shows them, they are looked at once a day, and nobody is asked."""
