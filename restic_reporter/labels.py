@@ -17,7 +17,8 @@ def sanitise(text: str) -> str:
     Unprintable characters become U+FFFD; a text that is too long is cut and ends in a
     hash of the whole, so that two long ones stay two.
     """
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    # No more than what will be shown, and one character that tells that there are more.
+    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[: MAX_LENGTH + 1])
     return shown if len(shown) <= MAX_LENGTH else with_hash(shown, text)
 
 

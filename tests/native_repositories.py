@@ -43,6 +43,11 @@ def compressed(content: bytes) -> bytes:
     return b"\2" + zstd.compress(content)
 
 
+def empty_frame() -> bytes:
+    """Nothing at all, compressed."""
+    return zstd.compress(b"")
+
+
 def key_file(
     master: bytes,
     password: str = PASSWORD,

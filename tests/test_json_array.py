@@ -125,9 +125,9 @@ class ParserTests(SynchronousTestCase):
                 return decoder.raw_decode(text, position)
 
         self.patch(json_array, "_decoder", Counting())
-        text = json.dumps([{"a": ["word"] * 200_000}]).encode()
+        text = json.dumps([{"a": "word" * 200_000}]).encode()
         pieces = [text[start : start + 500] for start in range(0, len(text), 500)]
-        self.assertEqual(len(parse(*pieces, limit=2**22)[0]["a"]), 200_000)
+        self.assertEqual(len(parse(*pieces, limit=2**22)[0]["a"]), 800_000)
         self.assertLess(len(attempts), 20)
 
     @settings(deadline=None)

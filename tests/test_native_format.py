@@ -14,7 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.backup_sets import count_sets
 from restic_reporter.json_array import Ambiguous
+from restic_reporter.labels import sanitise
 from restic_reporter.model import Snapshot
+from restic_reporter.readers.native import decoding, unpacking
 from restic_reporter.readers.native.decoding import CONTENT_LIMIT, Flaw, decode
 from restic_reporter.readers.native.key_file import (
     MEMORY_LIMIT,
@@ -98,6 +100,18 @@ class UnpackTests(SynchronousTestCase):
         frame = zstd.compress(os.urandom(100))
         for rest in (frame[:-1], frame[:3], b"\xff" * 20, frame + b"x", b"x" + frame):
             self.assertRaises(UnknownEncodingError, unpack, b"\2" + rest, 1000)
+
+    def test_many_frames(self) -> None:
+        """No more frames are looked at than restic could have written, however small they are."""
+        frames: list[int] = []
+
+        def counting(**options: Any) -> Any:
+            frames.append(1)
+            return zstd.ZstdDecompressor(**options)
+
+        self.patch(unpacking, "ZstdDecompressor", counting)
+        self.assertRaises(UnknownEncodingError, unpack, b"\2" + zstd.compress(b"") * 400_000, 100)
+        self.assertLess(len(frames), 100)
 
     def bombs(self) -> list[bytes]:
         """Half a gigabyte in a few kilobytes: with its size told, without, and in many frames."""
@@ -288,6 +302,36 @@ class DecodeTests(SynchronousTestCase):
         self.assertIs(self.one(b" " * (CONTENT_LIMIT + 1)).flaw, Flaw.TOO_LARGE)
         self.assertIsNone(self.one(b" " * CONTENT_LIMIT).flaw)
 
+    def test_turns(self) -> None:
+        """A thread is given back after some files that took long, at least after one."""
+        sealed = seal(KEY, json.dumps(snapshot_json()).encode())
+        files = [(name_of(sealed), sealed)] * 5
+        self.assertEqual(len(decode(files, KEY)), 5)
+        self.patch(decoding, "_TURN", -1.0)
+        self.assertEqual(len(decode(files, KEY)), 1)
+
+    def test_long(self) -> None:
+        """A snapshot of many paths is like any other; one of many members or brackets is none."""
+        paths = [f"/home/user/some/path/{number}" for number in range(200_000)]
+        usual = self.one(json.dumps(snapshot_json()).encode()).snapshot
+        for value in (snapshot_json(paths=paths), {"excludes": paths, **snapshot_json()}):
+            text = json.dumps(value).encode()
+            self.assertGreater(len(text), 5 * 2**20)
+            for content in (text, compressed(text)):
+                self.assertEqual(self.one(content).snapshot, usual)
+        invalid = Snapshot(NAME, None, None, "UNKNOWN")
+        members = dict.fromkeys(map(str, range(500_000)), "")
+        for text in (
+            json.dumps(snapshot_json(**members)).encode(),
+            b'{"a":[' + b"[]," * 10**6 + b"0]}",
+            b"[]" * 2**21,
+            b"[" * 2**22,
+        ):
+            built: list[object] = []
+            self.patch(decoding, "parse_text", built.append)
+            self.assertEqual(self.one(compressed(text)).snapshot, invalid)
+            self.assertEqual(built, [])
+
     def test_names(self) -> None:
         """Odd names come out as sets that stay apart."""
         hosts = ["a\nb", 'a"b', "a\\b", "a\x00b", "a" * 10_000, "a" * 9_999 + "b", "", "\ud800"]
@@ -296,5 +340,6 @@ class DecodeTests(SynchronousTestCase):
             content = seal(KEY, json.dumps(snapshot_json(hostname=host)).encode())
             files.append((name_of(content), content))
         found = [one.snapshot for one in decode(files, KEY) if one.snapshot is not None]
-        self.assertEqual([one.host for one in found], hosts)
+        shown = [host if len(host) < 1000 else sanitise(host) for host in hosts]
+        self.assertEqual([one.host for one in found], shown)
         self.assertEqual(len(count_sets(found, 2e9).sets), len(hosts))

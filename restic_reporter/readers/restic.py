@@ -25,6 +25,9 @@ _MANY = 5000
 # 200,000 snapshots with summaries fit. They are parsed as they come, never held.
 STDOUT_LIMIT = 128 * 2**20
 
+# What is left out of it, long lists of paths above all, may be more by far.
+_WHOLE_STDOUT_LIMIT = 4 * 2**30
+
 _PASSWORD, _REPOSITORY = 3, 4
 
 _CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
@@ -85,7 +88,7 @@ class ResticReader:
                 arguments,
                 environment,
                 collector.feed,
-                stdout_limit=STDOUT_LIMIT,
+                stdout_limit=_WHOLE_STDOUT_LIMIT,
                 inputs=inputs,
             )
         except ChildStoppedError as stopped:
@@ -153,15 +156,19 @@ class _Collector:
         self._found: list[Snapshot] = []
         self._seen: set[str] = set()
         self._nameless = 0
+        self._received = 0
         self._bad: ReadError | None = None
 
     def feed(self, data: bytes) -> None:
         """
         Take some output.
 
-        Output that makes no sense is passed over, up to the limit: the exit status, which
+        Output that makes no sense is ignored, up to the limit: the exit status, which
         comes last, says more about what went wrong.
         """
+        self._received += len(data)
+        if self._received - self._parser.left_out > STDOUT_LIMIT:
+            raise ReadError(Reason.TOO_LARGE, f"restic printed more than {STDOUT_LIMIT} bytes")
         if self._bad is not None:
             return
         try:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..json_array import Ambiguous
+from ..labels import MAX_LENGTH, sanitise
 from ..listing import is_file_name
 from ..model import UNKNOWN_USER, Snapshot
 
@@ -62,4 +63,9 @@ def parse_snapshot(value: Any) -> Snapshot:
             instant = parse_time(time)
         except ValueError:
             instant = None
-    return Snapshot(id=identifier, time=instant, host=host, user=user or UNKNOWN_USER)
+    return Snapshot(identifier, instant, _shortened(host), _shortened(user) or UNKNOWN_USER)
+
+
+def _shortened(name: str) -> str:
+    """A name that is too long to be kept is cut as its label will be, and stays distinct."""
+    return name if len(name) <= MAX_LENGTH else sanitise(name)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from attrs import define, field
 
 from ..backup_sets import MAX_SETS, SetCounter
-from ..labels import MAX_LENGTH, sanitise
+from ..labels import sanitise
 from ..model import Content, Snapshot
 
 T = TypeVar("T")
@@ -37,8 +37,7 @@ class SnapshotTable:
     """
     Some 50 bytes for each snapshot: the id, the time, and which of the sets it belongs to.
 
-    Names beyond the length of a label are kept as their label, which ends in a hash. What
-    takes long with many rows is a generator, whose steps are short.
+    What takes long with many rows is a generator, whose steps are short.
     """
 
     _ids: bytes = b""
@@ -128,7 +127,7 @@ class SnapshotTable:
     ) -> _Set:
         if snapshot.host is None:
             return None
-        name = (_shortened(snapshot.host), _shortened(snapshot.user))
+        name = (snapshot.host, snapshot.user)
         if name in places or len(self._sets) < _NAMED_LIMIT:
             return name
         if (sanitise(name[0]), sanitise(name[1])) in shown:
@@ -163,7 +162,3 @@ class SnapshotTable:
         # Whoever ends this between two steps finds the table as it was.
         self._ids, self._times, self._places = b"".join(ids), times[:], places[:]
         self._sets = [self._sets[place] for place in moved]
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_LENGTH else sanitise(name)

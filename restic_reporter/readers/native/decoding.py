@@ -1,18 +1,23 @@
 """Encrypted snapshot files to `Snapshot` values; for worker threads."""
 
+import time
 from collections.abc import Sequence
 from enum import Enum
 
 from attrs import frozen
 
+from ...json_shortener import VALUE_LIMIT, has_many_members, shortened
 from ...model import UNKNOWN_USER, Snapshot
 from ..snapshot_json import parse_snapshot
 from .sealing import OVERHEAD, SealBrokenError, Unsealer
-from .unpacking import TooLargeError, UnknownEncodingError, parse, unpack
+from .unpacking import TooLargeError, UnknownEncodingError, parse_text, unpack_in_pieces
 
 # As much as the restic reader takes for one snapshot.
-CONTENT_LIMIT = 4 * 2**20
+CONTENT_LIMIT = VALUE_LIMIT
 FILE_LIMIT = CONTENT_LIMIT + OVERHEAD
+
+# Seconds after which the other files must wait, so that a thread serves others between.
+_TURN = 0.1
 
 
 class Flaw(Enum):
@@ -39,24 +44,32 @@ def decode(
     """
     The snapshots in ``files`` (name and content), opened with the master ``key``.
 
-    Text that is no JSON gives a snapshot that is counted as invalid; ``limit`` is how many
-    bytes it may have.
+    They may be those of the first few alone, one at least, where these took long. Text that
+    is no JSON gives a snapshot that is counted as invalid; ``limit`` is how many bytes it may
+    have.
     """
     unsealer = Unsealer(key)
-    return [_decoded(name, content, unsealer, limit) for name, content in files]
+    until = time.monotonic() + _TURN
+    outcomes: list[Decoded] = []
+    for name, content in files:
+        outcomes.append(_decoded(name, content, unsealer, limit))
+        if time.monotonic() > until:
+            break
+    return outcomes
 
 
 def _decoded(name: str, content: bytes, unsealer: Unsealer, limit: int) -> Decoded:
+    value = None
     try:
-        text = unpack(unsealer.open(content), limit)
+        text = shortened(unpack_in_pieces(unsealer.open(content), limit))
+        if not has_many_members(text):
+            value = parse_text(text)
     except SealBrokenError as error:
         return Decoded(name, None, Flaw.SEAL, str(error))
     except TooLargeError as error:
         return Decoded(name, None, Flaw.TOO_LARGE, str(error))
     except UnknownEncodingError as error:
         return Decoded(name, None, Flaw.ENCODING, str(error))
-    try:
-        value = parse(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):

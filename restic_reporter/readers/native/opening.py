@@ -19,8 +19,10 @@ from .unpacking import parse, unpack
 
 # What one read may do for the sake of key files, whoever has planted them.
 MAX_DERIVATIONS = 20
-MAX_KEY_FILES = 100
-_KEY_FILE_LIMIT = 2**16
+MAX_KEY_FILES = 2000
+
+# restic's have 500 bytes or so.
+_KEY_FILE_LIMIT = 2**13
 
 _VERSIONS = (1, 2)
 _SHOWN = 5

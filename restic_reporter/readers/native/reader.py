@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -25,6 +25,9 @@ from .opening import Attempts, Opened, Opening
 _FEW = 8
 _SMALL = 2**14
 _SMALL_CONTENT = 2**16
+
+# Files beyond this are fetched one at a time, so that they do not fill the memory.
+_USUAL_FILE = 2**22
 
 # So many snapshots are put into the table together.
 _MANY = 5000
@@ -91,6 +94,7 @@ class _Read:
     _unreadable: dict[str, str] = field(factory=dict)
     _too_large: dict[str, str] = field(factory=dict)
     _found: list[Snapshot] = field(factory=list)
+    _one_large: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
 
     async def read(self) -> ReadResult:
         kept, request = self._kept, self._request
@@ -139,7 +143,15 @@ class _Read:
             fetching.stop()
 
     async def _load_snapshot(self, name: str) -> bytes:
-        return await self._files.load(f"snapshots/{name}", FILE_LIMIT)
+        path = f"snapshots/{name}"
+        try:
+            return await self._files.load(path, _USUAL_FILE)
+        except ReadError as error:
+            if error.reason is not Reason.TOO_LARGE:
+                raise
+        return await self._one_large.run(
+            lambda: Deferred.fromCoroutine(self._files.load(path, FILE_LIMIT))
+        )
 
     async def _open(self, access: Access) -> None:
         kept, request, reader = self._kept, self._request, self._reader
@@ -205,14 +217,20 @@ class _Read:
         return good
 
     async def _decode(self, files: Sequence[tuple[str, bytes]]) -> list[Decoded]:
-        if not files or self._kept.opened is None:
+        if self._kept.opened is None:
             return []
-        master = self._kept.opened.master
-        if len(files) <= _FEW and sum(len(content) for _, content in files) <= _SMALL:
-            outcomes = decode(files, master, _SMALL_CONTENT)
-            if not any(one.flaw is Flaw.TOO_LARGE for one in outcomes):
-                return outcomes
-        return await self._reader.workers.run(decode, files, master)
+        master, outcomes = self._kept.opened.master, list[Decoded]()
+        few = len(files) <= _FEW and sum(len(content) for _, content in files) <= _SMALL
+        while len(outcomes) < len(files):
+            rest = files[len(outcomes) :]
+            if few:
+                some = decode(rest, master, _SMALL_CONTENT)
+                few = not any(one.flaw is Flaw.TOO_LARGE for one in some)
+                outcomes += some if few else ()
+            else:
+                # A job is short, and there is one at a time, so that others have their turns.
+                outcomes += await self._reader.workers.run(decode, rest, master)
+        return outcomes
 
     def _add_read(self) -> None:
         """Keep what was read so far, whatever becomes of the rest."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ...json_array import Ambiguous
@@ -17,6 +18,12 @@ _COMPRESSED = 2
 # The decoder's own memory, which a file may ask for. restic's frames need 8 MiB at most.
 _WINDOW = {int(DecompressionParameter.window_log_max): 24}
 
+# restic writes one frame. Each further one costs a copy of what follows it.
+_FRAMES = 16
+
+# How much is decompressed at a time.
+_PIECE = 2**18
+
 # The library has one kind of error for all.
 _OVER_WINDOW = "too much memory"
 
@@ -30,6 +37,11 @@ class UnknownEncodingError(ValueError):
 
 
 def unpack(content: bytes, limit: int) -> bytes:
+    """The JSON text in a decrypted file, as `unpack_in_pieces` gives it."""
+    return b"".join(unpack_in_pieces(content, limit))
+
+
+def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     """
     The JSON text in a decrypted file, decompressed where it needs to be.
 
@@ -42,23 +54,35 @@ def unpack(content: bytes, limit: int) -> bytes:
     if content[:1] != bytes((_COMPRESSED,)):
         if len(content) > limit:
             raise TooLargeError(f"it has more than {limit} bytes")
-        return content
-    result = b""
-    rest = content[1:]
+        yield content
+        return
+    length = 0
+    for piece in _decompressed(content[1:]):
+        length += len(piece)
+        if length > limit:
+            raise TooLargeError(f"it has more than {limit} bytes when it is decompressed")
+        yield piece
+
+
+def _decompressed(data: bytes) -> Iterator[bytes]:
+    frames = 0
     try:
-        while rest:
+        while data:
+            frames += 1
+            if frames > _FRAMES:
+                raise UnknownEncodingError(f"it has more than {_FRAMES} compressed frames")
             frame = ZstdDecompressor(options=_WINDOW)
-            result += frame.decompress(rest, limit + 1 - len(result))
-            if len(result) > limit:
-                raise TooLargeError(f"it has more than {limit} bytes when it is decompressed")
-            if not frame.eof:
-                raise UnknownEncodingError("its compressed content is cut off")
-            rest = frame.unused_data
+            while not frame.eof:
+                piece = frame.decompress(data, _PIECE)
+                data = b""
+                if not piece and frame.needs_input:
+                    raise UnknownEncodingError("its compressed content is cut off")
+                yield piece
+            data = frame.unused_data
     except ZstdError as error:
         if _OVER_WINDOW in str(error):
             raise TooLargeError("it takes too much memory to decompress") from None
         raise UnknownEncodingError("its content cannot be decompressed") from None
-    return result
 
 
 def parse(text: bytes) -> Any:
@@ -67,9 +91,14 @@ def parse(text: bytes) -> Any:
 
     :raises ValueError: it is not JSON, or too deep to be looked into.
     """
+    # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
+    return parse_text(text.decode("utf-8", "surrogateescape"))
+
+
+def parse_text(text: str) -> Any:
+    """The same for text that is decoded already."""
     try:
-        # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
-        return _decoder.decode(text.decode("utf-8", "surrogateescape"))
+        return _decoder.decode(text)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
 
