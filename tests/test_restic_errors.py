@@ -6,7 +6,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.readers.child import Exit
-from restic_reporter.readers.restic_errors import failure, last_retry, unreadable_snapshots
+from restic_reporter.readers.restic_errors import (
+    VanishedError,
+    VanishedWatch,
+    failure,
+    last_retry,
+    unreadable_snapshots,
+)
 from restic_reporter.secret import Secret
 
 REST = "rest:http://u:sesame@127.0.0.1:8000/x/"
@@ -386,3 +392,42 @@ class UnreadableTests(SynchronousTestCase):
         """A file that is no snapshot does not count."""
         self.assertEqual(unreadable_snapshots('Ignoring "foo": no snapshot\n'), frozenset())
         self.assertEqual(unreadable_snapshots(""), frozenset())
+
+
+class VanishedWatchTests(SynchronousTestCase):
+    """`VanishedWatch`."""
+
+    def feed(self, text: str, size: int = 1000) -> str | None:
+        """The snapshot that has vanished in this text, which comes in pieces."""
+        watch = VanishedWatch()
+        data = text.encode()
+        try:
+            for start in range(0, len(data), size):
+                watch.feed(data[start : start + size])
+        except VanishedError as error:
+            return error.name
+        return None
+
+    def test_vanished(self) -> None:
+        """The lines of each version and kind of storage, in whatever pieces they come."""
+        for why in (
+            "<snapshot/25ecfe6da4> does not exist",
+            "open /srv/repo/snapshots/25ecfe6da489: no such file or directory",
+            "unexpected HTTP response (404): 404 Not Found",
+        ):
+            line = (
+                "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 552.330144ms: "
+                f"{why}\n"
+            )
+            for size in (1, 7, 1000):
+                self.assertEqual(self.feed(f"first\n{line}", size), "25ecfe6da4")
+
+    def test_others(self) -> None:
+        """Other files, other errors, and what is not tried again."""
+        for line in (
+            "Load(<index/25ecfe6da4>, 0, 0) returned error, retrying after 1s: x does not exist",
+            "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 1s: refused",
+            "Load(<snapshot/25ecfe6da4>, 0, 0) failed: <snapshot/25ecfe6da4> does not exist",
+            "x" * 100_000,
+        ):
+            self.assertIsNone(self.feed(f"{line}\n"))

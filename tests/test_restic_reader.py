@@ -12,26 +12,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from restic_reporter.backends.local import LocalBackend
 from restic_reporter.config import PasswordCommand, Repository
 from restic_reporter.config.settings import B2Credentials
 from restic_reporter.deadline import Deadline, sleep, within
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import ISnapshotReader
+from restic_reporter.model import Listing, Meter
 from restic_reporter.readers import child
 from restic_reporter.readers import restic as module
 from restic_reporter.readers.restic import ResticReader
+from restic_reporter.reading import read_repository
+from restic_reporter.repository_state import RepositoryStatus, Task
 from restic_reporter.secret import Secret
+from restic_reporter.threads import KeyedThreads
 
 from .certificates import Authority, self_signed
 from .child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
-from .repositories import Outcome, ask, outcome
+from .repositories import Outcome, ask, no_tools, outcome
 from .servers import Folder, RestServer, restic, snapshots
 from .tools import tool
+
+any_reactor: Any = reactor
 
 VERSIONS = ("restic-0.14", "restic-0.18", "restic-0.19")
 PASSWORD = "open sesame"
@@ -311,6 +320,83 @@ class PasswordTests(ReaderTestCase):
         for location in (str(path), f"local:{path}"):
             result = await read(tool("restic-0.18"), entry(location))
             self.assert_like(result, path, "restic-0.18")
+
+
+class ReplacedBackend:
+    """
+    A folder in which one snapshot loses its file right after the first listing; its name goes
+    before the second one.
+    """
+
+    def __init__(self, backend: LocalBackend, path: Path) -> None:
+        self.concurrent_loads = backend.concurrent_loads
+        self.list_keys, self.load = backend.list_keys, backend.load
+        self._backend = backend
+        self._path = path
+        self.listings = 0
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """What is there."""
+        self.listings += 1
+        if self.listings == 2:
+            self._path.unlink()
+        listing = await self._backend.list(deadline, meter)
+        if self.listings == 1:
+            self._path.unlink()
+            self._path.symlink_to("/nowhere")
+        return listing
+
+
+class ChangingTests(ReaderTestCase):
+    """Snapshots that go while restic itself reads."""
+
+    async def test_vanished(self) -> None:
+        """Each version is stopped or says so, and the next listing is read."""
+        for program in VERSIONS:
+            path = self.copy(made(program) / "full", program)
+            repository = entry(path)
+            gone = sorted((path / "snapshots").iterdir())[0]
+            tools = evolve(no_tools(), threads=KeyedThreads(any_reactor))
+            backend: Any = ReplacedBackend(LocalBackend.make(repository, tools), gone)
+            reader = ResticReader(reactor, tool(program), ENVIRON)
+            task = Task(repository, "local", backend, reader, PATIENCE)
+            reading = await read_repository(
+                task, RepositoryStatus(task), NOW, reactor, Deadline.after(reactor, PATIENCE)
+            )
+            left = snapshots(path, password=PASSWORD, program=program)
+            self.assertEqual(reading.content.snapshot_count, len(left))
+            self.assertNotIn(gone.name, {one["id"] for one in left})
+
+    async def test_hanging_cache(self) -> None:
+        """A cache that hangs takes a part of the time, once; then restic goes without it."""
+        logged: list[Any] = []
+        observer: Any = logged.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.patch(child, "INTERRUPT_GRACE", 0.2)
+        path = made("restic-0.18") / "full"
+        [identifier] = re.findall(
+            r'"id": ?"([0-9a-f]{64})"', restic(path, "cat", "config", password=PASSWORD)
+        )
+        cache = Path(self.mktemp()).resolve()
+        (cache / identifier).mkdir(parents=True)
+        os.mkfifo(cache / identifier / "version")
+        calls = Path(self.mktemp()).resolve()
+        program = script(
+            Path(self.mktemp()),
+            f'#!/bin/sh\necho "$@" >> {calls}\nexec {tool("restic-0.18")} "$@"\n',
+        )
+        reader = ResticReader(reactor, program, ENVIRON, str(cache))
+        self.patch(module, "_CACHE_SHARE", 1 / PATIENCE)
+        for _ in range(2):
+            request = ask(entry(path), Deadline.after(reactor, PATIENCE))
+            found = await outcome(reader, request, NOW)
+            self.assertEqual(len(found.ids), found.content.snapshot_count)
+        runs = calls.read_text().splitlines()
+        self.assertEqual([f"--cache-dir {cache}" in run for run in runs], [True, False, False])
+        problems = [str(one.get("problem")) for one in logged if one.get("problem")]
+        self.assertEqual(len(problems), 1)
+        self.assertIn(f"hangs with the cache in {str(cache)!r}", problems[0])
 
 
 class FakeTests(ReaderTestCase):

@@ -65,14 +65,15 @@ async def run_child(
     on_stdout: Callable[[bytes], None],
     *,
     stdout_limit: int,
+    on_stderr: Callable[[bytes], None] = lambda _: None,
     inputs: Mapping[int, bytes] | None = None,
 ) -> Exit:
     """
     Run a program to its end.
 
     ``inputs`` are what the child may read from further descriptors (3, 4), a pipe each.
-    ``on_stdout`` gets what it prints, piece by piece; when it raises, the child is killed
-    and the error comes out here.
+    ``on_stdout`` and ``on_stderr`` get what it prints, piece by piece; when one raises, the
+    child is killed and the error comes out here.
 
     When this is cancelled the child is interrupted, and killed if that does not help; it
     ends, with `ChildStoppedError`, only when the child and all that it has started in its
@@ -81,7 +82,7 @@ async def run_child(
     :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
         writes more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
     """
-    child = _Child(reactor, on_stdout, stdout_limit, inputs or {})
+    child = _Child(reactor, on_stdout, on_stderr, stdout_limit, inputs or {})
     descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
     descriptors.update(dict.fromkeys(inputs or {}, "w"))
     descriptors.update({child_guard.LIFELINE: "w", child_guard.REPORT: "r"})
@@ -128,11 +129,12 @@ class _Child(ProcessProtocol):
         self,
         reactor: Any,
         on_stdout: Callable[[bytes], None],
+        on_stderr: Callable[[bytes], None],
         stdout_limit: int,
         inputs: Mapping[int, bytes],
     ) -> None:
         self._reactor = reactor
-        self._on_stdout = on_stdout
+        self._take = {_STDOUT: on_stdout, _STDERR: on_stderr}
         self._inputs = inputs
         self._room = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
         self._stderr = Excerpt()
@@ -212,13 +214,13 @@ class _Child(ProcessProtocol):
         if self._room[childFD] < 0:
             name = "stdout" if childFD == _STDOUT else "stderr"
             self._fail(ReadError(Reason.TOO_LARGE, f"it writes endlessly to {name}"))
-        elif childFD == _STDERR:
+            return
+        if childFD == _STDERR:
             self._stderr.add(data)
-        else:
-            try:
-                self._on_stdout(data)
-            except Exception as error:
-                self._fail(error)
+        try:
+            self._take[childFD](data)
+        except Exception as error:
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         # What it prints is of no use any more, so there is nothing to wait for.

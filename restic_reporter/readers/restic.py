@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..config import Repository
+from ..deadline import within
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
@@ -16,7 +17,13 @@ from ..model import Snapshot
 from ..secret import Secret
 from .child import ChildStoppedError, Exit, run_child
 from .password import child_environment, encoded, password_of
-from .restic_errors import failure, last_retry, unreadable_snapshots
+from .restic_errors import (
+    VanishedError,
+    VanishedWatch,
+    failure,
+    last_retry,
+    unreadable_snapshots,
+)
 from .snapshot_json import parse_snapshot
 
 # So many snapshots are put into the table together.
@@ -30,9 +37,22 @@ _WHOLE_STDOUT_LIMIT = 4 * 2**30
 
 _PASSWORD, _REPOSITORY = 3, 4
 
+# The part of the time left that restic may take with its cache, which may be on a disk that
+# hangs; and for how many seconds it then goes without.
+_CACHE_SHARE = 0.5
+_CACHE_PAUSE = 3600.0
+
 _CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
 
 _BYTE_ORDER_MARK = "\ufeff"
+
+
+@define
+class _CacheState:
+    """What is known of restic's cache: its ``warned`` problems, and until when it is left out."""
+
+    warned: set[str] = field(factory=set)
+    hangs_until: float = 0.0
 
 
 @implementer(ISnapshotReader)
@@ -54,31 +74,66 @@ class ResticReader:
     cache_dir: str | None = None
     name: str = "restic"
     incremental: bool = False
-    _warned: set[str] = field(factory=set, init=False, eq=False)
+    _cache: _CacheState = field(factory=_CacheState, init=False, eq=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
         """All snapshots, as restic prints them."""
         repository, deadline = request.repository, request.deadline
         password = await password_of(repository, self.reactor, self.environ, deadline)
-        exit, collector = await self._run(request, password, self.cache_dir)
-        if self.cache_dir is not None:
-            trouble = _CACHE_TROUBLE.search(exit.stderr)
-            if trouble is not None and trouble[0] not in self._warned:
-                self._warned.add(trouble[0])
-                self._log.warn("restic: {trouble}", trouble=trouble[0])
-            # Some versions fail without the cache that they were told to use, and 0.14 fails
-            # at a broken file in it.
-            if (trouble is not None and exit.code != 0) or unreadable_snapshots(exit.stderr):
-                exit, collector = await self._run(request, password, None)
+        try:
+            exit, collector = await self._run_with_cache(request, password)
+        except VanishedError as vanished:
+            return ReadResult(frozenset((vanished.name,)), stopped=True)
         error = failure(exit, repository.location.reveal(), [*repository.secrets(), password])
         if error is not None:
             raise error
         return collector.result(unreadable_snapshots(exit.stderr))
 
+    async def _run_with_cache(
+        self, request: ReadRequest, password: Secret
+    ) -> "tuple[Exit, _Collector]":
+        """Run restic with its cache; where that does not work, without."""
+        deadline, cache_dir = request.deadline, self.cache_dir
+        now = self.reactor.seconds
+        if cache_dir is None or now() < self._cache.hangs_until:
+            return await self._run(request, password, None)
+        hangs = False
+        part = deadline.sooner(deadline.remaining() * _CACHE_SHARE)
+        try:
+            exit, collector = await within(
+                part, self._run(request, password, cache_dir), "restic with its cache"
+            )
+        except ReadError as error:
+            if error.reason is not Reason.TIMEOUT or deadline.remaining() <= 0:
+                raise
+            hangs = True
+        else:
+            trouble = _CACHE_TROUBLE.search(exit.stderr)
+            if trouble is not None:
+                self._warn(f"restic: {trouble[0]}")
+            # Some versions fail without the cache that they were told to use, and 0.14 fails
+            # at a broken file in it.
+            if not (trouble and exit.code != 0) and not unreadable_snapshots(exit.stderr):
+                return exit, collector
+        exit, collector = await self._run(request, password, None)
+        if hangs and exit.code == 0:
+            self._cache.hangs_until = now() + _CACHE_PAUSE
+            self._warn(f"restic hangs with the cache in {cache_dir!r}; it is left out for an hour")
+        return exit, collector
+
+    def _warn(self, problem: str) -> None:
+        if problem not in self._cache.warned:
+            self._cache.warned.add(problem)
+            self._log.warn("{problem}", problem=problem)
+
     async def _run(
         self, request: ReadRequest, password: Secret, cache_dir: str | None
     ) -> "tuple[Exit, _Collector]":
-        """Run restic once; how it ended, and what it printed."""
+        """
+        Run restic once; how it ended, and what it printed.
+
+        :raises VanishedError: it cannot find a snapshot that it has listed.
+        """
         repository, deadline = request.repository, request.deadline
         collector = _Collector(request)
         arguments, environment, inputs = self._command(repository, password, cache_dir)
@@ -89,6 +144,7 @@ class ResticReader:
                 environment,
                 collector.feed,
                 stdout_limit=_WHOLE_STDOUT_LIMIT,
+                on_stderr=VanishedWatch().feed,
                 inputs=inputs,
             )
         except ChildStoppedError as stopped:

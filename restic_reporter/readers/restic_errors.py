@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from attrs import define
+
 from ..errors import ReadError, Reason
 from ..secret import Secret, redact
 from .child import Exit
@@ -69,6 +71,16 @@ _UNREADABLE = re.compile(
     re.MULTILINE,
 )
 
+# Older versions, and newer ones with some storage, try again for many minutes.
+_VANISHED = re.compile(
+    rb"Load\(<snapshot/([0-9a-f]{8,64})>.*retrying"
+    rb".*(?:does not exist|no such file|not found|\b404\b)",
+    re.IGNORECASE,
+)
+
+# A line that is longer says nothing that we know.
+_LINE_LIMIT = 2**12
+
 # What programs that restic has started say, which explains restic's own last words.
 _HELPERS = ("subprocess ", "rclone: ")
 
@@ -84,6 +96,34 @@ _MESSAGE_LIMIT = 500
 def unreadable_snapshots(stderr: str) -> frozenset[str]:
     """The ids, shortened to 8 digits, of the snapshots that restic says it could not load."""
     return frozenset((a or b)[:8] for a, b in _UNREADABLE.findall(stderr))
+
+
+class VanishedError(Exception):
+    """A snapshot that restic had listed is not there any more; ``name`` is how its id begins."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@define
+class VanishedWatch:
+    """Looks through what restic says, as it comes, for a snapshot that has vanished."""
+
+    _line: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        """
+        Take more of it.
+
+        :raises VanishedError: restic cannot find a snapshot, and tries again.
+        """
+        *lines, rest = (self._line + data).split(b"\n")
+        self._line = rest[:_LINE_LIMIT]
+        for line in lines:
+            match = _VANISHED.search(line[:_LINE_LIMIT])
+            if match is not None:
+                raise VanishedError(match[1].decode())
 
 
 def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:
