@@ -24,6 +24,7 @@ from .errors import ReadError
 from .http import BoundedHTTPClient
 from .interfaces import ISecretStore
 from .listening import AddressError, Listener
+from .log_queue import LogQueue
 from .lookups import Lookups
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
@@ -55,6 +56,7 @@ class Parts:
     task_maker: TaskMaker
     workers: WorkerThreads
     lag: ReactorLag
+    log_queue: LogQueue
     redactor: Redactor
     stores: Mapping[str, ISecretStore]
     collector: Collector
@@ -102,7 +104,9 @@ class ReporterService(Service):
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
-        """Take the port, as long as we may."""
+        """Begin to log, now that twistd has forked; take the port, as long as we may."""
+        self._parts.log_queue.start()
+        self._parts.reactor.addSystemEventTrigger("after", "shutdown", self._parts.log_queue.finish)
         try:
             self._parts.listener.bind()
         except AddressError as error:

@@ -1,5 +1,6 @@
 """The one place that puts the rooms of the daemon together."""
 
+import atexit
 import shutil
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from .http import BoundedHTTPClient
 from .installed import by_name, by_scheme, installed_plugins
 from .interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from .listening import AddressError, Listener
+from .log_queue import LogQueue
 from .logs import observer_factory
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
@@ -86,6 +88,9 @@ def wire(
     redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
     vault = stores.get("vault")
     lag = ReactorLag(reactor)
+    log_queue = LogQueue()
+    # Where the start fails the reactor never runs.
+    atexit.register(log_queue.finish)
     page = MetricsPage(
         collector,
         time.time,
@@ -93,6 +98,7 @@ def wire(
         shard=str(shard),
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
         reactor_lag=lag.take,
+        log_lines_dropped=lambda: log_queue.dropped,
     )
     collector.on_read = page.prepare
     workers = WorkerThreads(reactor)
@@ -119,6 +125,7 @@ def wire(
         ),
         workers=workers,
         lag=lag,
+        log_queue=log_queue,
         redactor=redactor,
         stores=stores,
         collector=collector,
@@ -137,7 +144,11 @@ def wire(
             parts.load_config(),
             pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
             log_observer=observer_factory(
-                twistd_options, options["log-level"], redactor.redact, options["logger"]
+                twistd_options,
+                options["log-level"],
+                redactor.redact,
+                options["logger"],
+                log_queue,
             ),
         )
     except ConfigError as error:
