@@ -1,7 +1,6 @@
 """The daemon as a service: what happens at start, at each tick, at a signal and at stop."""
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from .config.masking import masks_of
 from .cron_service import CronService
 from .deadline import Deadline, within
 from .errors import ReadError
+from .garbage import long_lived
 from .http import BoundedHTTPClient
 from .interfaces import ISecretStore
 from .listening import AddressError, Listener
@@ -147,9 +147,6 @@ class ReporterService(Service):
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
         await self._parts.runs.ended()
-        # What is there now mostly stays: looking through it for garbage again and again
-        # would hold the reactor, with ten thousand repositories for a quarter of a second.
-        gc.freeze()
         if self._stopping:
             return
         try:
@@ -231,15 +228,19 @@ class ReporterService(Service):
 
     async def _reload(self) -> None:
         parts = self._parts
-        # A new config is hundreds of thousands of objects, none of them garbage.
-        gc.disable()
         try:
-            config, masks, tasks = await within(
-                Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
-            )
-            if self._stopping:
-                return
-            self._use(config, masks, tasks)
+            with long_lived(lambda: parts.runs.resting):
+                loaded = await within(
+                    Deadline.after(parts.reactor, _LOAD_PATIENCE),
+                    self._load(),
+                    "reading the config",
+                )
+                if isinstance(loaded, ConfigError):
+                    raise loaded
+                if self._stopping:
+                    return
+                config, masks, tasks = loaded
+                self._use(config, masks, tasks)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
@@ -256,8 +257,6 @@ class ReporterService(Service):
                 count=len(config.repositories),
             )
         finally:
-            gc.freeze()
-            gc.enable()
             self._reloading = False
             if self._reload_again:
                 self._reload_again = False
@@ -266,12 +265,19 @@ class ReporterService(Service):
     def _lookups(self) -> Lookups:
         return Lookups(self._parts.reactor, self._parts.stores)
 
-    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]]:
+    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]] | ConfigError:
+        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
         parts, lookups = self._parts, self._lookups()
-        config = await in_daemon_thread(parts.reactor, parts.load_config)
-        config = await lookups.complete_all(config)
-        masks = await in_daemon_thread(parts.reactor, masks_of, config)
-        return config, masks, await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
+        config = await in_daemon_thread(parts.reactor, _config_or_error, parts.load_config)
+        if isinstance(config, ConfigError):
+            return config
+        try:
+            config = await lookups.complete_all(config)
+            masks = await in_daemon_thread(parts.reactor, masks_of, config)
+            tasks = await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
+        except ConfigError as error:
+            return ConfigError(error.problems)
+        return config, masks, tasks
 
     def _use(self, config: Config, masks: Masks, tasks: Mapping[str, Task]) -> None:
         """Swap ``config`` in, with all that was made of it."""
@@ -287,6 +293,13 @@ class ReporterService(Service):
         parts.page.config_success_time = parts.now()
         for warning in (*config.warnings, *parts.task_maker.warnings(tasks)):
             self._log.warn("{warning}", warning=warning)
+
+
+def _config_or_error(load: Callable[[], Config]) -> Config | ConfigError:
+    try:
+        return load()
+    except ConfigError as error:
+        return ConfigError(error.problems)
 
 
 def _shown(host: Any) -> str:

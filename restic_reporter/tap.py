@@ -13,6 +13,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
 from .deadline import LONGEST_TIMEOUT
+from .garbage import set_apart
 from .interfaces import READERS
 from .listening import parse_address
 from .logs import take_logger
@@ -160,5 +161,7 @@ def makeService(options: Options) -> IService:
         wired.append(wire(options, options.parent or {}, reactor, os.environ))
     except ValueError as error:
         refuse(str(error))
+    # Nobody waits yet.
+    set_apart()
     service: IService = wired[0]
     return service

@@ -16,6 +16,7 @@ from .collection import Collector
 from .config import ConfigError, load_config
 from .config.masking import secrets_of
 from .cron_service import CronService
+from .garbage import set_apart
 from .http import BoundedHTTPClient
 from .installed import by_name, by_scheme, installed_plugins
 from .interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
@@ -77,7 +78,7 @@ def wire(
     shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     collector = Collector(reactor, time.time, options["concurrency"])
-    runs = Runs(collector)
+    runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
         clock=reactor,
         now=time.time,
