@@ -32,7 +32,7 @@ from .reading import Task
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .secret import Masks, Redactor
-from .signals import quiet_second_stop
+from .signals import quiet_second_stop, stop_once_running
 from .tasks import TaskMaker
 from .threads import in_daemon_thread
 from .web.server import BoundedSite
@@ -105,6 +105,7 @@ class ReporterService(Service):
 
     def privilegedStartService(self) -> None:
         """Begin to log, now that twistd has forked; take the port, as long as we may."""
+        stop_once_running(self._parts.reactor)
         self._parts.log_queue.start()
         self._parts.reactor.addSystemEventTrigger("after", "shutdown", self._parts.log_queue.finish)
         try:
@@ -236,7 +237,7 @@ class ReporterService(Service):
                     "reading the config",
                 )
                 if isinstance(loaded, ConfigError):
-                    raise loaded
+                    raise ConfigError(loaded.problems)
                 if self._stopping:
                     return
                 config, masks, tasks = loaded
