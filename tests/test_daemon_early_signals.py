@@ -78,8 +78,11 @@ class EarlySignalsTests(SynchronousTestCase):
             daemon.program.signal(signal.SIGHUP)
             daemon.program.signal(signal.SIGUSR1)
             # Opens the gate, and does not wait where nobody stands before it.
-            os.close(os.open(self.gate, os.O_RDWR))
-            daemon.serving()
+            gate = os.open(self.gate, os.O_RDWR)
+            try:
+                daemon.serving()
+            finally:
+                os.close(gate)
             self.assertEqual(daemon.stop(), -signal.SIGINT)
             self.assertIn("config reloaded", daemon.program.output)
             # The first collection has begun before.
