@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .servers import Daemon, Folder
+from .servers import Daemon, Folder, wait_until
 
 MEGABYTE = 10**6
 
@@ -32,6 +32,11 @@ class ReloadTests(SynchronousTestCase):
         status = Path(f"/proc/{self.daemon.program.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
+    def handles(self) -> int:
+        """How many descriptors and threads the daemon has."""
+        process = Path(f"/proc/{self.daemon.program.process.pid}")
+        return sum(len(list((process / name).iterdir())) for name in ("fd", "task"))
+
     def reload(self, config: Any) -> None:
         """Reload with another config."""
         self.daemon.configure(config)
@@ -53,13 +58,14 @@ class ReloadTests(SynchronousTestCase):
         self.daemon.collect()
 
     def test_stays(self) -> None:
-        """A hundred reloads, good and bad, leave nothing in memory."""
+        """A hundred reloads, good and bad, leave no memory, descriptor or thread in use."""
         for _ in range(3):
             self.round()
-        before = self.memory()
+        before, handles = self.memory(), self.handles()
         for _ in range(10):
             self.round()
         self.assertLess(self.memory() - before, 8 * MEGABYTE)
+        wait_until(lambda: self.handles() <= handles)
 
     def test_during_collections(self) -> None:
         """So do reloads while repositories fail."""
