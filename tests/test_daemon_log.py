@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, wait_until
+from .servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, serves, wait_until
 
 DROPPED = "restic_reporter_log_lines_dropped_total"
 TWISTD = Path(sys.executable).with_name("twistd")
@@ -45,15 +45,7 @@ class UnreadLogTests(SynchronousTestCase):
             folder, [ENTRY, *MISSING], f"--bind={address}", "--reader=native", twistd=str(twistd)
         )
         self.daemon.address = address
-        wait_until(self.serves)
-
-    def serves(self) -> bool:
-        """Whether the first collection has ended."""
-        host, _, port = self.daemon.address.partition(":")
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection((host, int(port))).close()
-            return True
-        return False
+        wait_until(lambda: serves(address))
 
     def collect(self) -> None:
         """Have it collect all repositories, and wait for the end of that."""
@@ -130,3 +122,23 @@ class FailedStartTests(SynchronousTestCase):
         before, _, after = daemon.program.output.partition("starting up")
         self.assertEqual(before.count("\n"), 0, before)
         self.assertIn("FileNotFoundError", after)
+
+
+class FullDiskTests(SynchronousTestCase):
+    """A log file on a disk that is full."""
+
+    def test_serves(self) -> None:
+        """The daemon collects and serves all the same, and TERM ends it."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        options = ("-n", "--logfile=/dev/full")
+        daemon = Daemon(
+            folder, [ENTRY], f"--bind={address}", "--reader=native", twistd_options=options
+        )
+        daemon.address = address
+        wait_until(lambda: serves(address))
+        self.assertEqual(daemon.metrics().value("backup_snapshot_count", url=ENTRY["repo"]), 62)
+        self.assertEqual(daemon.stop(signal.SIGTERM), -signal.SIGTERM)
+        self.assertEqual(daemon.program.output, "")
