@@ -132,10 +132,11 @@ def _size(event: LogEvent) -> int:
 
 
 def _notice(dropped: int) -> LogEvent:
+    lines = "1 log line" if dropped == 1 else f"{dropped} log lines"
     return {
         "log_time": time.time(),
         "log_level": LogLevel.warn,
         "log_namespace": __name__,
         "log_format": "{log_text}",
-        "log_text": f"dropped {dropped} log lines: the log was not read, or could not be written",
+        "log_text": f"dropped {lines}: the log was not read, or could not be written",
     }

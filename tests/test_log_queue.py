@@ -180,7 +180,7 @@ class LogQueueTests(SynchronousTestCase):
         self.queue.start()
         self.queue.finish(PATIENCE)
         self.assertEqual(self.gate.texts[:2], ["a", "b"])
-        self.assertRegex(self.gate.texts[2], "^dropped 1 log lines: ")
+        self.assertRegex(self.gate.texts[2], "^dropped 1 log line: ")
 
     def test_full_disk(self) -> None:
         """A write that fails is tried again until it succeeds; nothing is lost or doubled."""
