@@ -1,4 +1,4 @@
-"""``restic-reporter``: what can be done without a daemon."""
+"""``restic-reporter``: the daemon without twistd, and what can be done beside it."""
 
 import argparse
 import json
@@ -26,11 +26,22 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line: each command is a parser of its own, with the function that ``run``s it."""
     parser = _Parser(
         prog=_NAME,
-        description="What restic-reporter can do without its daemon.",
+        description="Tell Prometheus which restic backups are late or broken.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_NAME} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    daemon = commands.add_parser(
+        "run",
+        help="run the daemon in the foreground",
+        description="Run the daemon in the foreground, without a pidfile.",
+        # The daemon's own options are parsed as twistd does it.
+        add_help=False,
+        prefix_chars="\0",
+        allow_abbrev=False,
+    )
+    daemon.add_argument("options", nargs="*")
+    daemon.set_defaults(run=_run)
     backends = commands.add_parser(
         "backends",
         help="list the backends that are installed",
@@ -59,6 +70,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(run=_check_config)
     return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from twisted.python.usage import UsageError
+
+    from .run import run
+
+    try:
+        run(arguments.options)
+    except UsageError as error:
+        _complain([f"{error}; see {_NAME} run --help"])
+        return 1
+    return 0
 
 
 def _backends(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ A program for a test: a daemon in the small that runs one child.
 ``low``: the same, with the descriptors below 24 free but for the standard ones, so that the
 pipes' own numbers are those that the child shall see them at;
 ``scarce``: print what comes of it without free descriptors, and again with them;
+``first``: as if it were process 1, to which all orphans come; print ``no children`` at last
+where none came;
 ``memory``: print the reason why it failed, and by how many KiB memory has grown.
 """
 
@@ -19,6 +21,7 @@ from twisted.internet.defer import Deferred
 
 from restic_reporter.deadline import sleep
 from restic_reporter.errors import ReadError
+from restic_reporter.readers import child_guard
 from restic_reporter.readers.child import run_child
 
 _LOW = 24
@@ -73,7 +76,14 @@ async def main(clock: Any, what: str, arguments: list[str]) -> None:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(reason, grown, flush=True)
         return
+    if what == "first":
+        child_guard.set_process_option(child_guard.SET_SUBREAPER, 1)
     print(await attempt(clock, arguments), flush=True)
+    if what == "first":
+        try:
+            os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            print("no children", flush=True)
 
 
 def occupy() -> list[int]:

@@ -224,7 +224,7 @@ def _htpasswd(user: tuple[str, str]) -> str:
 
 
 class Daemon:
-    """``twistd -n restic-reporter`` as a child process."""
+    """``twistd -n restic-reporter``, or another ``command``, as a child process."""
 
     def __init__(
         self,
@@ -235,17 +235,16 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         restic: str = "restic-0.18",
         twistd: str | None = None,
+        command: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.config = folder.path / "config.json"
         self.configure(config)
         program = restic if "/" in restic else tool(restic)
+        twistd = twistd or str(Path(sys.executable).with_name("twistd"))
         self.program = folder.run(
             [
-                twistd or str(Path(sys.executable).with_name("twistd")),
-                *twistd_options,
-                "--pidfile=",
-                "restic-reporter",
+                *(command or (twistd, *twistd_options, "--pidfile=", "restic-reporter")),
                 "--config=config.json",
                 "--bind=127.0.0.1:0",
                 f"--restic={program}",

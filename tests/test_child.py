@@ -392,13 +392,36 @@ class LeftoverTests(TestCase):
             self.assertFalse(Path(f"/proc/{int(pid)}/cwd").exists())
 
     async def test_escaped_grandchild(self) -> None:
-        """One that has left the session and keeps the pipes delays the answer by little."""
+        """One that has left the session and keeps the pipes is ended all the same."""
         output = Output()
         exit = await start(shell("setsid sleep 1000 & echo $!; exit 4"), output)
-        pid = int(output.data)
-        self.addCleanup(os.kill, pid, signal.SIGKILL)
         self.assertEqual(exit.code, 4)
-        os.kill(pid, 0)
+        self.assertFalse(Path(f"/proc/{int(output.data)}/cwd").exists())
+
+    async def test_zombies(self) -> None:
+        """No orphan of a child is left to the daemon, which process 1 would have to reap."""
+        output = Output()
+        orphans = 'sh -c "true & true & setsid true &"; sleep 0.1; '
+        await run_child(
+            reactor,
+            [sys.executable, "-m", "tests.child_daemon", "first", *shell(orphans)],
+            {**PATH, "PYTHONPATH": str(ROOT)},
+            output.feed,
+            stdout_limit=2**20,
+        )
+        self.assertEqual(output.data.decode().split("\n")[-2], "no children")
+
+    async def test_guard_and_daemon_killed(self) -> None:
+        """A guard and a daemon that are killed together take the child along."""
+        program, pids = self.daemon()
+        child = Watch(self, pids[0])
+        self.addCleanup(os.kill, pids[2], signal.SIGKILL)
+        # The daemon cannot see the guard's end before its own.
+        program.send_signal(signal.SIGSTOP)
+        os.kill(pids[1], signal.SIGKILL)
+        program.kill()
+        program.wait()
+        self.assertTrue(child.gone())
 
     async def test_guard_killed(self) -> None:
         """When the guard is killed, so is the child, and the signal is the outcome."""

@@ -140,22 +140,45 @@ class GuardTests(SynchronousTestCase):
         guarded.line()
         self.assertEqual(os.read(guarded._stdout, 1), b"")
 
+    def test_own_session(self) -> None:
+        """A process that leaves the session, and its parent, is ended and reaped all the same."""
+        program = (
+            "import os, time\n"
+            "if os.fork(): time.sleep(1000)\n"
+            "os.setsid()\n"
+            "parent = os.getpid()\n"
+            "if os.fork(): os._exit(0)\n"
+            "while os.getppid() == parent: time.sleep(0.01)\n"
+            "print(os.getpid(), os.getppid(), flush=True)\n"
+            "time.sleep(1000)\n"
+        )
+        guarded = Guarded(self, python(program))
+        orphan, parent = map(int, guarded.line().split())
+        self.assertEqual(parent, guarded.pid)
+        watch = Watch(self, orphan)
+        guarded.let_go()
+        guarded.report()
+        self.assertTrue(watch.gone())
 
-class SessionTests(SynchronousTestCase):
-    """Who is in a session."""
+    def test_guard_is_killed(self) -> None:
+        """With the guard, however suddenly it goes, the program goes too."""
+        program = "import os, signal\nprint(os.getpid(), flush=True)\nwhile True: signal.pause()"
+        guarded = Guarded(self, python(program))
+        watch = Watch(self, int(guarded.line()))
+        os.kill(guarded.pid, signal.SIGKILL)
+        guarded.report()
+        self.assertTrue(watch.gone())
+
+
+class DescendantsTests(SynchronousTestCase):
+    """Who descends from a process."""
 
     def test_processes(self) -> None:
-        """All living processes of a session are found, and only they."""
+        """All living descendants are found, and only they."""
         guarded = Guarded(self, python(DEAF_FAMILY))
-        found = child_guard.processes_of_session(guarded.pid) if guarded.line() else []
-        family = {int(pid) for pid in found}
-        self.assertEqual(len(family), 3)
-        self.assertIn(guarded.pid, family)
-        self.assertEqual({os.getsid(pid) for pid in family}, {guarded.pid})
-
-    def test_not_ourselves(self) -> None:
-        """The process that asks is left out."""
-        self.assertNotIn(os.getpid(), child_guard.processes_of_session(os.getsid(0)))
+        family = set(map(int, guarded.line().split()))
+        self.assertEqual(set(child_guard.descendants(guarded.pid)), family - {guarded.pid})
+        self.assertLessEqual(family, set(child_guard.descendants(os.getpid())))
 
     def test_strange_names(self) -> None:
         """A process whose name looks like the end of that field is understood."""
@@ -167,4 +190,4 @@ class SessionTests(SynchronousTestCase):
         )
         guarded = Guarded(self, python(program))
         guarded.line()
-        self.assertEqual(len(child_guard.processes_of_session(guarded.pid)), 2)
+        self.assertEqual(len(child_guard.descendants(guarded.pid)), 1)

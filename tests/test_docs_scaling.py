@@ -22,7 +22,8 @@ SHARDS = [f"{index}/{COUNT}" for index in range(COUNT)]
 def options(arguments: list[str]) -> Options:
     """What the daemon makes of what follows its name in ``arguments``."""
     parsed = Options()
-    parsed.parseOptions(arguments[arguments.index("restic-reporter") + 1 :])
+    start = "run" if "run" in arguments else "restic-reporter"
+    parsed.parseOptions(arguments[arguments.index(start) + 1 :])
     return parsed
 
 

@@ -414,6 +414,8 @@ class VanishedWatchTests(SynchronousTestCase):
             "<snapshot/25ecfe6da4> does not exist",
             "open /srv/repo/snapshots/25ecfe6da489: no such file or directory",
             "unexpected HTTP response (404): 404 Not Found",
+            "b2_download_file_by_name: 404: File with such name does not exist.",
+            "storage: object doesn't exist",
         ):
             line = (
                 "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 552.330144ms: "
@@ -427,6 +429,8 @@ class VanishedWatchTests(SynchronousTestCase):
         for line in (
             "Load(<index/25ecfe6da4>, 0, 0) returned error, retrying after 1s: x does not exist",
             "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 1s: refused",
+            "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 404.1ms: refused",
+            "Load(<snapshot/25ecfe6da4>, 0, 0) returned error, retrying after 1s: /404/x: denied",
             "Load(<snapshot/25ecfe6da4>, 0, 0) failed: <snapshot/25ecfe6da4> does not exist",
             "x" * 100_000,
         ):

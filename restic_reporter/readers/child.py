@@ -76,8 +76,8 @@ async def run_child(
     child is killed and the error comes out here.
 
     When this is cancelled the child is interrupted, and killed if that does not help; it
-    ends, with `ChildStoppedError`, only when the child and all that it has started in its
-    session are gone. ``reactor`` is an `IReactorProcess` and `IReactorTime`.
+    ends, with `ChildStoppedError`, only when the child and all that it has started are gone.
+    ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
     :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
         writes more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.

@@ -1,12 +1,15 @@
 """
 The little program between the daemon and a child of it: ``python child_guard.py PROGRAM …``.
 
-It starts the program in a session of its own and stays as its guard until that session is
-empty. Descriptor 5 is a pipe whose other end the daemon holds; when that end closes, since
-the daemon lets go of it or has died, however suddenly, the guard kills every process of
-the session: the program, and whatever it has started, also in process groups of their own,
-as restic starts ssh and rclone. It does the same when the program has ended. Signals are
-passed on to the program's process group.
+It starts the program in a session of its own and stays as its guard until all that the program
+has started is gone. Descriptor 5 is a pipe whose other end the daemon holds; when that end
+closes, since the daemon lets go of it or has died, however suddenly, the guard kills the program
+and all its descendants, also those in process groups and sessions of their own, as restic starts
+ssh and rclone. It does the same when the program has ended. Signals are passed on to the
+program's process group.
+
+Orphans among the descendants become children of the guard, which reaps them: where the daemon
+is process 1 of a container, nobody else would. When the guard is killed, the program is too.
 
 Descriptor 6 tells the daemon what happened, one line each: ``child PID``;
 ``failed MESSAGE`` where the program cannot be run; ``status N``, what ``wait`` said of the
@@ -15,6 +18,7 @@ program. It stays open until all is over.
 Nothing but a small part of the standard library is imported: this runs before each child.
 """
 
+import ctypes
 import os
 import select
 import signal
@@ -30,25 +34,39 @@ _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 # What Python changes for itself: it ignores two, the others are set below.
 _CHANGED = (*_FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 
-# How often, and how long apart, the session is looked through for survivors. The bound is
-# for a process that not even KILL ends, stuck in the kernel.
+# Of prctl, from linux/prctl.h.
+SET_DEATH_SIGNAL = 1
+SET_SUBREAPER = 36
+
+# How often, and how long apart, what is left is killed. The bound is for a process that not
+# even KILL ends, stuck in the kernel.
 _LOOKS = 100
 _PAUSE = 0.01
 
 
-def processes_of_session(session: int) -> list[int]:
-    """The ids of all processes in ``session`` but our own, as far as ``/proc`` shows them."""
-    found = []
+def set_process_option(option: int, value: int) -> None:
+    """Linux's prctl; it cannot fail for the options used here."""
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The ids of all living processes that descend from ``ancestor``, as ``/proc`` shows them."""
+    children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+        if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/stat", "rb") as file:
-                state, _parent, _group, owner = file.read().rpartition(b")")[2].split()[:4]
+                _state, parent = file.read().rpartition(b")")[2].split()[:2]
         except (OSError, ValueError):
             continue
-        if int(owner) == session and state != b"Z":
-            found.append(int(entry))
+        children.setdefault(int(parent), []).append(int(entry))
+    found: list[int] = []
+    waiting = [ancestor]
+    while waiting:
+        some = children.pop(waiting.pop(), [])
+        found += some
+        waiting += some
     return found
 
 
@@ -69,8 +87,11 @@ def environment() -> dict[bytes, bytes]:
         return {name: value for name, _, value in pairs}
 
 
-def become(arguments: list[str]) -> None:
+def become(arguments: list[str], guard: int) -> None:
     """Turn this process, a fresh fork, into the program."""
+    set_process_option(SET_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != guard:
+        return  # Killed before that; nobody would end us.
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in _CHANGED:
@@ -88,10 +109,11 @@ def start(arguments: list[str]) -> int:
     """The id of the process that runs the program."""
     # A signal between fork and exec would be lost in Python's handlers.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+    guard = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            become(arguments)
+            become(arguments, guard)
         finally:
             os._exit(127)
     with suppress(OSError):
@@ -110,9 +132,23 @@ def watch(child: int, wakeup: int) -> int | None:
         for number in os.read(wakeup, 64):
             if number in _FORWARDED:
                 signal_group(child, number)
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
+        status, _ = reap(child)
+        if status is not None:
             return status
+
+
+def reap(child: int) -> tuple[int | None, bool]:
+    """The status of ``child`` if it has ended now; and whether no process of ours is left."""
+    status = None
+    while True:
+        try:
+            ended, ending = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return status, True
+        if not ended:
+            return status, False
+        if ended == child:
+            status = ending
 
 
 def signal_group(child: int, number: int) -> None:
@@ -121,19 +157,16 @@ def signal_group(child: int, number: int) -> None:
         os.killpg(child, number)
 
 
-def clear_session(child: int, status: int | None) -> int | None:
-    """Kill all that is left in our session; the child's status, if it has one now."""
+def clear(child: int, status: int | None) -> int | None:
+    """Kill all that is left of ours; the child's status, if it has one now."""
     for _ in range(_LOOKS):
-        if status is None:
-            signal_group(child, signal.SIGKILL)
-        for process in processes_of_session(os.getsid(0)):
+        ending, all_gone = reap(child)
+        status = ending if status is None else status
+        if all_gone:
+            break
+        for process in descendants(os.getpid()):
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-        if status is None:
-            ended, ending = os.waitpid(child, os.WNOHANG)
-            status = ending if ended else None
-        if status is not None and not processes_of_session(os.getsid(0)):
-            break
         time.sleep(_PAUSE)
     return status
 
@@ -141,6 +174,7 @@ def clear_session(child: int, status: int | None) -> int | None:
 def main(arguments: list[str]) -> None:
     """Run the program in ``arguments``, guarded."""
     os.setsid()
+    set_process_option(SET_SUBREAPER, 1)
     wakeup, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -152,7 +186,7 @@ def main(arguments: list[str]) -> None:
         with suppress(OSError):
             os.close(descriptor)
     tell(f"child {child}")
-    status = clear_session(child, watch(child, wakeup))
+    status = clear(child, watch(child, wakeup))
     if status is not None:
         tell(f"status {status}")
 

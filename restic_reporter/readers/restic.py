@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..config import Repository
-from ..deadline import within
+from ..deadline import Deadline, within
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
@@ -96,17 +96,18 @@ class ResticReader:
         deadline, cache_dir = request.deadline, self.cache_dir
         now = self.reactor.seconds
         if cache_dir is None or now() < self._cache.hangs_until:
-            return await self._run(request, password, None)
+            return await self._run(request, password, None, deadline)
         hangs = False
         part = deadline.sooner(deadline.remaining() * _CACHE_SHARE)
         try:
             exit, collector = await within(
-                part, self._run(request, password, cache_dir), "restic with its cache"
+                part, self._run(request, password, cache_dir, part), "restic with its cache"
             )
         except ReadError as error:
-            if error.reason is not Reason.TIMEOUT or deadline.remaining() <= 0:
+            if part.remaining() > 0 or deadline.remaining() <= 0:
                 raise
-            hangs = True
+            # It may have been busy with a storage that does not answer.
+            hangs = error.reason is Reason.TIMEOUT
         else:
             trouble = _CACHE_TROUBLE.search(exit.stderr)
             if trouble is not None:
@@ -115,7 +116,7 @@ class ResticReader:
             # at a broken file in it.
             if not (trouble and exit.code != 0) and not unreadable_snapshots(exit.stderr):
                 return exit, collector
-        exit, collector = await self._run(request, password, None)
+        exit, collector = await self._run(request, password, None, deadline)
         if hangs and exit.code == 0:
             self._cache.hangs_until = now() + _CACHE_PAUSE
             self._warn(f"restic hangs with the cache in {cache_dir!r}; it is left out for an hour")
@@ -127,14 +128,18 @@ class ResticReader:
             self._log.warn("{problem}", problem=problem)
 
     async def _run(
-        self, request: ReadRequest, password: Secret, cache_dir: str | None
+        self,
+        request: ReadRequest,
+        password: Secret,
+        cache_dir: str | None,
+        deadline: Deadline,
     ) -> "tuple[Exit, _Collector]":
         """
         Run restic once; how it ended, and what it printed.
 
         :raises VanishedError: it cannot find a snapshot that it has listed.
         """
-        repository, deadline = request.repository, request.deadline
+        repository = request.repository
         collector = _Collector(request)
         arguments, environment, inputs = self._command(repository, password, cache_dir)
         try:

@@ -73,8 +73,8 @@ _UNREADABLE = re.compile(
 
 # Older versions, and newer ones with some storage, try again for many minutes.
 _VANISHED = re.compile(
-    rb"Load\(<snapshot/([0-9a-f]{8,64})>.*retrying"
-    rb".*(?:does not exist|no such file|not found|\b404\b)",
+    rb"Load\(<snapshot/([0-9a-f]{8,64})>.*returned error, retrying after [^:]*: "
+    rb".*(?:does(?:n't| not) exist|no such file|not found|\(404\)|(?<![\w/])404: |=404\b)",
     re.IGNORECASE,
 )
 

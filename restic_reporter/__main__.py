@@ -1,0 +1,8 @@
+"""``python -m restic_reporter`` is ``restic-reporter``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
