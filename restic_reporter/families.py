@@ -135,3 +135,9 @@ REACTOR_LAG = _gauge(
     " up to 0.025 s too little. Where several scrape, each sees the time since any of them.",
     "Measured all the time, not by a scheduled collection.",
 )
+LOG_LINES_DROPPED = Family(
+    "restic_reporter_log_lines_dropped_total",
+    "counter",
+    "Log lines that were dropped since the start, as the log was not read or could not be"
+    " written. Counted at once, not by a scheduled collection.",
+)

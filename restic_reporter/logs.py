@@ -1,8 +1,9 @@
 """The log that twistd writes: of which level its events must be, and without their secrets."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 from attrs import frozen
 from twisted.logger import (
@@ -19,6 +20,7 @@ from twisted.python.logfile import LogFile
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
+from .log_queue import LogQueue
 from .secret import redact
 
 Redact = Callable[[str], str]
@@ -60,6 +62,32 @@ class RedactingObserver:
         return f"{self.redact(text[: TEXT_LIMIT + _OVERLAP])[:-_OVERLAP]}…"
 
 
+@frozen
+class _Unbuffered:
+    """
+    A stream for `textFileLogObserver` that writes straight to a descriptor.
+
+    A thread that hangs in writing to one of Python's own would hold the lock of its buffer,
+    and the interpreter aborts at its end where it cannot have that.
+    """
+
+    _descriptor: int
+
+    @classmethod
+    def stdout(cls) -> "_Unbuffered":
+        """One for the standard output, which fails where that is closed."""
+        return cls(-1 if sys.stdout is None else sys.stdout.fileno())
+
+    def write(self, text: str) -> None:
+        """Write all of ``text``."""
+        data = text.encode("utf-8", "backslashreplace")
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
 def take_logger(twistd_options: dict[str, Any]) -> Callable[[], Any] | None:
     """
     What ``--logger`` names, and makes an observer; ``None`` where it names nothing.
@@ -83,14 +111,15 @@ def observer_factory(
     level: str,
     redact: Redact = redact,
     logger: Callable[[], Any] | None = None,
+    queue: LogQueue | None = None,
 ) -> Callable[[], ILogObserver] | None:
     """
     What makes twistd's log observer, so that it only sees events of ``level`` and above, and
     these through ``redact``.
 
-    The observer that ``logger`` makes gets them, if there is one. Else they are written where
-    twistd's own would: to syslog, a file or stdout. ``None`` where twistd's own should be
-    asked: it has an error to report.
+    The observer that ``logger`` makes gets them, if there is one, at once. Else they go into
+    ``queue``, which writes them where twistd's own would: to syslog, a file or stdout. ``None``
+    where twistd's own should be asked: it has an error to report.
     """
     logfile = twistd_options.get("logfile")
     foreground = twistd_options.get("nodaemon") or twistd_options.get("debug")
@@ -109,9 +138,12 @@ def observer_factory(
             syslog: Any = SyslogObserver(twistd_options.get("prefix") or "").emit
             observer = LegacyLogObserverWrapper(syslog)
         elif logfile == "-" or (foreground and not logfile):
-            observer = textFileLogObserver(sys.stdout)
+            observer = textFileLogObserver(cast(IO[str], _Unbuffered.stdout()))
         else:
             observer = textFileLogObserver(LogFile.fromFullPath(logfile or "twistd.log"))
+        if queue is not None and logger is None:
+            queue.observer = observer
+            observer = queue
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
         if predicate.defaultLogLevel < LogLevel.warn:
             # It tells of each 1xx answer, which a hostile server sends by the thousand.

@@ -30,7 +30,8 @@ class MetricsPage:
 
     ``now`` is the wall clock; ``next_due`` tells when the next collection is due, and
     ``vault_token_expiry`` when Vault's token ends, all in Unix seconds. ``reactor_lag`` gives
-    the longest that the reactor was held since it was asked last, in seconds.
+    the longest that the reactor was held since it was asked last, in seconds;
+    ``log_lines_dropped`` counts since the start.
     """
 
     _collector: Collector
@@ -39,6 +40,7 @@ class MetricsPage:
     shard: str = "0/1"
     vault_token_expiry: Callable[[], float | None] = lambda: None
     reactor_lag: Callable[[], float | None] = lambda: None
+    log_lines_dropped: Callable[[], int] = lambda: 0
     config_successful: bool = True
     config_success_time: float | None = None
     _kept: dict[str, KeptLines] = field(factory=dict)
@@ -118,6 +120,7 @@ class MetricsPage:
             f.JOB_SKIPPED: job.skipped,
             f.VAULT_TOKEN_EXPIRY: self.vault_token_expiry(),
             f.REACTOR_LAG: self.reactor_lag(),
+            f.LOG_LINES_DROPPED: self.log_lines_dropped(),
             f.CONFIG_SUCCESS: 1 if self.config_successful else 0,
             f.CONFIG_SUCCESS_TIME: self.config_success_time,
         }

@@ -1,6 +1,6 @@
 """Which collection runs when: never two at one time, and none lost to another."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -22,12 +22,14 @@ class Runs:
     """
     Starts collections: all at once, or those whose schedules are due.
 
-    ``labels`` are those of all repositories, ``own_schedules`` those of some of them.
+    ``tidy`` is called at the end of each. ``labels`` are those of all repositories,
+    ``own_schedules`` those of some of them.
     """
 
     _log = Logger()
 
     _collector: Collector
+    _tidy: Callable[[], object] = lambda: None
     _labels: tuple[str, ...] = ()
     _own_schedules: Mapping[str, CronExpression] = field(factory=dict)
     _running: "Deferred[None] | None" = None
@@ -35,6 +37,12 @@ class Runs:
     _waiting: Keys = frozenset()
     _at_end: "list[Deferred[None]]" = field(factory=list)
     _stopped: bool = False
+    _number: int = 0
+
+    @property
+    def resting(self) -> int:
+        """0 during a run, else a number that is another one after each."""
+        return 0 if self._running is not None else self._number + 1
 
     def set_schedules(
         self, labels: tuple[str, ...], own_schedules: Mapping[str, CronExpression]
@@ -89,6 +97,8 @@ class Runs:
         if result is not None:
             self._log.failure("a bug ended the collection", result)
         self._running = None
+        self._number += 1
+        self._tidy()
         at_end, self._at_end = self._at_end, []
         for end in at_end:
             end.callback(None)

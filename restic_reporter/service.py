@@ -1,7 +1,6 @@
 """The daemon as a service: what happens at start, at each tick, at a signal and at stop."""
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -21,9 +20,11 @@ from .config.masking import masks_of
 from .cron_service import CronService
 from .deadline import Deadline, within
 from .errors import ReadError
+from .garbage import long_lived
 from .http import BoundedHTTPClient
 from .interfaces import ISecretStore
 from .listening import AddressError, Listener
+from .log_queue import LogQueue
 from .lookups import Lookups
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
@@ -31,7 +32,7 @@ from .repository_state import Task
 from .runs import DEFAULT, Runs
 from .schedule import CronExpression
 from .secret import Masks, Redactor
-from .signals import quiet_second_stop
+from .signals import quiet_second_stop, stop_once_running
 from .tasks import TaskMaker
 from .threads import in_daemon_thread
 from .web.server import BoundedSite
@@ -55,6 +56,7 @@ class Parts:
     task_maker: TaskMaker
     workers: WorkerThreads
     lag: ReactorLag
+    log_queue: LogQueue
     redactor: Redactor
     stores: Mapping[str, ISecretStore]
     collector: Collector
@@ -102,7 +104,10 @@ class ReporterService(Service):
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
-        """Take the port, as long as we may."""
+        """Begin to log, now that twistd has forked; take the port, as long as we may."""
+        stop_once_running(self._parts.reactor)
+        self._parts.log_queue.start()
+        self._parts.reactor.addSystemEventTrigger("after", "shutdown", self._parts.log_queue.finish)
         try:
             self._parts.listener.bind()
         except AddressError as error:
@@ -143,9 +148,6 @@ class ReporterService(Service):
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
         await self._parts.runs.ended()
-        # What is there now mostly stays: looking through it for garbage again and again
-        # would hold the reactor, with ten thousand repositories for a quarter of a second.
-        gc.freeze()
         if self._stopping:
             return
         try:
@@ -227,15 +229,19 @@ class ReporterService(Service):
 
     async def _reload(self) -> None:
         parts = self._parts
-        # A new config is hundreds of thousands of objects, none of them garbage.
-        gc.disable()
         try:
-            config, masks, tasks = await within(
-                Deadline.after(parts.reactor, _LOAD_PATIENCE), self._load(), "reading the config"
-            )
-            if self._stopping:
-                return
-            self._use(config, masks, tasks)
+            with long_lived(lambda: parts.runs.resting):
+                loaded = await within(
+                    Deadline.after(parts.reactor, _LOAD_PATIENCE),
+                    self._load(),
+                    "reading the config",
+                )
+                if isinstance(loaded, ConfigError):
+                    raise ConfigError(loaded.problems)
+                if self._stopping:
+                    return
+                config, masks, tasks = loaded
+                self._use(config, masks, tasks)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
@@ -252,8 +258,6 @@ class ReporterService(Service):
                 count=len(config.repositories),
             )
         finally:
-            gc.freeze()
-            gc.enable()
             self._reloading = False
             if self._reload_again:
                 self._reload_again = False
@@ -262,12 +266,19 @@ class ReporterService(Service):
     def _lookups(self) -> Lookups:
         return Lookups(self._parts.reactor, self._parts.stores)
 
-    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]]:
+    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]] | ConfigError:
+        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
         parts, lookups = self._parts, self._lookups()
-        config = await in_daemon_thread(parts.reactor, parts.load_config)
-        config = await lookups.complete_all(config)
-        masks = await in_daemon_thread(parts.reactor, masks_of, config)
-        return config, masks, await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
+        config = await in_daemon_thread(parts.reactor, _config_or_error, parts.load_config)
+        if isinstance(config, ConfigError):
+            return config
+        try:
+            config = await lookups.complete_all(config)
+            masks = await in_daemon_thread(parts.reactor, masks_of, config)
+            tasks = await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
+        except ConfigError as error:
+            return ConfigError(error.problems)
+        return config, masks, tasks
 
     def _use(self, config: Config, masks: Masks, tasks: Mapping[str, Task]) -> None:
         """Swap ``config`` in, with all that was made of it."""
@@ -283,6 +294,13 @@ class ReporterService(Service):
         parts.page.config_success_time = parts.now()
         for warning in (*config.warnings, *parts.task_maker.warnings(tasks)):
             self._log.warn("{warning}", warning=warning)
+
+
+def _config_or_error(load: Callable[[], Config]) -> Config | ConfigError:
+    try:
+        return load()
+    except ConfigError as error:
+        return ConfigError(error.problems)
 
 
 def _shown(host: Any) -> str:

@@ -3,10 +3,15 @@ Signal handlers that leave all work to the reactor.
 
 The body of a handler runs between any two instructions of the main thread, so it does nothing
 but `callFromThread`; calls made before the reactor runs wait until it does.
+
+In the order of a start: `hold_signals` once options are parsed, `SignalHandlers.install` once
+there is a reactor, `stop_once_running` once there is a pidfile to be removed, and
+`quiet_second_stop` once the reactor runs.
 """
 
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
@@ -23,6 +28,27 @@ class IStoppableReactor(IReactorCore, IReactorFromThreads):
     """What `quiet_second_stop` needs of a reactor."""
 
 
+def hold_signals() -> Collection[int]:
+    """
+    From now on HUP and USR1 do no harm, and INT and TERM end the process at once.
+
+    :return: the numbers of those of HUP and USR1 that come until others are in place.
+    """
+    came: set[int] = set()
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, lambda number, frame: came.add(number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    return came
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    # Process 1 of a container outlives that.
+    os._exit(128 + number)
+
+
 @define
 class SignalHandlers:
     """The handlers of HUP and USR1 that `install` has put in place."""
@@ -36,16 +62,19 @@ class SignalHandlers:
         *,
         hup: Callable[[], object],
         usr1: Callable[[], object],
+        held: Collection[int] = (),
     ) -> "SignalHandlers":
         """
         From now on ``hup`` and ``usr1`` are called in the reactor's thread when their signal
-        has come. Signals that come faster than the process can take them may be one call;
-        after the last of them there always is one.
+        has come, and for those that were ``held`` until now. Signals that come faster than the
+        process can take them may be one call; after the last of them there always is one.
         """
         handlers = cls()
         for number, callback in ((signal.SIGHUP, hup), (signal.SIGUSR1, usr1)):
             replaced = signal.signal(number, _passing_on(reactor, callback))
             handlers._replaced[number] = replaced
+            if number in held:
+                reactor.callFromThread(callback)
         return handlers
 
     def restore(self) -> None:
@@ -63,15 +92,24 @@ def _passing_on(reactor: IReactorFromThreads, callback: Callable[[], object]) ->
     return handle
 
 
-def heed_interrupt() -> None:
+def stop_once_running(reactor: Any) -> None:
     """
-    See to it that INT stops the reactor. Call it before the reactor runs.
+    From now on INT and TERM stop ``reactor``, as soon as it runs, by its own handlers.
 
-    A script that starts a program with ``&`` has it ignore INT, and Twisted puts its own
-    handler in place only where Python's is.
+    Twisted puts its handler of INT in place only where Python's is; a script that starts a
+    program with ``&`` has it ignore INT.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    came = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        # A second stop would be an error.
+        if not came:
+            came = True
+            (reactor.sigInt if number == signal.SIGINT else reactor.sigTerm)(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
 
 
 def quiet_second_stop(reactor: IStoppableReactor) -> None:

@@ -1,11 +1,12 @@
 """
 ``twistd restic-reporter``: its options, and its start.
 
-This module imports little, so that HUP and USR1, which end the process until there are
-handlers, find them as soon as can be. `restic_reporter.wiring` imports the rest.
+This module imports little, so that signals find their handlers as soon as can be.
+`restic_reporter.wiring` imports the rest.
 """
 
 import os
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
@@ -13,13 +14,10 @@ from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
 from .deadline import LONGEST_TIMEOUT
+from .garbage import set_apart
 from .interfaces import READERS
-from .listening import parse_address
-from .logs import take_logger
-from .schedule import parse_cron
 from .secret import redact
-from .sharding import parse_shard
-from .signals import SignalHandlers, heed_interrupt
+from .signals import SignalHandlers, hold_signals
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
@@ -78,6 +76,14 @@ class Options(UsageOptions):
         ],
     ]
 
+    held_signals: Collection[int] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse them; under twistd this command is to be run, so its signals are held."""
+        if self.parent is not None:
+            self.held_signals = hold_signals()
+        super().parseOptions(options)
+
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
         print(f"restic-reporter {__version__}")
@@ -89,6 +95,11 @@ class Options(UsageOptions):
 
         Paths are made absolute, since twistd will change directory.
         """
+        from .listening import parse_address
+        from .logs import take_logger
+        from .schedule import parse_cron
+        from .sharding import parse_shard
+
         self["logger"] = take_logger(self.parent or {})
         self["directory"] = os.getcwd()
         self["bind"] = self._checked("bind", parse_address)
@@ -147,18 +158,19 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     wired: list[Any] = []
-    # What comes before the reactor runs waits until it does.
     SignalHandlers.install(
         reactor,  # type: ignore[arg-type]
         hup=lambda: wired[0].reload(),
         usr1=lambda: wired[0].collect_now(),
+        held=options.held_signals,
     )
-    heed_interrupt()
     from .wiring import wire
 
     try:
         wired.append(wire(options, options.parent or {}, reactor, os.environ))
     except ValueError as error:
         refuse(str(error))
+    # Nobody waits yet.
+    set_apart()
     service: IService = wired[0]
     return service

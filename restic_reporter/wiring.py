@@ -1,5 +1,6 @@
 """The one place that puts the rooms of the daemon together."""
 
+import atexit
 import shutil
 import time
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from .collection import Collector
 from .config import ConfigError, load_config
 from .config.masking import secrets_of
 from .cron_service import CronService
+from .garbage import set_apart
 from .http import BoundedHTTPClient
 from .installed import by_name, by_scheme, installed_plugins
 from .interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from .listening import AddressError, Listener
+from .log_queue import LogQueue
 from .logs import observer_factory
 from .metrics import MetricsPage
 from .reactor_lag import ReactorLag
@@ -75,7 +78,7 @@ def wire(
     shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     collector = Collector(reactor, time.time, options["concurrency"])
-    runs = Runs(collector)
+    runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
         clock=reactor,
         now=time.time,
@@ -86,6 +89,9 @@ def wire(
     redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
     vault = stores.get("vault")
     lag = ReactorLag(reactor)
+    log_queue = LogQueue()
+    # Where the start fails the reactor never runs.
+    atexit.register(log_queue.finish)
     page = MetricsPage(
         collector,
         time.time,
@@ -93,6 +99,7 @@ def wire(
         shard=str(shard),
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
         reactor_lag=lag.take,
+        log_lines_dropped=lambda: log_queue.dropped,
     )
     collector.on_read = page.prepare
     workers = WorkerThreads(reactor)
@@ -119,6 +126,7 @@ def wire(
         ),
         workers=workers,
         lag=lag,
+        log_queue=log_queue,
         redactor=redactor,
         stores=stores,
         collector=collector,
@@ -137,7 +145,11 @@ def wire(
             parts.load_config(),
             pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
             log_observer=observer_factory(
-                twistd_options, options["log-level"], redactor.redact, options["logger"]
+                twistd_options,
+                options["log-level"],
+                redactor.redact,
+                options["logger"],
+                log_queue,
             ),
         )
     except ConfigError as error:

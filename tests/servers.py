@@ -387,6 +387,16 @@ def processes(word: str) -> Iterator[int]:
             yield int(entry)
 
 
+def serves(address: str) -> bool:
+    """Whether somebody listens there."""
+    host, _, port = address.partition(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def status_of(address: str, path: str) -> int:
     """The HTTP status of a page."""
     try:

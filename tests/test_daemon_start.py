@@ -1,23 +1,13 @@
 """The whole daemon when it cannot start: status 1, one message, no traceback."""
 
-from socket import create_connection, create_server
+from socket import create_server
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, wait_until
+from .servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, serves, wait_until
 
 ENTRY = {"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}
-
-
-def serves(address: str) -> bool:
-    """Whether somebody listens there."""
-    host, _, port = address.partition(":")
-    try:
-        create_connection((host, int(port))).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 class StartTests(SynchronousTestCase):

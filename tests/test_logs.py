@@ -7,6 +7,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from restic_reporter.log_queue import LogQueue
 from restic_reporter.logs import (
     TEXT_LIMIT,
     RedactingObserver,
@@ -70,12 +72,19 @@ class ObserverFactoryTests(SynchronousTestCase):
         for one in LogLevel.iterconstants():
             logger.emit(one, f"an event of {one.name}")
 
+    def patch_stdout(self) -> Path:
+        """Have the standard output be a file from now on."""
+        path = Path(self.mktemp())
+        stream = path.open("w")
+        self.addCleanup(stream.close)
+        self.patch(sys, "stdout", stream)
+        return path
+
     def stdout(self, options: dict[str, Any], level: str = "info") -> str:
         """What is written to stdout."""
-        self.patch(sys, "stdout", io.StringIO())
+        path = self.patch_stdout()
         self.log(options, level)
-        written: str = sys.stdout.getvalue()  # type: ignore[union-attr]
-        return written
+        return path.read_text()
 
     def test_levels(self) -> None:
         """Events of the level and above are written, those below are not."""
@@ -90,16 +99,15 @@ class ObserverFactoryTests(SynchronousTestCase):
     def test_informational_answers(self) -> None:
         """What Twisted tells of each 1xx answer, which a server may send without end, is not
         written at any level; its warnings are."""
-        self.patch(sys, "stdout", io.StringIO())
         for level in ("debug", "info"):
+            path = self.patch_stdout()
             make = observer_factory({"nodaemon": True}, level)
             assert make is not None
             client = Logger("twisted.web._newclient", observer=LogPublisher(make()))
             client.info("Ignoring unexpected 103 response")
             client.warn("a warning")
-            text: str = sys.stdout.getvalue()  # type: ignore[union-attr]
-            self.assertNotIn("unexpected 103", text)
-            self.assertIn("a warning", text)
+            self.assertNotIn("unexpected 103", path.read_text())
+            self.assertIn("a warning", path.read_text())
 
     def test_stdout(self) -> None:
         """In the foreground the log goes to stdout, with a time and where it comes from."""
@@ -145,15 +153,39 @@ class ObserverFactoryTests(SynchronousTestCase):
         lines: list[str] = []
         self.patch(SyslogObserver, "openlog", lambda *_: None)
         self.patch(SyslogObserver, "syslog", lambda *arguments: lines.append(arguments[-1]))
-        self.patch(sys, "stdout", io.StringIO())
+        stdout = self.patch_stdout()
         for options in ({"nodaemon": True}, {"logfile": str(log)}, {"syslog": True}):
             make = observer_factory(options, "info", REDACT)
             assert make is not None
             Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
-        written: str = sys.stdout.getvalue()  # type: ignore[union-attr]
-        for text in (written, log.read_text(), "".join(lines)):
+        for text in (stdout.read_text(), log.read_text(), "".join(lines)):
             self.assertIn("the ***", text)
             self.assertNotIn(MARKER, text)
+
+    def test_odd_characters(self) -> None:
+        """What UTF-8 does not have is escaped."""
+        path = self.patch_stdout()
+        make = observer_factory({"nodaemon": True}, "info")
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("{word}", word="\u2713 \udc80")
+        self.assertIn("\u2713 \\udc80\n", path.read_text())
+
+    def test_queue(self) -> None:
+        """With a queue, lines go there, masked; not so with an observer of the user's own."""
+        path = self.patch_stdout()
+        queue = LogQueue()
+        make = observer_factory({"nodaemon": True}, "info", REDACT, queue=queue)
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
+        self.assertEqual(path.read_text(), "")
+        queue.finish()
+        self.assertIn("the ***", path.read_text())
+        stream = io.StringIO()
+        own = partial(textFileLogObserver, stream)
+        make = observer_factory({"nodaemon": True}, "info", REDACT, own, LogQueue())
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
+        self.assertIn("the ***", stream.getvalue())
 
     def test_left_to_twistd(self) -> None:
         """A log to nowhere is for twistd to complain of."""

@@ -38,6 +38,21 @@ reactor.callWhenRunning(tell, "running")
 reactor.run()
 """
 
+# Holds signals, and has handlers in place when a line has come on standard input.
+HELD = """
+from restic_reporter.signals import hold_signals
+
+handlers.restore()
+came = hold_signals()
+tell("held")
+sys.stdin.readline()
+SignalHandlers.install(
+    reactor, hup=lambda: tell("hup"), usr1=lambda: tell("usr1"), held=came
+)
+reactor.callWhenRunning(tell, "running")
+reactor.run()
+"""
+
 # Its end waits for USR1; every log event of debug and above is a line.
 SLOW_STOP = """
 from twisted.application.service import Application, Service
@@ -62,6 +77,27 @@ class Slow(Service):
         )
         tell("stopping")
         return done
+
+application = Application("slow")
+Slow().setServiceParent(application)
+"""
+
+# Starts slowly: it runs the reactor when a line has come on standard input.
+SLOW_START = """
+from twisted.application.service import Application, Service
+from restic_reporter.signals import stop_once_running
+
+class Slow(Service):
+    def privilegedStartService(self):
+        stop_once_running(reactor)
+        tell("starting")
+        sys.stdin.readline()
+
+    def startService(self):
+        reactor.callWhenRunning(quiet_second_stop, reactor)
+
+    def stopService(self):
+        tell("stopping")
 
 application = Application("slow")
 Slow().setServiceParent(application)
@@ -178,15 +214,50 @@ class HandlersInProcessTests(ProcessTestCase):
         self.assertEqual(await child.ended, -signal.SIGHUP, child.errors.decode())
 
 
-class QuietSecondStopTests(ProcessTestCase):
-    """Tests of `quiet_second_stop` under the real twistd."""
+class HoldSignalsTests(ProcessTestCase):
+    """Tests of `hold_signals` in a process of their own."""
 
-    async def started(self, *options: str, tail: str = SLOW_STOP) -> Child:
-        """A child that is twistd with a service that stops slowly, and runs."""
+    async def started(self) -> Child:
+        """A child that holds its signals."""
+        child = self.start("-c", HEAD + HELD)
+        await self.expect(child, "held")
+        return child
+
+    async def test_hup_and_usr1(self) -> None:
+        """They are calls once the reactor runs, each at most one."""
+        for numbers, expected in (
+            (NUMBERS, {"hup", "usr1", "running"}),
+            ((signal.SIGHUP, signal.SIGHUP), {"hup", "running"}),
+            ((), {"running"}),
+        ):
+            child = await self.started()
+            for number in numbers:
+                child.send(number)
+            assert child.transport is not None
+            child.transport.write(b"\n")
+            found = {await child.lines.get() for _ in expected}
+            self.assertEqual(found, expected, child.errors.decode())
+            child.send(signal.SIGUSR1)
+            await self.expect(child, "usr1")
+
+    async def test_int_and_term(self) -> None:
+        """They end the process by that signal, without a word."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            child = await self.started()
+            child.send(number)
+            await self.expect(child, "ended: ")
+            self.assertEqual(await child.ended, -number)
+
+
+class TwistdTestCase(ProcessTestCase):
+    """A test that starts the real twistd."""
+
+    async def started(self, *options: str, tail: str, until: str = "running") -> Child:
+        """A child that is twistd with the service in ``tail``, and has told ``until``."""
         tac = Path(self.mktemp())
         tac.write_text(HEAD + tail)
         child = self.start("-c", TWISTD, "-n", "--pidfile=", *options, "-y", str(tac))
-        while (line := await child.lines.get()) != "running":
+        while (line := await child.lines.get()) != until:
             self.assertNotIn("ended", line)
         return child
 
@@ -203,6 +274,37 @@ class QuietSecondStopTests(ProcessTestCase):
         """The exit status of a child that writes nothing of its own any more."""
         self.assertEqual(await self.next_of_ours(child), "ended: ")
         return await child.ended
+
+
+class StopOnceRunningTests(TwistdTestCase):
+    """Tests of `stop_once_running`."""
+
+    async def test_before_the_reactor_runs(self) -> None:
+        """INT and TERM wait for the reactor, stop it, and end the process by the first of them;
+        more of them do no harm."""
+        for first, *others in (
+            (signal.SIGINT,),
+            (signal.SIGTERM,),
+            (signal.SIGTERM, signal.SIGTERM, signal.SIGINT),
+        ):
+            child = await self.started(tail=SLOW_START, until="starting")
+            child.send(first)
+            while "Received SIG" not in await child.lines.get():
+                pass
+            for number in others:
+                child.send(number)
+            assert child.transport is not None
+            child.transport.write(b"\n")
+            self.assertEqual(await self.next_of_ours(child), "stopping")
+            self.assertEqual(await self.ended(child), -first)
+
+
+class QuietSecondStopTests(TwistdTestCase):
+    """Tests of `quiet_second_stop`, with a service that stops slowly."""
+
+    async def started(self, *options: str, tail: str = SLOW_STOP, until: str = "running") -> Child:
+        """A child that is twistd with a service that stops slowly, and runs."""
+        return await super().started(*options, tail=tail, until=until)
 
     async def test_one_signal(self) -> None:
         """One INT or TERM still ends the process by that signal."""
