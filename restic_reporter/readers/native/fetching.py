@@ -1,5 +1,6 @@
 """Downloads files side by side, ahead of who uses them, and holds a bounded amount."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from attrs import define, field
@@ -15,6 +16,9 @@ HELD_LIMIT = 8 * 2**20
 
 # How many files are handed over together: opening them takes a few milliseconds.
 BATCH = 128
+
+# What a file takes beside its content.
+_OVERHEAD = 512
 
 # What says something of one file alone; anything else ends the read.
 OF_ONE_FILE = frozenset((Reason.NOT_FOUND, Reason.PROTOCOL, Reason.TOO_LARGE))
@@ -33,7 +37,7 @@ class Fetching:
     _load: Callable[[str], Awaitable[bytes]]
     _parallel: int
     _names: list[str] = field(factory=list)
-    _ready: list[Fetched] = field(factory=list)
+    _ready: deque[Fetched] = field(factory=deque)
     _held: int = 0
     _tasks: "list[Deferred[None]]" = field(factory=list)
     _at_work: int = 0
@@ -57,7 +61,7 @@ class Fetching:
 
     async def batch(self) -> list[Fetched]:
         """
-        Some more files, none at the end.
+        Some more files, none at the end; no more than `BATCH`, nor than half of `HELD_LIMIT`.
 
         :raises Exception: what ended it before that, after all that came until then.
         """
@@ -67,8 +71,12 @@ class Fetching:
                 await self._waiting
             finally:
                 self._waiting = None
-        some, self._ready = self._ready[:BATCH], self._ready[BATCH:]
-        self._held -= sum(_size(one) for one in some)
+        some: list[Fetched] = []
+        size = 0
+        while self._ready and len(some) < BATCH and size < HELD_LIMIT // 2:
+            size += _size(self._ready[0])
+            some.append(self._ready.popleft())
+        self._held -= size
         self._go_on()
         if not some and self._error is not None:
             raise self._error
@@ -117,4 +125,4 @@ class Fetching:
 
 
 def _size(one: Fetched) -> int:
-    return len(one[1]) if isinstance(one[1], bytes) else 0
+    return _OVERHEAD + (len(one[1]) if isinstance(one[1], bytes) else 0)

@@ -20,6 +20,10 @@ _USUAL_WORK = 2**22
 
 _SALT_SIZE = 64
 
+# restic's have 200 bytes or so, and a time of 35 characters; many are held at one time.
+_DATA_LIMIT = 2**12
+_CREATED_LIMIT = 64
+
 
 @frozen
 class KeyFile:
@@ -76,6 +80,9 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
     salt = _bytes(value.get("salt"))
     if len(salt) != _SALT_SIZE:
         raise ValueError("its salt has the wrong length")
+    data = _bytes(value.get("data"))
+    if len(data) > _DATA_LIMIT:
+        raise ValueError("its data is too long")
     created = value.get("created")
     return KeyFile(
         name=name,
@@ -83,8 +90,8 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
         r=r,
         p=p,
         salt=salt,
-        data=_bytes(value.get("data")),
-        created=created if isinstance(created, str) else "",
+        data=data,
+        created=created[:_CREATED_LIMIT] if isinstance(created, str) else "",
     )
 
 
