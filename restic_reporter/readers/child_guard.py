@@ -39,9 +39,9 @@ _CHANGED = (*_FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 SET_DEATH_SIGNAL = 1
 SET_SUBREAPER = 36
 
-# Bytes of memory for the program, and for each that it starts. restic needs a tenth of it, but
-# reads a file in its cache to the end, however long that is.
-MEMORY_LIMIT = 2 * 2**30
+# Bytes of memory for the program, and for each that it starts. restic seldom needs a twentieth
+# of it, but reads a file in its cache to the end, however long that is.
+MEMORY_LIMIT = 4 * 2**30
 
 # How often, and how long apart, what is left is killed. The bound is for a process that not
 # even KILL ends, stuck in the kernel.
