@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from .config.document import Problems
 from .config.keys import B2_KEYS, merge, stores_in
 from .config.load import build_config, entries_of, load_document
 from .config.location import parse_rest
@@ -97,7 +98,7 @@ def _shown_entries(
     document: Any, stores: tuple[str, ...] | None, held: Set[int]
 ) -> Iterator[Mapping[str, Any]]:
     """The disabled entries, and those with the positions ``held``."""
-    entries, defaults = entries_of(document, stores, [])
+    entries, defaults = entries_of(document, stores, Problems())
     for position, entry in enumerate(entries, 1):
         names = stores_in({**defaults, **entry}) if stores is None else stores
         merged = merge(entry, defaults, sorted(names))

@@ -3,13 +3,12 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from attrs import define, field
 
-from .json_shortener import SHORTEN_AT, TEXT_LIMIT, Shortener, has_many_members, utf8_decoder
-from .json_shortener import ValueTooLargeError as ValueTooLargeError
+from .json_members import SMALL, MemberScanner, decoder, utf8_decoder
 
 _WHITE = re.compile(r"[ \t\r\n]*")
 
@@ -19,18 +18,6 @@ _NUMBER = re.compile(r"[0-9.eE+-]*")
 
 class NotAnArrayError(ValueError):
     """The text is not a JSON array of complete values."""
-
-
-class Ambiguous(dict[str, Any]):
-    """A JSON object that had one key more than once: readers differ in what they see in it."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    return result if len(result) == len(pairs) else Ambiguous(result)
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -44,18 +31,17 @@ class JSONArrayParser:
     """
     Feed it bytes; get the array's values as soon as each is complete.
 
-    It holds no more than one value that is still incomplete, at most ``value_limit``
-    characters after long lists and maps in it were left out: see `Shortener`. One with too
-    many members comes as ``None``. A value that is given up and tried again costs no more
-    than twice its length in all, however small the pieces are.
+    Of an object with more than `SMALL` characters only the ``wanted`` members are built; any
+    other value that is as long comes as ``None``. Objects with duplicate keys come as
+    `Ambiguous`.
 
-    Objects with duplicate keys come as `Ambiguous`. ``left_out`` is how many characters were.
+    It holds a few kilobytes and the wanted members of one value. Each character is looked at
+    a few times, however small the pieces are.
     """
 
-    value_limit: int = TEXT_LIMIT
-    left_out: int = 0
+    wanted: Collection[str] = ()
     _decode: codecs.IncrementalDecoder = field(factory=utf8_decoder)
-    _shortener: Shortener | None = None
+    _scanner: MemberScanner | None = None
     _text: str = ""
     _try_at: int = 0
     _state: str = "start"  # start, first (value or end), value, separator, end
@@ -65,38 +51,30 @@ class JSONArrayParser:
         The values that ``data`` completes.
 
         :raises NotAnArrayError: the text can not become a JSON array.
-        :raises ValueTooLargeError: a value has passed a limit.
         """
-        text: str | None = self._decode.decode(data, final)
-        while text is not None:
-            whole = None
-            if self._shortener is not None:
-                short, rest = self._shortener.feed(text)
-                self.left_out += len(text) - len(short) - len(rest or "")
-                self._text += short
-                if rest is None:
-                    break
-                whole = self._text = "null" if has_many_members(self._text) else self._text
-                self._shortener, self._try_at = None, 0
-                text = rest
-            self._text += text
-            if len(self._text) >= self._try_at or final:
-                yield from self._values(final)
-            if whole is not None and self._text.startswith(whole):
-                raise NotAnArrayError("a value that makes no sense")
-            text = None
-            if self._is_long():
-                self._shortener, text, self._text = Shortener(), self._text, ""
-        if len(self._text) > self.value_limit:
-            raise ValueTooLargeError(f"one value has more than {self.value_limit} characters")
+        text = self._decode.decode(data, final)
+        for start in range(0, len(text) or 1, SMALL):
+            yield from self._feed(text[start : start + SMALL], final)
 
-    def _is_long(self) -> bool:
-        """Whether the text is the beginning of a long list or map."""
-        return (
-            len(self._text) > SHORTEN_AT
-            and self._state in ("first", "value")
-            and self._text[0] in "[{"
-        )
+    def _feed(self, text: str, final: bool) -> Iterator[Any]:
+        rest: str | None = text
+        while rest is not None:
+            if self._scanner is None:
+                self._text += rest
+                if len(self._text) < self._try_at and not final:
+                    return
+                yield from self._values(final)
+                if self._scanner is None:
+                    return
+                rest, self._text = self._text, ""
+            scanner = self._scanner
+            try:
+                rest = scanner.feed(rest)
+            except ValueError as error:
+                raise NotAnArrayError(str(error)) from None
+            if rest is not None:
+                self._scanner, self._state, self._try_at = None, "separator", 0
+                yield scanner.result()
 
     def _values(self, final: bool) -> Iterator[Any]:
         position = 0
@@ -116,22 +94,29 @@ class JSONArrayParser:
                     position += 1
                     continue
                 try:
-                    value, end = _decoder.raw_decode(self._text, position)
+                    value, end = decoder.raw_decode(self._text, position)
                 except json.JSONDecodeError as error:
                     self._reject_hopeless(error)
                     break
                 except RecursionError:
-                    raise NotAnArrayError("values are nested too deeply") from None
+                    self._scanner = MemberScanner(self.wanted)
+                    break
                 except ValueError:
                     raise NotAnArrayError("a number has too many digits") from None
                 if self._may_go_on(position, end) and not final:
+                    break
+                if end - position > SMALL:
+                    # In smaller pieces it would have come to this before.
+                    self._scanner = MemberScanner(self.wanted)
                     break
                 position = end
                 self._state = "separator"
                 yield value
         finally:
             self._text = self._text[position:]
-            self._try_at = min(2 * len(self._text), self.value_limit + 1)
+            self._try_at = min(2 * len(self._text), SMALL + 1)
+        if len(self._text) > SMALL and self._state in ("first", "value"):
+            self._scanner = MemberScanner(self.wanted)
 
     def _may_go_on(self, position: int, end: int) -> bool:
         """Whether a value is a number, and might go on in the next piece."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define
 
-from .json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
+from .json_array import JSONArrayParser, NotAnArrayError
 
 _FILE_NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -108,12 +108,12 @@ def parse_names_in_slices(body: bytes) -> Iterator[frozenset[str]]:
     Like `parse_names`, a slice of 64 KiB at each step, for listings that are so long that
     parsing them at once would hold up everything else.
     """
-    parser = JSONArrayParser(value_limit=_SLICE)
+    parser = JSONArrayParser(wanted=("name",))
     try:
         for start in range(0, len(body), _SLICE):
             yield _names(parser.feed(body[start : start + _SLICE]))
         yield _names(parser.close())
-    except (NotAnArrayError, ValueTooLargeError) as error:
+    except NotAnArrayError as error:
         raise ValueError(str(error)) from None
 
 

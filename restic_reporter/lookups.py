@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .config import Config, ConfigError, Repository
+from .config import Config, Repository
+from .config.document import Problems
 from .config.materials import complete
 from .config.settings import Material
 from .deadline import Deadline, within
@@ -94,15 +95,14 @@ class Lookups:
             consumeErrors=True,
         )
         completed: dict[str, Repository] = {}
-        problems = []
+        problems = Problems()
         for repository, (succeeded, outcome) in zip(wanted, outcomes, strict=True):
             if succeeded:
                 completed[repository.url] = outcome
             else:
-                where = f"{config.name}: entry {repository.position}"
-                problems.append(f"{where}: {_read_error(outcome).message}")
-        if problems:
-            raise ConfigError(problems)
+                where = f"entry {repository.position}"
+                problems.add(f"{where}: {_read_error(outcome).message}")
+        problems.raise_any(config.name)
         return evolve(
             config,
             repositories=tuple(completed.get(one.url, one) for one in config.repositories),

@@ -285,6 +285,7 @@ class ReporterService(Service):
         parts = self._parts
         parts.redactor.replace(masks)
         parts.collector.set_tasks(tasks)
+        parts.http.keep_only(one.transport for one in config.repositories)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         parts.runs.set_schedules(tuple(tasks), own)
         schedules: dict[str | None, CronExpression] = {DEFAULT: parts.cron}

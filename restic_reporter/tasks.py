@@ -10,7 +10,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .config import Config, ConfigError, Repository
+from .config import Config, Repository
+from .config.document import Problems
 from .config.location import RESTIC_SCHEMES
 from .deadline import Deadline
 from .errors import ReadError, Reason
@@ -91,23 +92,22 @@ class TaskMaker:
     def _steps(
         self, config: Config, lookups: Lookups | None
     ) -> Generator[None, None, dict[str, Task]]:
-        problems: list[str] = []
+        problems = Problems()
         tasks = {}
         tools = evolve(self.tools, shared={})
         for repository in config.repositories:
             yield
-            where = f"{config.name}: entry {repository.position}"
+            where = f"entry {repository.position}"
             try:
                 reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))
             except ValueError as error:
-                problems.append(f"{where}: reader: {error}")
+                problems.add(f"{where}: reader: {error}")
                 continue
             try:
                 tasks[repository.url] = self._task(repository, reader, tools, lookups)
             except ValueError as error:
-                problems.append(f"{where}: repo: {redact(str(error), repository.secrets())}")
-        if problems:
-            raise ConfigError(problems)
+                problems.add(f"{where}: repo: {redact(str(error), repository.secrets())}")
+        problems.raise_any(config.name)
         return tasks
 
     def _task(

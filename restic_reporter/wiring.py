@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from . import __version__
@@ -16,6 +17,7 @@ from .collection import Collector
 from .config import ConfigError, load_config
 from .config.masking import secrets_of
 from .cron_service import CronService
+from .descriptors import connections_for, raise_limit
 from .garbage import set_apart
 from .http import BoundedHTTPClient
 from .installed import by_name, by_scheme, installed_plugins
@@ -36,6 +38,7 @@ from .service import Parts, ReporterService
 from .sharding import Shard
 from .tasks import TaskMaker
 from .threads import KeyedThreads
+from .web.channel import DEFAULT_LIMITS, Limits
 from .web.server import make_site
 from .worker_threads import WorkerThreads
 
@@ -76,6 +79,7 @@ def wire(
     schemes = None if plugins.broken else tuple(makers)
     store_names = None if plugins.broken else tuple(store_makers)
     shard: Shard = options["shard"]
+    limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     collector = Collector(reactor, time.time, options["concurrency"])
     runs = Runs(collector, set_apart)
@@ -132,7 +136,7 @@ def wire(
         collector=collector,
         runs=runs,
         page=page,
-        site=make_site(reactor, partial(page.render_in_turns, reactor), __version__),
+        site=make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits),
         http=http,
         cron=options["cron"],
         cron_service=cron_service,
@@ -155,6 +159,20 @@ def wire(
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
     return service
+
+
+def _web_limits(concurrency: int) -> Limits:
+    """The web server's limits, with no more connections than there are descriptors for."""
+    descriptors, usual = raise_limit(), DEFAULT_LIMITS.max_connections
+    connections = connections_for(descriptors, concurrency, usual)
+    if connections < usual:
+        _log.warn(
+            "only {connections} clients can be connected at one time, as there are {descriptors}"
+            " file descriptors: raise the limit (ulimit -n, LimitNOFILE=)",
+            connections=connections,
+            descriptors=descriptors,
+        )
+    return evolve(DEFAULT_LIMITS, max_connections=connections)
 
 
 def _stores(

@@ -2,6 +2,7 @@
 
 import json
 
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -130,12 +131,47 @@ class YAMLTests(DocumentCase):
             "begins with '!'", self.problem("- !!python/object/apply:os.getpid []", "c.yaml")
         )
 
-    def test_impossible_date(self) -> None:
-        """A text that looks like a date and is none is told with its place."""
-        self.assertIn(
-            "line 1, column 13: this value cannot be understood; a text must stand in quotes",
-            self.problem("- password: 2026-13-45", "c.yaml"),
+    def test_plain_text(self) -> None:
+        """What is no number, true, false or null is text, whatever YAML 1.1 takes it for."""
+        texts = (
+            *("no", "yes", "on", "off", "y", "=", "2026-01-01", "2026-13-45", "12:30:00"),
+            *("0o17", "017", "0x1F", "1_000", "0b1", ".inf", ".nan", "1.", "+", "tRue", "nUll"),
         )
+        for text in texts:
+            self.assertEqual(parse_document(f"- {text}".encode(), "c.yaml"), [text])
+        for text, value in (
+            *(("true", True), ("False", False), ("~", None), ("null", None), ("", None)),
+            *(("0", 0), ("-12", -12), ("1.5", 1.5), ("-1e3", -1000.0), ("2E-1", 0.2)),
+        ):
+            [found] = parse_document(f"- {text}".encode(), "c.yaml")
+            self.assertEqual((found, type(found)), (value, type(value)))
+
+    def test_tags(self) -> None:
+        """Tags are refused, with their place; values that are not of their kind do no harm."""
+        for text in ("!!bool maybe", "!!int", "!!timestamp x", "!!str 5", "! x", "!!set {a}"):
+            self.assertEqual(
+                self.problem(f"- a\n- b: {text}", "c.yaml"),
+                "c.yaml: line 2, column 6: a value that begins with '!' must stand in quotes",
+            )
+
+    def test_bombs(self) -> None:
+        """Aliases and merges that stand for too much are refused before they are made."""
+        lists, merges = ["- &a0 [x, x]"], ["- &a0 {k0: x}"]
+        for number in range(1, 30):
+            lists.append(f"- &a{number} [*a{number - 1}, *a{number - 1}]")
+            many = ", ".join([f"*a{number - 1}"] * 10)
+            merges.append(f"- &a{number} {{<<: [{many}], k{number}: x}}")
+        loaded: list[object] = []
+        self.patch(yaml, "load", lambda *_, **__: loaded.append(1))
+        for lines in (lists, merges, merges[:8]):
+            self.assertIn("stand for more than 1,000,000", self.problem("\n".join(lines), "c.yaml"))
+        self.assertIn("refers to what it is in", self.problem("- &a [*a]", "c.yaml"))
+        self.assertEqual(loaded, [])
+
+    def test_many_aliases(self) -> None:
+        """What ten thousand entries share may be written once."""
+        lines = ["x: &a {user: u, paths: [1, 2, 3]}", "y:", *["- {<<: *a, n: 1}"] * 10_000]
+        self.assertEqual(len(parse_document("\n".join(lines).encode(), "c.yaml")["y"]), 10_000)
 
     def test_huge_number(self) -> None:
         """A number that Python refuses to read is a problem with its place."""

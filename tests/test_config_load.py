@@ -164,8 +164,32 @@ class PasswordTests(ConfigCase):
         )
 
     def test_file_too_large(self) -> None:
-        """A password file without end is not read to its end."""
-        self.assertIn("has more than", self.problem({"repo": "/p", "password_file": "/dev/zero"}))
+        """A password file that is much too large is not read to its end."""
+        with open(self.directory / "large", "wb") as file:
+            file.truncate(2**40)
+        self.assertIn("has more than", self.problem({"repo": "/p", "password_file": "large"}))
+
+    def test_file_to_wait_for(self) -> None:
+        """Only a regular file is read: nobody waits for who may write into a FIFO."""
+        os.mkfifo(self.directory / "fifo")
+        for key in ("password_file", "cacert", "tls_client_cert"):
+            for path, kind in (("fifo", "a FIFO"), ("/dev/zero", "a device"), ("/dev/tty", "")):
+                entry = {"repo": "/p", key: path}
+                if key != "password_file":
+                    entry["password"] = "x"
+                problem = self.problem(entry)
+                self.assertIn(f"{key}: ", problem)
+                self.assertIn(kind, problem)
+
+    def test_passed_on(self) -> None:
+        """A pipe that was passed on as a descriptor is read to its end."""
+        end, pipe = os.pipe()
+        self.addCleanup(os.close, end)
+        os.write(pipe, b"from a pipe")
+        os.close(pipe)
+        self.write("c.json", json.dumps([{"repo": "/p", "password_file": f"/dev/fd/{end}"}]))
+        [repository] = load_config("c.json", str(self.directory)).repositories
+        self.assertEqual(repository.password, Secret("from a pipe"))
 
     def test_text(self) -> None:
         """White space around is dropped and byte order marks understood, as restic does it."""
@@ -220,13 +244,22 @@ class FileTests(ConfigCase):
             self.assertTrue(str(error).startswith(f"{name}: "))
 
     def test_too_large(self) -> None:
-        """A file without end is not read to its end."""
+        """A file that is too large is not read to its end; nor is what has no end."""
         self.patch(load_module, "_MAX_CONFIG", 1000)
-        self.assertIn("has more than", str(self.assertRaises(ConfigError, self.load, "/dev/zero")))
+        self.write("c.json", " " * 1001)
+        self.assertIn("has more than", str(self.assertRaises(ConfigError, self.load, "c.json")))
+        self.assertIn("regular file", str(self.assertRaises(ConfigError, self.load, "/dev/zero")))
 
-    def test_yaml_date(self) -> None:
-        """A password that YAML takes for a date gets the advice to quote it."""
-        self.write("c.yaml", "- repo: /p\n  password: 2026-01-02\n")
+    def test_many_problems(self) -> None:
+        """The first fifty problems are told, and how many more there are."""
+        self.write("c.json", json.dumps([{}] * 100_000))
+        problems = self.assertRaises(ConfigError, self.load, "c.json").problems
+        self.assertEqual(problems[0], "c.json: entry 1: the key 'repo' is missing")
+        self.assertEqual(problems[50:], ("c.json: … and 99,950 more problems",))
+
+    def test_yaml_number(self) -> None:
+        """A password that YAML takes for a number gets the advice to quote it."""
+        self.write("c.yaml", "- repo: /p\n  password: 20260102\n")
         error = self.assertRaises(ConfigError, self.load, "c.yaml")
         self.assertEqual(
             str(error), "c.yaml: entry 1: password: must be a string: put it in quotes"

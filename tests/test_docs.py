@@ -17,11 +17,12 @@ from restic_reporter.config import keys
 from restic_reporter.errors import Reason
 from restic_reporter.exposition import Family
 from restic_reporter.http.bounds import HEAD_LIMIT
-from restic_reporter.json_shortener import BRACKETS_LIMIT, MEMBERS_LIMIT, VALUE_LIMIT
+from restic_reporter.json_members import PARTS_LIMIT, SMALL
 from restic_reporter.labels import MAX_LENGTH
 from restic_reporter.readers.child import STDERR_LIMIT
+from restic_reporter.readers.native.decoding import CONTENT_LIMIT
 from restic_reporter.readers.native.opening import MAX_DERIVATIONS, MAX_KEY_FILES
-from restic_reporter.readers.restic import STDOUT_LIMIT
+from restic_reporter.readers.restic import STDOUT_LIMIT, WHOLE_STDOUT_LIMIT
 from restic_reporter.tap import Options
 from restic_reporter.web.channel import DEFAULT_LIMITS
 
@@ -216,8 +217,10 @@ class ReferenceTests(SynchronousTestCase):
             f"{local.NAMES_LIMIT:,} names in a local folder",
             f"| headers of an answer | {HEAD_LIMIT // 2**10} KiB",
             f"| restic's output | {STDOUT_LIMIT // 2**20} MiB",
-            f"| one snapshot, decompressed | {VALUE_LIMIT // 2**20} MiB",
-            f"members | {BRACKETS_LIMIT:,} / {MEMBERS_LIMIT:,} |",
+            f"{SMALL // 2**10} KiB of each; {WHOLE_STDOUT_LIMIT // 2**30} GiB",
+            f"| native: one snapshot, decompressed | {CONTENT_LIMIT // 2**20} MiB",
+            f"| lists, maps and members in a snapshot of more than {SMALL // 2**10} KiB"
+            f" | {PARTS_LIMIT:,} |",
             f"| {MAX_DERIVATIONS} / {MAX_KEY_FILES:,}; the next read",
             f"| restic's messages | {STDERR_LIMIT // 2**20} MiB",
             f"| backup sets shown of one repository | {MAX_SETS:,} |",

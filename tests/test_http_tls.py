@@ -1,10 +1,12 @@
 """The HTTP client over TLS, against real sockets."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import SSL4ServerEndpoint, UNIXServerEndpoint, wrapServerTLS
 from twisted.internet.ssl import (
     Certificate,
@@ -21,6 +23,7 @@ from restic_reporter.http import (
     parse_ca_certificates,
     parse_client_certificate,
 )
+from restic_reporter.http.connecting import Route
 
 from .certificates import Authority, key_pem, self_signed
 from .hostile import HostileServer, ServerConnection, answer
@@ -57,6 +60,39 @@ class TLSCase(ServerCase):
         await server.listen(SSL4ServerEndpoint(reactor, 0, tls, interface="127.0.0.1"))
         self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
         return server
+
+
+class RotationTests(TLSCase):
+    """Certificates that are replaced by others, again and again."""
+
+    async def test_forgotten(self) -> None:
+        """What is not kept is gone, with its key and its idle connections; the rest stays."""
+        server = await self.serve_tls(lambda c: c.push(answer(b"[]")))
+        kept = self.trusting
+        for number in range(30):
+            rotated = evolve(kept, client_certificate=self.authority.issue(f"client-{number}"))
+            for transport in (kept, rotated):
+                await self.get(server, scheme="https", transport=transport)
+            self.client.keep_only([kept])
+            del rotated, transport
+        # One for each, and one for what was kept.
+        first, *others = server.connections
+        self.assertEqual((len(others), first.closed), (30, False))
+        await DeferredList([one.lost for one in others])
+        gc.collect()
+        held = [one for one in gc.get_objects() if isinstance(one, Transport)]
+        self.assertEqual([one for one in held if one.client_certificate is not None], [])
+        self.assertEqual(len([one for one in gc.get_objects() if isinstance(one, Route)]), 1)
+
+    async def test_in_flight(self) -> None:
+        """A request under way is answered, though its transport is not kept."""
+        asked: Deferred[ServerConnection] = Deferred()
+        server = await self.serve_tls(asked.callback)
+        sending = Deferred.fromCoroutine(self.get(server, scheme="https", transport=self.trusting))
+        connection = await asked
+        self.client.keep_only([])
+        connection.push(answer(b"[]"))
+        self.assertEqual((await sending).body, b"[]")
 
 
 class VerificationTests(TLSCase):

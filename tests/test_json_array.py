@@ -1,6 +1,8 @@
 """Tests of `restic_reporter.json_array`."""
 
 import json
+import tracemalloc
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Any
 
@@ -9,12 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter import json_array
-from restic_reporter.json_array import (
-    Ambiguous,
-    JSONArrayParser,
-    NotAnArrayError,
-    ValueTooLargeError,
-)
+from restic_reporter.json_array import JSONArrayParser, NotAnArrayError
+from restic_reporter.json_members import SMALL, Ambiguous, decoder
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -23,9 +21,9 @@ VALUES = st.recursive(
 )
 
 
-def parse(*pieces: bytes, limit: int = 2**20) -> list[Any]:
+def parse(*pieces: bytes, wanted: Collection[str] = ()) -> list[Any]:
     """All values of an array that comes in these pieces."""
-    parser = JSONArrayParser(value_limit=limit)
+    parser = JSONArrayParser(wanted)
     values = [value for piece in pieces for value in parser.feed(piece)]
     return [*values, *parser.close()]
 
@@ -101,33 +99,70 @@ class ParserTests(SynchronousTestCase):
         """A number that Python refuses to read is refused like anything else unusable."""
         self.assertRaises(NotAnArrayError, parse, b"[" + b"1" * 5000 + b"]")
 
-    def test_limit(self) -> None:
-        """A value that does not end is given up soon after the limit, not at twice of it."""
-        parser = JSONArrayParser(value_limit=1000)
-        list(parser.feed(b'["' + b"x" * 990))
-        self.assertRaises(ValueTooLargeError, list, parser.feed(b"x" * 20))
+    def test_long(self) -> None:
+        """Of a long object the wanted members come, between short values that come whole."""
+        paths = [f"/home/user/some/path/{number}" for number in range(60_000)]
+        long = {"time": "t", "paths": paths, "id": "x", "tags": ["a"]}
+        short = {"paths": ["/a"], "id": "y"}
+        expected = [short, {"id": "x"}, short, {"id": "x"}, None, None, 5]
+        text = json.dumps([short, long, short, long, paths, "x" * 10**5, 5]).encode()
+        for size in (999, 2**13, 2**16, len(text)):
+            pieces = (text[start : start + size] for start in range(0, len(text), size))
+            self.assertEqual(parse(*pieces, wanted=("id",)), expected)
 
-    def test_limit_is_for_one_value(self) -> None:
-        """Many values together may pass the limit by far."""
-        text = json.dumps(["x" * 500] * 1000).encode()
-        self.assertEqual(len(parse(text, limit=1000)), 1000)
-        pieces = [text[start : start + 700] for start in range(0, len(text), 700)]
-        self.assertEqual(len(parse(*pieces, limit=1000)), 1000)
+    def test_same_in_any_pieces(self) -> None:
+        """Whether an object counts as long depends on its length alone."""
+        for size in range(SMALL - 20, SMALL + 5):
+            text = json.dumps([{"a": "x" * size, "id": 1}, {"id": 2}]).encode()
+            whole = len(text) - len('[, {"id": 2}]') <= SMALL
+            for pieces in ([text], [text[:100], text[100:]], [text[:-12], text[-12:]]):
+                first, second = parse(*pieces, wanted=("id",))
+                self.assertEqual(
+                    (set(first), second), ({"a", "id"} if whole else {"id"}, {"id": 2})
+                )
+
+    def test_memory(self) -> None:
+        """A value that does not end is not held."""
+        for start, piece in ((b'["', b"x" * 2**13), (b'[{"a":[0', b",1" * 2**12)):
+            parser = JSONArrayParser()
+            list(parser.feed(start))
+            tracemalloc.start()
+            try:
+                for _ in range(1000):
+                    list(parser.feed(piece))
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            self.assertLess(most, 2**20)
+
+    def test_parts(self) -> None:
+        """A flood of lists, maps or members in a long value is refused."""
+        for flood in (b'[{"a":[' + b"[]," * 2**20, b"[" * 2**20, b"[{" + b'"a":0,' * 2**20):
+            self.assertRaises(NotAnArrayError, parse, flood)
+
+    def test_nonsense_in_long(self) -> None:
+        """A long value that makes no sense is refused."""
+        filler = '"' + "x" * 2**17 + '"'
+        for text in (
+            f'[{{"a":tru,"b":{filler}}}]',
+            f'[{{"b":{filler},"a":[1}}}}]',
+            f'[{{"a":{filler}',
+        ):
+            self.assertRaises(NotAnArrayError, parse, text.encode())
 
     def test_large_in_small_pieces(self) -> None:
-        """A large value in small pieces is tried again only each time its length has doubled."""
+        """A value in small pieces is tried again only each time its length has doubled."""
         attempts: list[int] = []
-        decoder = json_array._decoder
 
         class Counting:
             def raw_decode(self, text: str, position: int) -> tuple[Any, int]:
                 attempts.append(len(text))
                 return decoder.raw_decode(text, position)
 
-        self.patch(json_array, "_decoder", Counting())
-        text = json.dumps([{"a": "word" * 200_000}]).encode()
-        pieces = [text[start : start + 500] for start in range(0, len(text), 500)]
-        self.assertEqual(len(parse(*pieces, limit=2**22)[0]["a"]), 800_000)
+        self.patch(json_array, "decoder", Counting())
+        text = json.dumps([{"a": "word" * 200_000, "id": 1}]).encode()
+        pieces = [text[start : start + 50] for start in range(0, len(text), 50)]
+        self.assertEqual(parse(*pieces, wanted=("id",)), [{"id": 1}])
         self.assertLess(len(attempts), 20)
 
     @settings(deadline=None)

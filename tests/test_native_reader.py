@@ -2,7 +2,9 @@
 
 import json
 import os
+import threading
 import tracemalloc
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -12,7 +14,7 @@ from restic_reporter.deadline import Deadline, sleep
 from restic_reporter.errors import ReadError, Reason
 from restic_reporter.interfaces import IBackend, ISnapshotReader
 from restic_reporter.model import Listing
-from restic_reporter.readers.native import NativeReader, fetching, locks
+from restic_reporter.readers.native import NativeReader, decoding, fetching, locks
 from restic_reporter.readers.native import reader as module
 from restic_reporter.readers.native.decoding import CONTENT_LIMIT, FILE_LIMIT, decode
 from restic_reporter.readers.native.opening import Opening
@@ -248,6 +250,25 @@ class FaultTests(NativeCase):
         text = json.dumps(snapshot_json()).encode()
         source.add_snapshot(text + b" " * (CONTENT_LIMIT - len(text)))
         self.assertEqual((await self.read(source)).content.invalid_count, 0)
+
+    async def test_few_are_small(self) -> None:
+        """However few and small the files are, the reactor decodes little of what they hold."""
+        source = SealedRepository.made()
+        for number in range(8):
+            text = b'{"n":%d,"a":[' % number + b"[]," * 2**18 + b"0]}"
+            source.add_snapshot(text, compress=True)
+        decoded = 0
+
+        def count(pieces: Iterable[bytes], wanted: Any) -> Any:
+            nonlocal decoded
+            for piece in pieces:
+                if threading.current_thread() is threading.main_thread():
+                    decoded += len(piece)
+            raise ValueError
+
+        self.patch(decoding, "parse_members", count)
+        self.assertEqual((await self.read(source)).content.invalid_count, 8)
+        self.assertLess(decoded, 2**16)
 
     async def test_server_fails(self) -> None:
         """A server that fails in the middle is that failure; what was read until then is kept."""

@@ -24,7 +24,7 @@ from restic_reporter.secret import Secret
 from restic_reporter.threads import KeyedThreads
 
 from .native_case import NOW, Kept, NativeCase, reactor
-from .native_repositories import PASSWORD, key_file, name_of
+from .native_repositories import PASSWORD, compressed, key_file, name_of, seal
 from .repositories import Outcome, ask, no_tools, outcome
 from .servers import PATIENCE, restic, snapshots, wait_until
 from .tools import tool
@@ -156,6 +156,25 @@ class EqualityTests(BothReaders):
             self.assertEqual(await self.read(backend(path)), expected)
             self.assertEqual(expected.content.snapshot_count, len(BACKUPS))
             self.assertEqual(expected.content.invalid_count, 1)
+
+    async def test_many_paths(self) -> None:
+        """Snapshots of 60,000 paths are the same, and so are the others beside them."""
+        repository = made(*KINDS[-1])
+        path = copy(repository.path, self.mktemp())
+        [one] = [
+            json.loads(restic(path, "--no-lock", "cat", "snapshot", name, password=PASSWORD))
+            for name in sorted(file.name for file in _files(path))[:1]
+        ]
+        paths = [f"/home/user/some/folder/with/files/{number:07}" for number in range(60_000)]
+        for members in ({"paths": paths}, {"tags": paths, "hostname": "tags"}, {"excludes": paths}):
+            text = json.dumps({**one, **members}).encode()
+            for plain in (text, compressed(text)):
+                content = seal(repository.master, plain)
+                (path / "snapshots" / name_of(content)).write_bytes(content)
+        expected = await self.by_restic(path)
+        self.assertEqual(expected.content.snapshot_count, len(BACKUPS) + 6)
+        self.assertEqual(expected.content.invalid_count, 1)
+        self.assertEqual(await self.read(backend(path)), expected)
 
     def test_snapshots(self) -> None:
         """Id, time, host and user of each snapshot are the same."""

@@ -533,6 +533,37 @@ class FakeTests(ReaderTestCase):
         ):
             await self.assert_fails(self.fake(text), entry("/r"), Reason.TOO_LARGE)
 
+    async def test_many_paths(self) -> None:
+        """Snapshots of 60,000 paths are like any other, however much that is in all."""
+        self.patch(module, "STDOUT_LIMIT", 2**23)
+        program = self.python(
+            "import json\n"
+            "paths = [f'/домашняя папка/{number:07}' for number in range(60_000)]\n"
+            "def one(number, **more):\n"
+            "    value = {'time': f'2025-01-{number:02}T00:00:00Z', **more, 'hostname': 'h'}\n"
+            "    value.update(username='u', id=f'{number:064}')\n"
+            "    return json.dumps(value, ensure_ascii=False)\n"
+            "print('[', one(1), ',')\n"
+            "for number in range(2, 12): print(one(number, paths=paths), ',')\n"
+            "print(one(12), ']')\n"
+        )
+        result = await read(program, entry("/r"))
+        self.assertEqual(result.ids, {f"{number:064}" for number in range(1, 13)})
+        [found] = result.content.sets
+        self.assertEqual((result.content.invalid_count, found.snapshot_count), (0, 12))
+        self.assertEqual((found.oldest, found.newest), (1735689600.0, 1736640000.0))
+
+    async def test_flood_of_long(self) -> None:
+        """A long snapshot that comes again and again is too large."""
+        self.patch(module, "STDOUT_LIMIT", 2**23)
+        program = self.python(
+            "import json\n"
+            "one = json.dumps({'id': '5' * 64, 'paths': ['/x'] * 100_000})\n"
+            "print('[')\n"
+            "while True: print(one, ',')\n"
+        )
+        await self.assert_fails(program, entry("/r"), Reason.TOO_LARGE)
+
     async def test_killed(self) -> None:
         """One that is killed is ``signal``."""
         await self.assert_fails(self.fake("kill -9 $$"), entry("/r"), Reason.SIGNAL)

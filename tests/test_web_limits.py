@@ -332,18 +332,81 @@ class ConnectionCountTests(LimitsTestCase):
         await idle.lost
         self.assertFalse(silent.lost.called)
 
-    async def test_none_idle(self) -> None:
-        """Where all are being answered, the new one is dropped."""
-        self.serve(lambda openmetrics: b"x" * 5 * MEGABYTE, Limits(max_connections=2))
-        busy = [await self.connect() for _ in range(2)]
-        for client in busy:
+    async def stall(self, number: int) -> list[Client]:
+        """Clients that ask for more than the kernel's buffers hold, and do not read."""
+        clients = []
+        for _ in range(number):
+            client = await self.connect()
             client.transport.pauseProducing()
             client.transport.write(get())
-        await self.until_count(2, State.RESPONDING)
-        self.assertEqual(await self.exchange(get("/-/ready")), b"")
-        for client in busy:
+            clients.append(client)
+            while sum(one.state is State.RESPONDING for one in self.site._slow) < len(clients):
+                await later(0.01)
+        return clients
+
+    async def test_not_reading(self) -> None:
+        """Where nobody is idle, the one that has not taken its response longest makes room."""
+        self.serve(lambda openmetrics: b"x" * 5 * MEGABYTE, Limits(max_connections=2))
+        stalled = await self.stall(2)
+        self.assertEqual((await self.ask("/-/ready")).status, 200)
+        for client in stalled:
             client.transport.resumeProducing()
-            self.assertEqual((await client.response()).length, 5 * MEGABYTE)
+        await stalled[0].lost
+        self.assertEqual((await stalled[1].response()).length, 5 * MEGABYTE)
+
+    async def test_thousand_not_reading(self) -> None:
+        """A thousand clients that ask and never read keep nobody from being answered."""
+        self.serve(lambda openmetrics: b"a 1\n" * 2000)
+        request = get() * 100
+
+        async def flood() -> None:
+            client = await self.connect()
+            client.transport.pauseProducing()
+            client.transport.write(request)
+
+        flooding = [Deferred.fromCoroutine(flood()) for _ in range(1000)]
+        for _ in range(20):
+            for path in ("/-/healthy", "/metrics"):
+                self.assertEqual((await self.ask(path)).status, 200)
+        await DeferredList(flooding)
+        self.assertEqual((await self.ask()).status, 200)
+
+    async def test_address_with_most(self) -> None:
+        """The room is made by the address that has most connections, however long others wait."""
+        self.serve(limits=Limits(max_connections=3))
+        other = socket.socket()
+        self.addCleanup(other.close)
+        other.bind(("127.0.0.2", 0))
+        other.connect(("127.0.0.1", self.port))
+        await self.until_count(1, State.RECEIVING)
+        many = [await self.connect() for _ in range(2)]
+        self.assertEqual((await self.ask()).status, 200)
+        await many[0].lost
+        other.settimeout(10)
+        other.sendall(get("/-/healthy"))
+        while not (
+            answer := [one for one in self.site._in[State.IDLE] if one.address == "127.0.0.2"]
+        ):
+            await later(0.01)
+        self.assertTrue(answer)
+        self.assertTrue(other.recv(100).startswith(b"HTTP/1.1 200 "))
+
+    async def test_being_answered(self) -> None:
+        """Those for which a response is made are not ended for others, of whom few may come."""
+        page: Deferred[bytes] = Deferred()
+
+        async def render(openmetrics: bool) -> bytes:
+            return await page
+
+        self.serve(render, Limits(max_connections=8))
+        waiting = []
+        for number in range(1, 11):
+            waiting.append(await self.connect(get()))
+            await self.until_count(number, State.RESPONDING)
+        self.assertEqual(await self.exchange(get("/-/ready")), b"")
+        page.callback(b"a 1\n")
+        for client in waiting:
+            self.assertEqual((await client.response()).status, 200)
 
     async def test_closing(self) -> None:
         """Connections that never take the end of what they are sent do not pile up."""

@@ -4,11 +4,45 @@ import json
 import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from attrs import define, field
 
 _MAX_DEPTH = 100
+
+# Values in a YAML file once each alias stands for all that it refers to.
+_MAX_VALUES = 1_000_000
+
+# How many problems are shown.
+_MAX_PROBLEMS = 50
+
+
+@define
+class Problems:
+    """What is wrong with a config: the first problems, and how many more there are."""
+
+    shown: list[str] = field(factory=list)
+    more: int = 0
+
+    def add(self, *problems: str) -> None:
+        """Note some more."""
+        room = _MAX_PROBLEMS - len(self.shown)
+        self.shown.extend(problems[:room])
+        self.more += max(0, len(problems) - room)
+
+    def raise_any(self, name: str) -> None:
+        """
+        Raise if there are any, in the file called ``name``.
+
+        :raises ConfigError: with all of them.
+        """
+        if not self.shown:
+            return
+        problems = [f"{name}: {problem}" for problem in self.shown]
+        if self.more:
+            problems.append(f"{name}: … and {self.more:,} more problems")
+        raise ConfigError(problems)
 
 
 class ConfigError(Exception):
@@ -92,12 +126,24 @@ def _json_hint(text: str, position: int) -> str:
     return ""
 
 
-class _RepeatedKeyError(yaml.MarkedYAMLError):
+class _RefusedError(yaml.MarkedYAMLError):
     """Its problem is our own sentence."""
 
 
+def _refused(problem: str, event: yaml.Event) -> _RefusedError:
+    mark: Any = event.start_mark
+    return _RefusedError(problem=problem, problem_mark=mark)
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's safe loader, but a key that is given twice is an error."""
+    """
+    PyYAML's safe loader, for JSON's types alone; a key that is given twice is an error.
+
+    Anything that is not a number, true, false or null is text, as in YAML 1.2: a password may
+    be ``no``, ``2026-01-01`` or ``12:30:00`` without quotes.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         seen: set[Hashable] = set()
@@ -106,7 +152,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in seen:
-                raise _RepeatedKeyError(
+                raise _RefusedError(
                     problem=f"the key {key!r} stands twice in one map",
                     problem_mark=key_node.start_mark,
                 )
@@ -117,31 +163,70 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (ValueError, OverflowError):  # 2026-13-01 looks like a date and is none
+        except (ValueError, OverflowError):  # a number of thousands of digits
             raise yaml.MarkedYAMLError(
                 problem="this value cannot be understood; a text must stand in quotes",
                 problem_mark=node.start_mark,
             ) from None
 
 
-def _check_depth(text: str) -> None:
-    """Raise RecursionError where PyYAML would exhaust the stack, which ends the process."""
-    depth = 0
+_INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
+for _kind, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", _INTEGER, "-+0123456789"),
+    ("float", rf"{_INTEGER}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-+0123456789"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )
+
+
+def _check_events(text: str) -> None:
+    """
+    Refuse what PyYAML would take too much time, memory or stack for, and all tags.
+
+    :raises RecursionError: it is nested too deeply, which would end the process.
+    :raises yaml.MarkedYAMLError: for anything else.
+    """
+    sizes: dict[str, int | None] = {}
+    # The anchor of each list and map that is open, and how many values are in it so far.
+    nested: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text, Loader=_Loader):
+        size = 0
+        anchor: str | None = getattr(event, "anchor", None)
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _MAX_DEPTH:
+            if len(nested) > _MAX_DEPTH:
                 raise RecursionError
+            nested.append((anchor, 1))
+            if anchor is not None:
+                sizes[anchor] = None
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            anchor, size = nested.pop()
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+        elif isinstance(event, yaml.AliasEvent):
+            known = sizes.get(anchor or "", 0)
+            if known is None:
+                raise _refused("an alias refers to what it is in", event)
+            size, anchor = known, None
+        if getattr(event, "tag", None) is not None:
+            raise _refused("a value that begins with '!' must stand in quotes", event)
+        if size and anchor is not None:
+            sizes[anchor] = size
+        outer, number = nested[-1]
+        nested[-1] = (outer, number + size)
+        if number + size > _MAX_VALUES:
+            raise _refused(f"the aliases stand for more than {_MAX_VALUES:,} values", event)
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
     """What is wrong, without the words of the file that PyYAML may quote: a password, say."""
     problem = error.problem or error.context or "not YAML"
-    if isinstance(error, _RepeatedKeyError):
+    if isinstance(error, _RefusedError):
         return problem
-    if "constructor for the tag" in problem or "tag handle" in problem:
+    if "tag handle" in problem:
         return "a value that begins with '!' must stand in quotes"
     if "undefined alias" in problem:
         return "a value that begins with '*' must stand in quotes"
@@ -152,7 +237,7 @@ def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
 
 def _parse_yaml(text: str, name: str) -> Any:
     try:
-        _check_depth(text)
+        _check_events(text)
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import keys
-from .document import ConfigError, parse_document, repeated_keys
+from .document import ConfigError, Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .settings import Config, Repository
 from .sources import read_file
@@ -66,7 +66,7 @@ def build_config(
     holds: Callable[[str], bool] = lambda _: True,
 ) -> Config:
     """The config in an already parsed ``document`` of the file called ``name``."""
-    problems: list[str] = []
+    problems = Problems()
     entries, defaults = entries_of(document, stores, problems)
     repositories: list[Repository] = []
     labels: dict[str, int] = {}
@@ -74,21 +74,20 @@ def build_config(
     for position, entry in enumerate(entries, 1):
         loader = EntryLoader(position, entry, defaults, directory, schemes, environ, stores, holds)
         repository = loader.load()
-        problems.extend(f"entry {position}: {problem}" for problem in loader.problems)
+        problems.add(*(f"entry {position}: {problem}" for problem in loader.problems))
         for file in loader.open_files:
             open_files.setdefault(file, []).append(position)
         if loader.label is None:
             continue
         if loader.label in labels:
-            problems.append(
+            problems.add(
                 f"entry {position}: repo: has the same label as entry {labels[loader.label]}:"
                 f" {loader.label!r}; each repository may stand in one enabled entry only"
             )
         labels.setdefault(loader.label, position)
         if repository is not None:
             repositories.append(repository)
-    if problems:
-        raise ConfigError([f"{name}: {problem}" for problem in problems])
+    problems.raise_any(name)
     warnings = [f"{name}: {warning}" for warning in _open_file_warnings(open_files)]
     if not repositories:
         what = "no repository is enabled" if not labels else "no repository is in this shard"
@@ -112,7 +111,7 @@ def _open_file_warnings(files: Mapping[tuple[str, str], list[int]]) -> Iterator[
 
 
 def entries_of(
-    document: Any, stores: tuple[str, ...] | None, problems: list[str]
+    document: Any, stores: tuple[str, ...] | None, problems: Problems
 ) -> tuple[list[Any], Mapping[str, Any]]:
     """
     The list of entries and the defaults of either form of the ``document``.
@@ -122,20 +121,20 @@ def entries_of(
     if isinstance(document, list):
         return document, {}
     if not isinstance(document, dict):
-        problems.append("must be a list of entries, or a map with the key 'repositories'")
+        problems.add("must be a list of entries, or a map with the key 'repositories'")
         return [], {}
     known = ("repositories", "defaults")
-    problems.extend(keys.unknown(key, known) for key in document if key not in known)
-    problems.extend(f"the key {key!r} stands twice" for key in repeated_keys(document))
+    problems.add(*(keys.unknown(key, known) for key in document if key not in known))
+    problems.add(*(f"the key {key!r} stands twice" for key in repeated_keys(document)))
     entries = document.get("repositories")
     if not isinstance(entries, list):
         what = "must be a list of entries" if "repositories" in document else "is missing"
-        problems.append(f"the key 'repositories' {what}")
+        problems.add(f"the key 'repositories' {what}")
         entries = []
     defaults = document.get("defaults", {})
     if not isinstance(defaults, dict):
-        problems.append("defaults: must be a map of keys of an entry")
+        problems.add("defaults: must be a map of keys of an entry")
         return entries, {}
     wrong = keys.check(defaults, keys.stores_in(defaults) if stores is None else stores)
-    problems.extend(f"defaults: {problem}" for problem in wrong.values())
+    problems.add(*(f"defaults: {problem}" for problem in wrong.values()))
     return entries, {key: value for key, value in defaults.items() if key not in wrong}

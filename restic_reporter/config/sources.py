@@ -1,5 +1,6 @@
 """Where passwords come from: files and commands, read as restic reads its own."""
 
+import errno
 import os
 import shlex
 import stat
@@ -9,6 +10,8 @@ from .settings import PasswordCommand
 
 # Stands for the folder of the service's credentials, as in systemd's own units.
 _CREDENTIALS = "%d/"
+
+_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 # What restic, by Go's unicode.IsSpace, trims; Python's own notion has four more.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -48,15 +51,25 @@ def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
     """
     The content of a file, and whether all users of this machine may read it too.
 
+    Anything but a regular file might be waited for without end. The exceptions are descriptors
+    that were passed on, ``/dev/fd/63`` for instance: whoever passes them, fills them.
+
     :raises OSError: it cannot be read.
-    :raises ValueError: it has more than ``limit`` bytes.
+    :raises ValueError: it is not a regular file, or has more than ``limit`` bytes.
     """
-    with open(path, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+    passed_on = path.startswith(_DESCRIPTORS)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if passed_on else os.O_NONBLOCK))
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or passed_on):
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            kind = "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
+            raise ValueError(f"is {kind}: it must be a regular file, or /dev/fd/N or /dev/stdin")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"has more than {limit} bytes")
-    return content, bool(mode & stat.S_IROTH)
+    return content, bool(stat.S_ISREG(mode) and mode & stat.S_IROTH)
 
 
 def password_text(content: bytes) -> str:

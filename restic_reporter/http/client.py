@@ -1,7 +1,7 @@
 """The client: tries, retries, deadlines, and what comes back."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from random import random as default_random
 from typing import Any
@@ -177,6 +177,17 @@ class BoundedHTTPClient:
                 self._reactor, transport, self._connections_per_host, self._connect_timeout
             )
         return self._routes[transport]
+
+    def keep_only(self, transports: Iterable[Transport]) -> None:
+        """
+        Forget all transports but these, with their certificates and idle connections.
+
+        Requests in flight go on.
+        """
+        kept = {DEFAULT_TRANSPORT, *transports}
+        for transport in self._routes.keys() - kept:
+            self._routes.pop(transport).retire()
+        self._places = {key: one for key, one in self._places.items() if key[1] in kept}
 
     async def close(self) -> None:
         """Close every connection and wait for that; requests in flight fail."""

@@ -58,6 +58,7 @@ class BoundedPool(HTTPConnectionPool):
     cachedConnectionTimeout = _CACHED_CONNECTION_TIMEOUT
     # A retry of the pool's own would be neither counted nor bounded.
     retryAutomatically = False
+    retired = False
 
     def getConnection(self, key: Hashable, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
         assert isinstance(endpoint, BoundedEndpoint)
@@ -71,6 +72,18 @@ class BoundedPool(HTTPConnectionPool):
             return protocol
 
         return super().getConnection(key, endpoint).addCallback(enter)
+
+    def retire(self) -> "Deferred[Any]":
+        """Close what is idle, and from now on what becomes idle; fires when the former is."""
+        self.retired = True
+        closed: Deferred[Any] = self.closeCachedConnections()
+        return closed
+
+    def _putConnection(self, key: Hashable, connection: Any) -> None:
+        if self.retired:
+            connection.transport.abortConnection()
+        else:
+            super()._putConnection(key, connection)
 
 
 class _RouteAgent(Agent):
@@ -150,9 +163,13 @@ class Route:
             endpoint = wrapClientTLS(creator, endpoint)
         return endpoint
 
+    def retire(self) -> None:
+        """Close what is idle; connections in use go on until they are."""
+        self._pool.retire()
+
     async def close(self) -> None:
         """Abort every connection, used or idle, and wait until all are closed."""
-        pooled = self._pool.closeCachedConnections()
+        pooled = self._pool.retire()
         opened = list(self._opened)
         for connection in opened:
             connection.abortConnection()

@@ -12,7 +12,8 @@ from ..config import Repository
 from ..deadline import Deadline, within
 from ..errors import ReadError, Reason
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
-from ..json_array import JSONArrayParser, NotAnArrayError, ValueTooLargeError
+from ..json_array import JSONArrayParser, NotAnArrayError
+from ..json_members import SMALL
 from ..model import Snapshot
 from ..secret import Secret
 from .child import ChildStoppedError, Exit, run_child
@@ -24,7 +25,7 @@ from .restic_errors import (
     last_retry,
     unreadable_snapshots,
 )
-from .snapshot_json import parse_snapshot
+from .snapshot_json import MEMBERS, parse_snapshot
 
 # So many snapshots are put into the table together.
 _MANY = 5000
@@ -32,8 +33,9 @@ _MANY = 5000
 # 200,000 snapshots with summaries fit. They are parsed as they come, never held.
 STDOUT_LIMIT = 128 * 2**20
 
-# What is left out of it, long lists of paths above all, may be more by far.
-_WHOLE_STDOUT_LIMIT = 4 * 2**30
+# Of each snapshot no more than `SMALL` bytes count for that, however many paths it has. Here
+# all do: 300 snapshots of 60,000 paths are 1.6 GB.
+WHOLE_STDOUT_LIMIT = 8 * 2**30
 
 _PASSWORD, _REPOSITORY = 3, 4
 
@@ -151,7 +153,7 @@ class ResticReader:
                 arguments,
                 environment,
                 collector.feed,
-                stdout_limit=_WHOLE_STDOUT_LIMIT,
+                stdout_limit=WHOLE_STDOUT_LIMIT,
                 on_stderr=VanishedWatch().feed,
                 inputs=inputs,
             )
@@ -215,12 +217,13 @@ class _Collector:
 
     def __init__(self, request: ReadRequest) -> None:
         self._request = request
-        self._parser = JSONArrayParser()
+        self._parser = JSONArrayParser(MEMBERS)
         self._known = set(request.table.ids())
         self._found: list[Snapshot] = []
         self._seen: set[str] = set()
         self._nameless = 0
-        self._received = 0
+        self._counted = 0
+        self._pending = 0  # bytes since the last value
         self._bad: ReadError | None = None
 
     def feed(self, data: bytes) -> None:
@@ -230,8 +233,8 @@ class _Collector:
         Output that makes no sense is ignored, up to the limit: the exit status, which
         comes last, says more about what went wrong.
         """
-        self._received += len(data)
-        if self._received - self._parser.left_out > STDOUT_LIMIT:
+        self._pending += len(data)
+        if self._counted + self._pending > STDOUT_LIMIT:
             raise ReadError(Reason.TOO_LARGE, f"restic printed more than {STDOUT_LIMIT} bytes")
         if self._bad is not None:
             return
@@ -239,12 +242,13 @@ class _Collector:
             self._take(self._parser.feed(data))
         except NotAnArrayError as error:
             self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
-        except ValueTooLargeError as error:
-            raise ReadError(Reason.TOO_LARGE, f"restic's answer: {error}") from None
 
     def _take(self, values: Any) -> None:
         for value in values:
             snapshot = parse_snapshot(value)
+            is_new = snapshot.id is not None and snapshot.id not in self._seen
+            self._counted += min(self._pending, SMALL) if is_new else self._pending
+            self._pending = 0
             if snapshot.id is None:
                 self._nameless += 1
                 continue
@@ -264,7 +268,7 @@ class _Collector:
         if self._bad is None:
             try:
                 self._take(self._parser.close())
-            except (NotAnArrayError, ValueTooLargeError) as error:
+            except NotAnArrayError as error:
                 self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
         if self._bad is not None:
             raise self._bad

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..json_array import Ambiguous
+from ..json_members import Ambiguous
 from ..labels import MAX_LENGTH, sanitise
 from ..listing import is_file_name
 from ..model import UNKNOWN_USER, Snapshot
@@ -15,6 +15,9 @@ _TIME = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1)
+
+# What is read of a snapshot that is too long to be built whole.
+MEMBERS = frozenset(("id", "time", "hostname", "username"))
 
 
 def parse_time(text: str) -> float:

@@ -56,6 +56,7 @@ class BoundedChannel(HTTPChannel):
     factory: "BoundedSite"
     transport: Any
     state = State.ABORTING
+    address = ""
     _deadline: IDelayedCall | None = None
 
     @property
@@ -67,6 +68,8 @@ class BoundedChannel(HTTPChannel):
         """Begin, unless there are too many connections."""
         # The deadlines here take the place of Twisted's own time-out.
         self.timeOut = None
+        # A Unix socket has none.
+        self.address = getattr(self.transport.getPeer(), "host", "")
         if self.factory.admit():
             super().connectionMade()
             self._enter(State.RECEIVING)
@@ -133,6 +136,17 @@ class BoundedChannel(HTTPChannel):
             self._enter(State.RESPONDING)
             super().allContentReceived()
 
+    def pauseProducing(self) -> None:
+        """The client takes nothing, and the transport is full."""
+        super().pauseProducing()
+        self.factory.stalled(self)
+
+    def resumeProducing(self) -> None:
+        """The client has taken what there was."""
+        # First, as it may be full again within the call.
+        self.factory.flowing(self)
+        super().resumeProducing()
+
     def requestDone(self, request: Request) -> None:
         """Go on to the next request, or close."""
         if self.factory.finishing:
@@ -163,6 +177,14 @@ class BoundedChannel(HTTPChannel):
         if not self.ending:
             self._enter(State.CLOSING)
             super().loseConnection()
+
+    def give_way(self) -> None:
+        """Make room for another connection."""
+        if self.state is State.RESPONDING:
+            # It would not take the rest.
+            self.abort()
+        else:
+            self.loseConnection()
 
     def abort(self) -> None:
         """Close at once."""

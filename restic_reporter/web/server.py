@@ -3,6 +3,7 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from itertools import chain
@@ -43,6 +44,8 @@ class BoundedSite(Site):
         self.limits = limits
         # Each in the order in which they entered the state: the first is the longest in it.
         self._in: dict[State, dict[BoundedChannel, None]] = {state: {} for state in State}
+        # Those that keep us waiting, in the order in which they began to.
+        self._slow: dict[BoundedChannel, None] = {}
         self._finished: list[Deferred[None]] = []
         self._giving_up: IDelayedCall | None = None
 
@@ -75,28 +78,57 @@ class BoundedSite(Site):
 
     def admit(self) -> bool:
         """
-        Make room for a new connection, if need be by ending one that waits for a request:
-        the one that has been idle longest, or else the one that has been sending its
-        request longest.
+        Make room for a new connection, if need be by ending another one, of the address that
+        has most: the one that has been idle longest, or else the one that has been sending its
+        request, or not taking its response, longest.
+
+        Those for which we make a response are left alone; a few more than usual may be.
 
         :return: whether there is room.
         """
         if self.finishing:
             return False
-        if self.count(State.RECEIVING, State.RESPONDING, State.IDLE) >= self.limits.max_connections:
-            waiting = next(chain(self._in[State.IDLE], self._in[State.RECEIVING]), None)
-            if waiting is None:
+        limit = self.limits.max_connections
+        open_ones = self.count(State.RECEIVING, State.RESPONDING, State.IDLE)
+        if open_ones >= limit:
+            victim = self._most_dispensable()
+            if victim is not None:
+                victim.give_way()
+            elif open_ones >= limit + limit // 4:
                 return False
-            waiting.loseConnection()
         # Those that are closing have a response on the way, but are not to pile up.
-        if self.count(State.CLOSING) > self.limits.max_connections // 4:
+        if self.count(State.CLOSING) > limit // 4:
             next(iter(self._in[State.CLOSING])).abort()
         return True
+
+    def _most_dispensable(self) -> BoundedChannel | None:
+        open_ones = chain(
+            *(self._in[one] for one in (State.RECEIVING, State.RESPONDING, State.IDLE))
+        )
+        numbers = Counter(channel.address for channel in open_ones)
+        # Of equals the first: the longest.
+        return max(
+            chain(self._in[State.IDLE], self._slow),
+            key=lambda channel: numbers[channel.address],
+            default=None,
+        )
+
+    def stalled(self, channel: BoundedChannel) -> None:
+        """The client of ``channel`` does not take its response."""
+        if channel in self._in[State.RESPONDING]:
+            self._slow[channel] = None
+
+    def flowing(self, channel: BoundedChannel) -> None:
+        """The client of ``channel`` goes on taking its response."""
+        if channel in self._in[State.RESPONDING]:
+            self._slow.pop(channel, None)
 
     def move(self, channel: BoundedChannel, state: State) -> None:
         """``channel``, in no matter what state, is in ``state`` from now on."""
         self._remove(channel)
         self._in[state][channel] = None
+        if state is State.RECEIVING:
+            self._slow[channel] = None
 
     def forget(self, channel: BoundedChannel) -> None:
         """``channel`` has ended."""
@@ -122,7 +154,7 @@ class BoundedSite(Site):
         return finished
 
     def _remove(self, channel: BoundedChannel) -> None:
-        for channels in self._in.values():
+        for channels in (*self._in.values(), self._slow):
             channels.pop(channel, None)
 
     def _abort_all(self) -> None:

@@ -1,11 +1,10 @@
 """Decrypted files to JSON values, within bounds."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ...json_array import Ambiguous
+from ...json_members import decoder
 
 if sys.version_info >= (3, 14):
     from compression.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
@@ -22,7 +21,7 @@ _WINDOW = {int(DecompressionParameter.window_log_max): 24}
 _FRAMES = 16
 
 # How much is decompressed at a time.
-_PIECE = 2**18
+_PIECE = 2**16
 
 # The library has one kind of error for all.
 _OVER_WINDOW = "too much memory"
@@ -54,7 +53,8 @@ def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     if content[:1] != bytes((_COMPRESSED,)):
         if len(content) > limit:
             raise TooLargeError(f"it has more than {limit} bytes")
-        yield content
+        for start in range(0, len(content), _PIECE):
+            yield content[start : start + _PIECE]
         return
     length = 0
     for piece in _decompressed(content[1:]):
@@ -91,21 +91,8 @@ def parse(text: bytes) -> Any:
 
     :raises ValueError: it is not JSON, or too deep to be looked into.
     """
-    # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
-    return parse_text(text.decode("utf-8", "surrogateescape"))
-
-
-def parse_text(text: str) -> Any:
-    """The same for text that is decoded already."""
     try:
-        return _decoder.decode(text)
+        # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
+        return decoder.decode(text.decode("utf-8", "surrogateescape"))
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    return result if len(result) == len(pairs) else Ambiguous(result)
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_object)
