@@ -376,8 +376,8 @@ class ChangingTests(ReaderTestCase):
     async def test_spoilt_cache(self) -> None:
         """A cache at which restic hangs or breaks down is tried once, for a part of the time."""
         self.patch(child, "INTERRUPT_GRACE", 0.2)
-        self.patch(module, "_CACHE_SHARE", 1 / PATIENCE)
-        for word, spoil in (("hangs", os.mkfifo), ("fails", make_sparse)):
+        for word, spoil, share in (("hangs", os.mkfifo, 0.05), ("fails", make_sparse, 0.5)):
+            self.patch(module, "_CACHE_SHARE", share)
             logged: list[Any] = []
             observer: Any = logged.append
             globalLogPublisher.addObserver(observer)
