@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from restic_reporter.deadline import Deadline, within
 from restic_reporter.errors import ReadError, Reason
-from restic_reporter.readers import child
+from restic_reporter.readers import child, child_guard
 from restic_reporter.readers.child import ChildStoppedError, Exit, run_child
 
 from .child_programs import DEAF_FAMILY, PATIENCE, Output, Watch, python, running, script, shell
@@ -142,6 +142,12 @@ class SurroundingsTests(TestCase):
         masks = [int(mask, 16) for mask in output.data.split()[1::2]]
         # Above these the C library has two of its own.
         self.assertEqual([mask & 0x7FFFFFFF for mask in masks], [0, 0])
+
+    async def test_memory_limit(self) -> None:
+        """The child's memory is limited, so that an endless file in a cache ends it alone."""
+        output = Output()
+        await start(shell("ulimit -d"), output)
+        self.assertLessEqual(int(output.data), child_guard.MEMORY_LIMIT // 1024)
 
     async def test_own_session(self) -> None:
         """The child is the first of a process group of its own, in another session than ours."""

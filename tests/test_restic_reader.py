@@ -322,6 +322,12 @@ class PasswordTests(ReaderTestCase):
             self.assert_like(result, path, "restic-0.18")
 
 
+def make_sparse(path: Path) -> None:
+    """A file of a size that fits into no memory."""
+    path.touch()
+    os.truncate(path, 2**40)
+
+
 class ReplacedBackend:
     """
     A folder in which one snapshot loses its file right after the first listing; its name goes
@@ -367,36 +373,37 @@ class ChangingTests(ReaderTestCase):
             self.assertEqual(reading.content.snapshot_count, len(left))
             self.assertNotIn(gone.name, {one["id"] for one in left})
 
-    async def test_hanging_cache(self) -> None:
-        """A cache that hangs takes a part of the time, once; then restic goes without it."""
-        logged: list[Any] = []
-        observer: Any = logged.append
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+    async def test_spoilt_cache(self) -> None:
+        """A cache at which restic hangs or breaks down is tried once, for a part of the time."""
         self.patch(child, "INTERRUPT_GRACE", 0.2)
-        path = made("restic-0.18") / "full"
-        [identifier] = re.findall(
-            r'"id": ?"([0-9a-f]{64})"', restic(path, "cat", "config", password=PASSWORD)
-        )
-        cache = Path(self.mktemp()).resolve()
-        (cache / identifier).mkdir(parents=True)
-        os.mkfifo(cache / identifier / "version")
-        calls = Path(self.mktemp()).resolve()
-        program = script(
-            Path(self.mktemp()),
-            f'#!/bin/sh\necho "$@" >> {calls}\nexec {tool("restic-0.18")} "$@"\n',
-        )
-        reader = ResticReader(reactor, program, ENVIRON, str(cache))
-        self.patch(module, "_CACHE_SHARE", 1 / PATIENCE)
-        for _ in range(2):
-            request = ask(entry(path), Deadline.after(reactor, PATIENCE))
-            found = await outcome(reader, request, NOW)
-            self.assertEqual(len(found.ids), found.content.snapshot_count)
-        runs = calls.read_text().splitlines()
-        self.assertEqual([f"--cache-dir {cache}" in run for run in runs], [True, False, False])
-        problems = [str(one.get("problem")) for one in logged if one.get("problem")]
-        self.assertEqual(len(problems), 1)
-        self.assertIn(f"hangs with the cache in {str(cache)!r}", problems[0])
+        for word, spoil, share in (("hangs", os.mkfifo, 0.05), ("fails", make_sparse, 0.5)):
+            self.patch(module, "_CACHE_SHARE", share)
+            logged: list[Any] = []
+            observer: Any = logged.append
+            globalLogPublisher.addObserver(observer)
+            self.addCleanup(globalLogPublisher.removeObserver, observer)
+            path = made("restic-0.18") / "full"
+            [identifier] = re.findall(
+                r'"id": ?"([0-9a-f]{64})"', restic(path, "cat", "config", password=PASSWORD)
+            )
+            cache = Path(self.mktemp()).resolve()
+            (cache / identifier).mkdir(parents=True)
+            spoil(cache / identifier / "version")
+            calls = Path(self.mktemp()).resolve()
+            program = script(
+                Path(self.mktemp()),
+                f'#!/bin/sh\necho "$@" >> {calls}\nexec {tool("restic-0.18")} "$@"\n',
+            )
+            reader = ResticReader(reactor, program, ENVIRON, str(cache))
+            for _ in range(2):
+                request = ask(entry(path), Deadline.after(reactor, PATIENCE))
+                found = await outcome(reader, request, NOW)
+                self.assertEqual(len(found.ids), found.content.snapshot_count)
+            runs = calls.read_text().splitlines()
+            self.assertEqual([f"--cache-dir {cache}" in run for run in runs], [True, False, False])
+            problems = [str(one.get("problem")) for one in logged if one.get("problem")]
+            self.assertEqual(len(problems), 1)
+            self.assertIn(f"restic {word} with the cache in {str(cache)!r}", problems[0])
 
 
 class FakeTests(ReaderTestCase):

@@ -20,6 +20,7 @@ Nothing but a small part of the standard library is imported: this runs before e
 
 import ctypes
 import os
+import resource
 import select
 import signal
 import sys
@@ -37,6 +38,10 @@ _CHANGED = (*_FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 # Of prctl, from linux/prctl.h.
 SET_DEATH_SIGNAL = 1
 SET_SUBREAPER = 36
+
+# Bytes of memory for the program, and for each that it starts. restic seldom needs a twentieth
+# of it, but reads a file in its cache to the end, however long that is.
+MEMORY_LIMIT = 4 * 2**30
 
 # How often, and how long apart, what is left is killed. The bound is for a process that not
 # even KILL ends, stuck in the kernel.
@@ -93,6 +98,9 @@ def become(arguments: list[str], guard: int) -> None:
     if os.getppid() != guard:
         return  # Killed before that; nobody would end us.
     os.setpgid(0, 0)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or most > MEMORY_LIMIT:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, most))
     signal.set_wakeup_fd(-1)
     for number in _CHANGED:
         signal.signal(number, signal.SIG_DFL)

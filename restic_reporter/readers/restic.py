@@ -54,7 +54,7 @@ class _CacheState:
     """What is known of restic's cache: its ``warned`` problems, and until when it is left out."""
 
     warned: set[str] = field(factory=set)
-    hangs_until: float = 0.0
+    left_out_until: float = 0.0
 
 
 @implementer(ISnapshotReader)
@@ -97,9 +97,9 @@ class ResticReader:
         """Run restic with its cache; where that does not work, without."""
         deadline, cache_dir = request.deadline, self.cache_dir
         now = self.reactor.seconds
-        if cache_dir is None or now() < self._cache.hangs_until:
+        if cache_dir is None or now() < self._cache.left_out_until:
             return await self._run(request, password, None, deadline)
-        hangs = False
+        wrong = ""
         part = deadline.sooner(deadline.remaining() * _CACHE_SHARE)
         try:
             exit, collector = await within(
@@ -108,20 +108,23 @@ class ResticReader:
         except ReadError as error:
             if part.remaining() > 0 or deadline.remaining() <= 0:
                 raise
-            # It may have been busy with a storage that does not answer.
-            hangs = error.reason is Reason.TIMEOUT
+            # Else it was busy with a storage that does not answer.
+            wrong = "hangs" if error.reason is Reason.TIMEOUT else ""
         else:
             trouble = _CACHE_TROUBLE.search(exit.stderr)
+            failed = failure(exit, request.repository.location.reveal())
             if trouble is not None:
                 self._warn(f"restic: {trouble[0]}")
+            elif failed is not None and failed.reason is Reason.RESTIC:
+                wrong = "fails"
             # Some versions fail without the cache that they were told to use, and 0.14 fails
             # at a broken file in it.
-            if not (trouble and exit.code != 0) and not unreadable_snapshots(exit.stderr):
+            if not (wrong or (trouble and failed) or unreadable_snapshots(exit.stderr)):
                 return exit, collector
         exit, collector = await self._run(request, password, None, deadline)
-        if hangs and exit.code == 0:
-            self._cache.hangs_until = now() + _CACHE_PAUSE
-            self._warn(f"restic hangs with the cache in {cache_dir!r}; it is left out for an hour")
+        if wrong and exit.code == 0:
+            self._cache.left_out_until = now() + _CACHE_PAUSE
+            self._warn(f"restic {wrong} with the cache in {cache_dir!r}; left out for an hour")
         return exit, collector
 
     def _warn(self, problem: str) -> None:
