@@ -27,10 +27,11 @@ _FEW = 2000
 # So many digits of a name are enough for people, and all that restic says of some.
 _SHORT = 8
 
-# A repository that changes is looked at three times at once, then after pauses, in seconds,
-# each twice as long as the one before: looks cost money.
-_LOOKS_AT_ONCE = 3
+# A repository that changes is looked at so often in a row, since each time there is less that
+# is new. Then there is a pause, in seconds, each twice as long as the one before: looks cost money.
+_LOOKS_IN_A_ROW = 4
 _FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 15.0
 
 
 @frozen
@@ -89,7 +90,7 @@ class _Read:
         changes = Changes() if same else await self._changes(listing)
         seen, access = await self._look_at_access(backend, listing, same, changes)
         before = status.access.token if status.access is not None else None
-        must_ask = access is not None and access.token != before
+        must_ask = bool(changes.gone) or (access is not None and access.token != before)
         if reader.incremental and listing.locks:
             known = status.locks.fingerprint if status.locks is not None else None
             must_ask = must_ask or fingerprint(listing.locks) != known
@@ -117,7 +118,7 @@ class _Read:
             must_look = must_look or listing.keys is None or not len(status.table)
         if not must_look:
             return status.access, None
-        if changes.new and not self._task.reader.incremental:
+        if (changes.new or changes.gone) and not self._task.reader.incremental:
             # The reader opens it in any case.
             return SeenAccess.of(None, listing, moment), None
         access = await look_at_access(backend, listing, self._deadline, status.meter)
@@ -147,13 +148,14 @@ class _Read:
             whole = len(missing) == unnamed
             if whole and not (changes.gone or others or doubtful):
                 break
-            # A file is saved before the one that it replaces is removed. A listing of that
-            # moment may show neither; the next one, a reader's too, shows what it has missed.
-            if whole and result.seen is not None and result.seen <= names:
+            # A listing under way may show neither a file that is removed nor the one that was
+            # saved in its place, or the one of two that has gone first. Nothing has changed
+            # between two that are equal; the reader's own listing is as good as another one.
+            if whole and result.seen == names:
                 break
             await self._pause()
             listing = await self._list(backend)
-            if whole and listing.snapshots <= names:
+            if whole and listing.snapshots == names:
                 break
             lost = [name for name in missing if name in listing.snapshots]
             if result.stopped:
@@ -252,9 +254,9 @@ class _Read:
     async def _pause(self) -> None:
         """Wait before another look, the longer the more there were."""
         self._looks += 1
-        if self._looks < _LOOKS_AT_ONCE:
+        if self._looks % _LOOKS_IN_A_ROW:
             return
-        pause = _FIRST_PAUSE * 2 ** (self._looks - _LOOKS_AT_ONCE)
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._looks // _LOOKS_IN_A_ROW - 1))
         if pause >= self._deadline.remaining():
             raise self._changing()
         await sleep(self._clock, pause)

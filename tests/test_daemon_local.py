@@ -100,8 +100,7 @@ class ListingTests(LocalCase):
         self.assertEqual(len(metrics.series("backup_newest_timestamp", host="new")), 1)
         restic(self.repository, "forget", new)
         daemon.collect()
-        # What is left is known already.
-        self.assertEqual(self.runs(), 2)
+        self.assertEqual(self.runs(), 3)
         self.assertEqual(daemon.metrics().series("backup_newest_timestamp", host="new"), {})
 
     def test_locks(self) -> None:
