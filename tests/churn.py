@@ -1,209 +1,277 @@
-"""Repositories that real restics change while they are read, and what was true of them when."""
+"""Repositories that real restics change while the real collector reads them again and again."""
 
-import ctypes
-import os
+import json
 import random
-import select
-import struct
-import threading
-import time
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any
 
 from attrs import Factory, define, frozen
+from twisted.internet import reactor as default_reactor
+from twisted.internet.threads import deferToThread
 
-from restic_reporter.listing import is_file_name
-from restic_reporter.model import Content, Snapshot
-from restic_reporter.readers.native.decoding import decode
-from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
+from restic_reporter.collection import Collector
+from restic_reporter.errors import Reason
+from restic_reporter.interfaces import BackendTools, ISnapshotReader
+from restic_reporter.model import Content
+from restic_reporter.repository_state import RepositoryStatus, Task
 
-from .native_repositories import key_file, name_of
-from .servers import EXAMPLE_PASSWORD, copy_example, restic
+from .churn_storages import Change, LocalStorage
 
-# What all runs in this process have come to: case, and what was counted, to how often.
-TALLY: Counter[tuple[str, str]] = Counter()
+reactor: Any = default_reactor
 
-PROGRAMS = ("restic-0.14", "restic-0.18", "restic-0.19")
+# The moment of all collections, in Unix seconds: no snapshot is from the future.
+NOW = datetime.fromisoformat("2027-01-01T00:00:00Z").timestamp()
 
-_CREATED, _DELETED, _MOVED_FROM, _MOVED_TO, _WRITTEN = 0x100, 0x200, 0x40, 0x80, 0x8
-_EVENT = struct.Struct("iIII")
+# A change can be seen by others a little before the kernel tells of it, in seconds.
+_SLACK = 0.02
 
-# How late, in seconds, an event may be taken from the kernel on a busy machine.
-_DELAY = 0.25
+# A daemon that has just started has to read all that another knows already.
+_READS_OF_ONE_DAEMON = 4
 
-# Name to what is in it.
-State = Mapping[str, Snapshot]
+_PROGRAMS = ("restic-0.14", "restic-0.18", "restic-0.19")
+_REWRITERS = _PROGRAMS[1:]
+_HOSTS = ("web-1", "web-2", "db-1", "nas-1", "new-1")
+_EXCLUDED = ("changed-daily.txt", "always-the-same.txt")
+
+Name = tuple[str, str]  # host, user
+
+# Count, newest and oldest, in Unix seconds.
+Figures = tuple[int, float | None, float | None]
+
+State = tuple[int, dict[Name, Figures]]
+
+# How a value can be wrong.
+KINDS = ("count", "set count", "newest", "oldest", "host vanished", "mixed", "kept", "reason")
 
 
-def make_repository(path: Path) -> bytes:
+@define
+class Operations:
     """
-    A copy of the example with a key that is cheap to derive, in the folder ``path``; its master
-    key.
-    """
-    copy_example(path)
-    [own] = (path / "keys").iterdir()
-    master = open_key_file(parse_key_file(own.name, own.read_bytes()), EXAMPLE_PASSWORD.encode())
-    assert master is not None
-    content = key_file(master, EXAMPLE_PASSWORD)
-    (path / "keys" / name_of(content)).write_bytes(content)
-    own.unlink()
-    return master
+    Changes of a storage by restic, in a random order.
 
-
-@define(eq=False, slots=False)
-class History:
-    """
-    Which snapshots were in a repository's folder, from when on: by the kernel's own account.
-
-    ``on_change`` is called in the watcher's thread with each name that comes (and its content)
-    or goes (and ``None``), before that counts.
+    ``found`` are all snapshots that restic has listed between any two of them: host and user,
+    and the time in Unix seconds.
     """
 
-    path: Path
-    master: bytes
-    on_change: Callable[[str, bytes | None], object] = lambda name, content: None
-    _known: dict[str, Snapshot] = Factory(dict)
-    _states: list[tuple[float, State]] = Factory(list)
-    _stop: threading.Event = Factory(threading.Event)
+    storage: LocalStorage
+    random: random.Random
+    done: Counter[str] = Factory(Counter)
+    found: dict[str, tuple[Name, float]] = Factory(dict)
+    current: list[str] = Factory(list)
+    _excluded: int = 0
 
-    def start(self) -> None:
-        """Watch from now on."""
-        library = ctypes.CDLL(None, use_errno=True)
-        self._inotify = library.inotify_init()
-        mask = _CREATED | _DELETED | _MOVED_FROM | _MOVED_TO | _WRITTEN
-        folder = os.fsencode(self.path / "snapshots")
-        if library.inotify_add_watch(self._inotify, folder, mask) < 0:
-            raise OSError(ctypes.get_errno(), "inotify")
-        names = [one.name for one in (self.path / "snapshots").iterdir()]
-        self._states.append((time.monotonic(), {name: self._read(name) for name in names}))
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+    def __attrs_post_init__(self) -> None:
+        (self.storage.folder.path / "data").mkdir()
+        self.look()
 
-    def stop(self) -> None:
-        """Watch no more."""
-        self._stop.set()
-        self._thread.join()
-        os.close(self._inotify)
+    def look(self) -> None:
+        """Note what is there now."""
+        listed = json.loads(self.storage.restic("snapshots", "--json", "--no-lock"))
+        self.current = [one["id"] for one in listed]
+        for one in listed:
+            moment = datetime.fromisoformat(one["time"]).timestamp()
+            self.found[one["id"]] = (one["hostname"], one["username"]), moment
 
-    def _read(self, name: str) -> Snapshot:
-        content = (self.path / "snapshots" / name).read_bytes()
-        self.on_change(name, content)
-        [outcome] = decode([(name, content)], self.master)
-        assert outcome.snapshot is not None, outcome
-        return self._known.setdefault(name, outcome.snapshot)
+    def run(self, count: int, until: float = float("inf")) -> None:
+        """So many changes, each six of them of all kinds; none begins after ``until``."""
+        kinds: list[Callable[[], None]] = []
+        for _ in range(count):
+            if monotonic() >= until:
+                return
+            if not kinds:
+                kinds = [self.back_up, self.tag, self.rewrite, self.move, self.forget, self.prune]
+                self.random.shuffle(kinds)
+            kind = kinds.pop()
+            kind()
+            self.done[kind.__name__] += 1
+            self.look()
 
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            readable, _, _ = select.select([self._inotify], [], [], 0.05)
-            if readable:
-                self._take(os.read(self._inotify, 2**16))
+    def _restic(self, *arguments: str, programs: Sequence[str] = _PROGRAMS) -> None:
+        self.storage.restic(*arguments, program=self.random.choice(programs))
 
-    def _take(self, data: bytes) -> None:
-        position = 0
-        while position < len(data):
-            _, mask, _, length = _EVENT.unpack_from(data, position)
-            position += _EVENT.size
-            name = data[position : position + length].rstrip(b"\0").decode()
-            position += length
-            if not is_file_name(name):
-                continue
-            state = dict(self._states[-1][1])
-            if mask & (_DELETED | _MOVED_FROM):
-                self.on_change(name, None)
-                state.pop(name, None)
-            elif name not in state:
-                try:
-                    state[name] = self._read(name)
-                except (FileNotFoundError, AssertionError):
-                    continue  # gone already, or still being written
-            self._states.append((time.monotonic(), state))
+    def back_up(self) -> None:
+        """Some new snapshots."""
+        for _ in range(3):
+            number = self.random.randrange(10**6)
+            for name in _EXCLUDED:
+                (self.storage.folder.path / "data" / name).write_text(f"{name} {number}")
+            moment = f"2026-12-{self.random.randint(1, 28):02} 12:00:00"
+            options = ("--host", self.random.choice(_HOSTS), "--time", moment)
+            self._restic("backup", *options, str(self.storage.folder.path / "data"))
 
-    def during(self, begun: float, ended: float) -> list[State]:
-        """All states that held at some moment between these two, which is some time ago."""
-        states = list(self._states)
-        found = []
-        for index, (since, state) in enumerate(states):
-            until = states[index + 1][0] if index + 1 < len(states) else ended
-            if until >= begun - _DELAY and since <= ended + _DELAY:
-                found.append(state)
-        return found
+    def tag(self) -> None:
+        """Every snapshot is replaced."""
+        way = self.random.choice(("--set", "--add"))
+        self._restic("tag", way, f"t{self.random.randrange(10**6)}")
 
+    def rewrite(self) -> None:
+        """Every snapshot with a certain file is replaced."""
+        self._excluded += 1
+        exclude = _EXCLUDED[self._excluded % len(_EXCLUDED)]
+        self._restic("rewrite", "--forget", "--exclude", exclude, programs=_REWRITERS)
 
-def shown(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], tuple[int, float, float]]:
-    """Count, newest and oldest of each host and user."""
-    times: dict[tuple[str, str], list[float]] = {}
-    for one in snapshots:
-        times.setdefault((one.host or "", one.user), []).append(one.time or 0.0)
-    return {name: (len(some), max(some), min(some)) for name, some in times.items()}
+    def move(self) -> None:
+        """The snapshots of one host become another's."""
+        hosts = sorted({self.found[one][0][0] for one in self.current})
+        options = ("--host", self.random.choice(hosts), "--new-host", self.random.choice(_HOSTS))
+        self._restic("rewrite", "--forget", *options, programs=_REWRITERS)
+
+    def forget(self) -> None:
+        """A few snapshots go."""
+        self._restic("forget", *self.random.sample(self.current, 4))
+
+    def prune(self) -> None:
+        """What nobody needs goes."""
+        self._restic("prune")
 
 
 @frozen
-class Comparison:
-    """What of a content was never true in its window, by kind; empty where all was."""
+class Page:
+    """What was shown after a read, which lasted from ``start`` to ``end``."""
 
+    start: float
+    end: float
+    success: bool
+    reasons: tuple[Reason, ...]
+    content: Content | None
+    before: Content | None
+
+
+@frozen
+class Verdict:
+    """
+    How pages compare with what was true.
+
+    ``busy`` are reads during which the repository changed; ``wrong`` counts the pages with a
+    value that was never true, by kind, and ``examples`` tell of some.
+    """
+
+    reads: int
+    busy: int
+    changes: int
     wrong: Counter[str]
-
-    @classmethod
-    def of(cls, content: Content, states: list[State]) -> "Comparison":
-        """``content`` against all that was true; right if it is one of these as a whole."""
-        sets = {
-            (one.host, one.user): (one.snapshot_count, one.newest, one.oldest)
-            for one in content.sets
-        }
-        wrong: Counter[str] = Counter()
-        possible = [shown(state.values()) for state in states]
-        if sets in possible and content.snapshot_count == sum(n for n, _, _ in sets.values()):
-            return cls(wrong)
-        wrong["whole page"] = 1
-        wrong["count"] = content.snapshot_count not in {len(state) for state in states}
-        for name in set().union(*possible):
-            values = [one[name] for one in possible if name in one]
-            if name not in sets:
-                wrong["set vanished"] += len(values) == len(possible)
-                continue
-            for kind, place in (("set count", 0), ("newest", 1), ("oldest", 2)):
-                wrong[kind] += sets[name][place] not in {one[place] for one in values}
-        return cls(+wrong)
+    failed: Counter[str]
+    examples: list[str]
 
 
-@define(slots=False)
-class Operations:
-    """Runs of real restics on the repository at ``location``, in an order that ``seed`` gives."""
+async def churn(
+    storage: LocalStorage,
+    reader: ISnapshotReader,
+    tools: BackendTools,
+    operations: Operations,
+    count: int,
+    until: float = float("inf"),
+) -> Verdict:
+    """Read ``storage`` while so many operations change it."""
+    before = frozenset(operations.current)
+    entry = storage.entry()
+    task = Task(entry, entry.scheme, storage.backend(tools), reader, 60.0)
+    pages: list[Page] = []
+    status: RepositoryStatus | None = None
+    work = deferToThread(operations.run, count, until)
+    try:
+        while True:
+            last = work.called
+            if len(pages) % _READS_OF_ONE_DAEMON == 0 or status is None:
+                collector = Collector(reactor, lambda: NOW, 1)
+                collector.set_tasks({entry.url: task})
+                shown = None
+            start = monotonic()
+            await collector.collect()
+            [status] = collector.statuses.values()
+            reasons = tuple(status.failures)
+            pages.append(
+                Page(start, monotonic(), status.success is True, reasons, status.content, shown)
+            )
+            shown = status.content
+            status.failures.clear()
+            if last:
+                break
+    finally:
+        await work
+    return judge(pages, storage.changes(), before, operations.found)
 
-    location: str
-    data: Path
-    seed: int
-    programs: tuple[str, ...] = PROGRAMS
-    done: Counter[str] = Factory(Counter)
 
-    def __attrs_post_init__(self) -> None:
-        self._random = random.Random(self.seed)
-        self._number = 0
+def judge(
+    pages: Collection[Page],
+    changes: Sequence[Change],
+    before: frozenset[str],
+    found: dict[str, tuple[Name, float]],
+) -> Verdict:
+    """Compare ``pages`` with the states that ``changes`` led to, from that of ``before``."""
+    states = list(_states(changes, before, found))
+    begins = [0.0, *(change.earliest - _SLACK for change in changes)]
+    ends = [*(change.latest + _SLACK for change in changes), float("inf")]
+    wrong: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    examples, busy = [], 0
+    for page in pages:
+        first, last = bisect_left(ends, page.start), bisect_right(begins, page.end)
+        busy += any(
+            page.start <= one.latest and one.earliest <= page.end for one in changes[first:last]
+        )
+        if page.success and page.content is not None:
+            kinds = _wrong(page.content, states[first:last])
+        else:
+            failed.update(reason.name.lower() for reason in page.reasons)
+            kinds = ["reason"] if page.reasons != (Reason.PARTIAL,) else []
+            kinds += ["kept"] if page.content is not page.before else []
+        wrong.update(kinds)
+        if kinds:
+            truth = f"{states[first]} to {states[last - 1]}"
+            examples.append(f"{kinds}: {page}\n  states {first} to {last - 1}: {truth}")
+    return Verdict(len(pages), busy, len(changes), wrong, failed, examples)
 
-    def run(self, number: int = 1) -> None:
-        """So many more operations; it blocks."""
-        for _ in range(number):
-            self._run_one()
 
-    def _run_one(self) -> None:
-        self._number += 1
-        program = self._random.choice(self.programs)
-        name, arguments = self._random.choice(list(self._kinds(program).items()))
-        restic(self.location, *arguments, program=program)
-        self.done[name] += 1
+def _states(
+    changes: Sequence[Change], before: frozenset[str], found: dict[str, tuple[Name, float]]
+) -> list[State]:
+    """What was true at first, and after each of the changes."""
+    times: dict[Name, list[float]] = {}
+    names: set[str] = set()
+    states: list[State] = []
+    sets: dict[Name, Figures] = {}
 
-    def _kinds(self, program: str) -> dict[str, tuple[str, ...]]:
-        tag = f"tag-{self._number}"
-        host = f"web-{self._number % 3}"
-        self.data.write_text(f"{self._number}")
-        kinds = {
-            "tag": ("tag", "--add", tag),
-            "tag of some": ("tag", "--set", tag, "--host", "web-1"),
-            "backup": ("backup", "--quiet", "--host", host, str(self.data)),
-            "forget": ("forget", "--quiet", "--keep-last", "8", "--group-by", "host"),
-            "prune": ("prune", "--quiet"),
-        }
-        if program != "restic-0.14":
-            kinds["rewrite"] = ("rewrite", "--forget", "--exclude", f"*{self._number}*", "latest")
-        return kinds
+    def apply(snapshot: str, there: bool) -> None:
+        assert there != (snapshot in names), "the history is not whole"
+        names.symmetric_difference_update({snapshot})
+        one, moment = found[snapshot]
+        own = times.setdefault(one, [])
+        insort(own, moment) if there else own.remove(moment)
+        if own:
+            sets[one] = len(own), own[-1], own[0]
+        else:
+            del sets[one]
+
+    for snapshot in before:
+        apply(snapshot, True)
+    states.append((len(names), dict(sets)))
+    for change in changes:
+        apply(change.name, change.there)
+        states.append((len(names), dict(sets)))
+    return states
+
+
+def _wrong(content: Content, states: Sequence[State]) -> list[str]:
+    """The kinds of values in ``content`` that were true in none of the ``states``."""
+    shown = {
+        (one.host, one.user): (one.snapshot_count, one.newest, one.oldest) for one in content.sets
+    }
+    if (content.snapshot_count, shown) in states:
+        return []
+    kinds = set()
+    if content.snapshot_count not in {total for total, _ in states}:
+        kinds.add("count")
+    for one, figures in shown.items():
+        true = [sets[one] for _, sets in states if one in sets]
+        for place, kind in enumerate(("set count", "newest", "oldest")):
+            if figures[place] not in {some[place] for some in true}:
+                kinds.add(kind)
+    always = set.intersection(*(set(sets) for _, sets in states))
+    if always - set(shown):
+        kinds.add("host vanished")
+    return sorted(kinds) or ["mixed"]
