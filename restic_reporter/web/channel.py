@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -74,7 +75,7 @@ class BoundedChannel(HTTPChannel):
             super().connectionMade()
             self._enter(State.RECEIVING)
         else:
-            self.transport.abortConnection()
+            self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
@@ -190,6 +191,10 @@ class BoundedChannel(HTTPChannel):
         """Close at once."""
         self._enter(State.ABORTING)
         self.transport.abortConnection()
+
+    def cut_off(self) -> None:
+        """Close within this call, where `abort` takes until the reactor's next turn."""
+        self.transport.connectionLost(Failure(ConnectionAborted()))
 
     @property
     def ending(self) -> bool:

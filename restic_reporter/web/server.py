@@ -89,6 +89,10 @@ class BoundedSite(Site):
         if self.finishing:
             return False
         limit = self.limits.max_connections
+        # A burst is accepted in one turn of the reactor, and what was aborted keeps its
+        # descriptor until the next one.
+        if self._in[State.ABORTING] and self.count(*State) > limit * 3 // 2:
+            next(iter(self._in[State.ABORTING])).cut_off()
         open_ones = self.count(State.RECEIVING, State.RESPONDING, State.IDLE)
         if open_ones >= limit:
             victim = self._most_dispensable()
