@@ -20,10 +20,10 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-from tests import servers
-from tests.fake_b2 import FakeB2
-from tests.fake_b2_account import READ_ONLY, Bucket
-from tests.servers import EXAMPLE_PASSWORD, Daemon, Folder, restic
+from tests.doubles import servers
+from tests.doubles.fake_b2 import FakeB2
+from tests.doubles.fake_b2_account import READ_ONLY, Bucket
+from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, restic
 
 LATENCY = 0.05
 SIZES = (10, 3000)

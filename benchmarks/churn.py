@@ -19,16 +19,16 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from restic_reporter.concurrency.cpu_threads import WorkerThreads
+from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, ISnapshotReader
 from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
-from restic_reporter.threads import KeyedThreads
-from restic_reporter.worker_threads import WorkerThreads
-from tests.churn import KINDS, Operations, Verdict, churn
-from tests.churn_storages import STORAGES
-from tests.servers import Folder
-from tests.tools import tool
+from tests.doubles.churn import KINDS, Operations, Verdict, churn
+from tests.doubles.churn_storages import STORAGES
+from tests.doubles.servers import Folder
+from tests.doubles.tools import tool
 
 _OPERATIONS = 30
 

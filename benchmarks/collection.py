@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.servers import (
+from tests.doubles.servers import (
     EXAMPLE,
     EXAMPLE_PASSWORD,
     Daemon,

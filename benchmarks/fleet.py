@@ -15,8 +15,8 @@ import argparse
 import threading
 from pathlib import Path
 
-from tests import servers
-from tests.servers import EXAMPLE_PASSWORD, Daemon, Folder
+from tests.doubles import servers
+from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder
 
 from .fleet_data import EASY, Fleet, Template
 from .fleet_measure import (

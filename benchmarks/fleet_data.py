@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import define
 
-from tests.servers import EXAMPLE_PASSWORD, Folder, RestServer, restic
+from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, restic
 
 from .b2 import Sealer
 

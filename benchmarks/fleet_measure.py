@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import define
 from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
 
-from tests.servers import ROOT, Daemon, Folder, snapshots
+from tests.doubles.servers import ROOT, Daemon, Folder, snapshots
 
 
 @define

@@ -15,17 +15,14 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from .access import Access
-    from .config import Repository
-    from .deadline import Deadline
+    from .concurrency.daemon_threads import KeyedThreads
+    from .concurrency.deadline import Deadline
     from .http import BoundedHTTPClient
-    from .model import Listing, Meter
-    from .readers.snapshot_table import SnapshotTable
-    from .secret import Secret
-    from .threads import KeyedThreads
-
-# By which users choose a reader; the first leaves the choice to us.
-READERS = ("auto", "restic", "native")
+    from .model.access import Access
+    from .model.repository import Repository
+    from .model.snapshot_table import SnapshotTable
+    from .model.snapshots import Listing, Meter
+    from .redaction.secret import Secret
 
 
 class IBackend(Interface):
@@ -75,7 +72,7 @@ class IBackend(Interface):
 
         :raises ReadError: ``not_found`` where there is no such file, ``too_large`` where it
             has more than ``limit`` bytes, ``protocol`` where it arrives incomplete or
-            altered: see `restic_reporter.files.check_content`.
+            altered: see `restic_reporter.restic_format.file_hash.check_content`.
         """
 
 

@@ -2,7 +2,7 @@
 ``twistd restic-reporter``: its options, and its start.
 
 This module imports little, so that signals find their handlers as soon as can be.
-`restic_reporter.wiring` imports the rest.
+`restic_reporter.daemon.wiring` imports the rest.
 """
 
 import os
@@ -13,11 +13,11 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
-from .deadline import LONGEST_TIMEOUT
-from .garbage import set_apart
-from .interfaces import READERS
-from .secret import redact
-from .signals import SignalHandlers, hold_signals
+from .concurrency.deadline import LONGEST_TIMEOUT
+from .daemon.garbage import set_apart
+from .daemon.signals import SignalHandlers, hold_signals
+from .model.schemes import READERS
+from .redaction.masks import redact
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
@@ -95,10 +95,10 @@ class Options(UsageOptions):
 
         Paths are made absolute, since twistd will change directory.
         """
-        from .listening import parse_address
-        from .logs import take_logger
-        from .schedule import parse_cron
-        from .sharding import parse_shard
+        from .config.sharding import parse_shard
+        from .daemon.log_observer import take_logger
+        from .schedule.cron import parse_cron
+        from .web.listener import parse_address
 
         self["logger"] = take_logger(self.parent or {})
         self["directory"] = os.getcwd()
@@ -164,7 +164,7 @@ def makeService(options: Options) -> IService:
         usr1=lambda: wired[0].collect_now(),
         held=options.held_signals,
     )
-    from .wiring import wire
+    from .daemon.wiring import wire
 
     try:
         wired.append(wire(options, options.parent or {}, reactor, os.environ))

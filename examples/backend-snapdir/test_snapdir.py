@@ -14,15 +14,15 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
-from restic_reporter.config import Repository
-from restic_reporter.deadline import Deadline
-from restic_reporter.errors import ReadError, Reason
+from restic_reporter.concurrency.daemon_threads import KeyedThreads
+from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import BoundedHTTPClient
-from restic_reporter.installed import installed_plugins
 from restic_reporter.interfaces import BackendTools, IBackend
-from restic_reporter.model import Meter
-from restic_reporter.secret import Secret
-from restic_reporter.threads import KeyedThreads
+from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.repository import Repository
+from restic_reporter.model.snapshots import Meter
+from restic_reporter.plugin.discovery import installed_plugins
+from restic_reporter.redaction.secret import Secret
 
 T = TypeVar("T")
 

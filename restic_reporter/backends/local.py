@@ -9,14 +9,14 @@ from typing import TypeVar
 from attrs import frozen
 from zope.interface import implementer
 
-from ..config import Repository
-from ..deadline import Deadline, within
-from ..errors import ReadError, Reason
-from ..files import check_content
+from ..concurrency.daemon_threads import BusyError, KeyedThreads
+from ..concurrency.deadline import Deadline, within
 from ..interfaces import BackendTools, IBackend
-from ..listing import is_file_name
-from ..model import Listing, Meter
-from ..threads import BusyError, KeyedThreads
+from ..model.errors import ReadError, Reason
+from ..model.repository import Repository
+from ..model.snapshots import Listing, Meter
+from ..restic_format.file_hash import check_content
+from ..restic_format.file_names import is_file_name
 
 T = TypeVar("T")
 

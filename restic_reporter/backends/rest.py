@@ -5,15 +5,15 @@ from collections.abc import Set
 from attrs import field, frozen
 from zope.interface import implementer
 
-from ..config import Repository
+from ..concurrency.deadline import Deadline, sleep
 from ..config.location import parse_rest
-from ..deadline import Deadline, sleep
-from ..errors import ReadError, Reason
-from ..files import check_content
-from ..http import BoundedHTTPClient, Response, Transport, basic_auth, raise_for_status
+from ..http import BoundedHTTPClient, Response, basic_auth, raise_for_status
 from ..interfaces import BackendTools, IBackend
-from ..listing import ListedNames, ListingMemo, parse_names_in_slices
-from ..model import Listing, Meter
+from ..model.errors import ReadError, Reason
+from ..model.repository import Repository, Transport
+from ..model.snapshots import Listing, Meter
+from ..restic_format.file_hash import check_content
+from ..restic_format.file_names import ListedNames, ListingMemo, parse_names_in_slices
 
 # A server of version 1 ignores this and answers with names alone.
 _ACCEPT = "application/vnd.x.restic.rest.v2"

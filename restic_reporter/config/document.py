@@ -3,11 +3,13 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import yaml
 from attrs import define, field
+
+from ..model.errors import ConfigError
 
 _MAX_DEPTH = 100
 
@@ -43,19 +45,6 @@ class Problems:
         if self.more:
             problems.append(f"{name}: … and {self.more:,} more problems")
         raise ConfigError(problems)
-
-
-class ConfigError(Exception):
-    """
-    A config that cannot be used.
-
-    ``problems`` are complete sentences without secrets, each with the file, the entry and
-    the key that it speaks of; ``str`` gives one a line.
-    """
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
 
 
 def parse_document(content: bytes, name: str) -> Any:

@@ -5,10 +5,18 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
-from ..http import Transport, parse_ca_certificates, parse_client_certificate
-from ..labels import sanitise
-from ..schedule import parse_cron
-from ..secret import Secret, redact_url
+from ..http import parse_ca_certificates, parse_client_certificate
+from ..model.labels import sanitise
+from ..model.repository import (
+    B2Credentials,
+    Material,
+    PasswordCommand,
+    Repository,
+    RestCredentials,
+    Transport,
+)
+from ..redaction.secret import Secret, redact_url
+from ..schedule.cron import parse_cron
 from . import keys
 from .location import (
     Rest,
@@ -19,8 +27,7 @@ from .location import (
     scheme_of,
     with_credentials,
 )
-from .materials import material
-from .settings import B2Credentials, Material, PasswordCommand, Repository, RestCredentials
+from .secret_documents import material
 from .sources import password_text, read_private_file, resolve, split_command
 
 T = TypeVar("T")

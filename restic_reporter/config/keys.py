@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from ..deadline import LONGEST_TIMEOUT
-from ..interfaces import READERS
+from ..concurrency.deadline import LONGEST_TIMEOUT
+from ..model.schemes import READERS
 from .document import repeated_keys
 
 # Part of the contract, but this version has nothing that could honour them; ignoring one

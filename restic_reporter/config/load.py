@@ -6,10 +6,11 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from ..model.errors import ConfigError
+from ..model.repository import Config, Repository
 from . import keys
-from .document import ConfigError, Problems, parse_document, repeated_keys
+from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
-from .settings import Config, Repository
 from .sources import read_file
 
 _MAX_CONFIG = 64 * 2**20

@@ -7,9 +7,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
 
-from ..plugin import SCHEME
-
-RESTIC_SCHEMES = ("rest", "b2", "local", "s3", "sftp", "azure", "gs", "swift", "rclone")
+from ..model.schemes import RESTIC_SCHEMES, SCHEME
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

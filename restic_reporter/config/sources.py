@@ -6,7 +6,7 @@ import shlex
 import stat
 from collections.abc import Mapping
 
-from .settings import PasswordCommand
+from ..model.repository import PasswordCommand
 
 # Stands for the folder of the service's credentials, as in systemd's own units.
 _CREDENTIALS = "%d/"

@@ -6,9 +6,10 @@ memory, leaves no socket behind, is never sent to another host, and fails with a
 whose message shows no credential.
 """
 
+from ..model.repository import Transport
 from .client import BoundedHTTPClient
 from .responses import Response, basic_auth, raise_for_status
-from .tls import Transport, parse_ca_certificates, parse_client_certificate
+from .tls import parse_ca_certificates, parse_client_certificate
 
 __all__ = [
     "BoundedHTTPClient",

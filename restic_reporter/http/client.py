@@ -11,17 +11,17 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from ..deadline import Deadline, sleep, within
-from ..errors import ReadError, Reason
-from ..model import Meter
-from .bodies import Answer, BytesProducer
-from .bounds import Exchange
-from .connecting import ExchangeAgent, Route
-from .failures import BrokenConnectionError
-from .places import Place, is_plain, place_of, split
+from ..concurrency.deadline import Deadline, sleep, within
+from ..model.errors import ReadError, Reason
+from ..model.repository import DEFAULT_TRANSPORT, Transport
+from ..model.snapshots import Meter
+from .body import Answer, BytesProducer
+from .errors import BrokenConnectionError
+from .limits import Exchange
+from .pool import ExchangeAgent, Route
 from .responses import Response
 from .retries import BROKEN_WAITS, STATUS_WAITS, backoff, is_retryable, retry_after
-from .tls import DEFAULT_TRANSPORT, Transport
+from .urls import Place, is_plain, place_of, split
 
 DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
 # Servers whose names are kept parsed.

@@ -5,7 +5,7 @@ from base64 import b64encode
 from attrs import field, frozen
 from twisted.web.http_headers import Headers
 
-from ..errors import ReadError, Reason
+from ..model.errors import ReadError, Reason
 
 
 @frozen

@@ -21,28 +21,11 @@ from twisted.internet.ssl import (
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from ..model.repository import Transport
+
 _PRIVATE_KEY = re.compile(
     rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL
 )
-
-
-@frozen
-class Transport:
-    """
-    How to reach a server, where it is not simply the URL's host with the system's CAs.
-
-    ``ca_certificates`` (PEM, one or more) are trusted *instead* of the system's.
-    ``client_certificate`` is PEM: the certificate, its intermediates if any, and the
-    private key. With ``unix_socket`` the connection goes to that path, whatever the
-    URL's host; the host still counts for TLS and the ``Host`` header.
-    """
-
-    ca_certificates: bytes | None = field(default=None, repr=False)
-    client_certificate: bytes | None = field(default=None, repr=False)
-    unix_socket: str | None = None
-
-
-DEFAULT_TRANSPORT = Transport()
 
 
 def _load_certificates(pem: bytes, what: str) -> list[x509.Certificate]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import PasswordCommand, Repository
+from ..concurrency.deadline import Deadline
 from ..config.sources import password_text
-from ..deadline import Deadline
-from ..errors import ReadError, Reason
-from ..secret import Secret
-from .child import ChildStoppedError, run_child
+from ..model.errors import ReadError, Reason
+from ..model.repository import PasswordCommand, Repository
+from ..redaction.secret import Secret
+from .process.child import ChildStoppedError, run_child
 
 _OUTPUT_LIMIT = 2**16
 

@@ -8,24 +8,18 @@ from attrs import define, field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..config import Repository
-from ..deadline import Deadline, within
-from ..errors import ReadError, Reason
+from ..concurrency.deadline import Deadline, within
 from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
-from ..json_array import JSONArrayParser, NotAnArrayError
-from ..json_members import SMALL
-from ..model import Snapshot
-from ..secret import Secret
-from .child import ChildStoppedError, Exit, run_child
+from ..model.errors import ReadError, Reason
+from ..model.repository import Repository
+from ..model.snapshots import Snapshot
+from ..redaction.secret import Secret
+from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
+from ..restic_format.json_members import SMALL
+from ..restic_format.snapshot_json import MEMBERS, parse_snapshot
 from .password import child_environment, encoded, password_of
-from .restic_errors import (
-    VanishedError,
-    VanishedWatch,
-    failure,
-    last_retry,
-    unreadable_snapshots,
-)
-from .snapshot_json import MEMBERS, parse_snapshot
+from .process.child import ChildStoppedError, Exit, run_child
+from .restic_errors import VanishedError, VanishedWatch, failure, last_retry, unreadable_snapshots
 
 # So many snapshots are put into the table together.
 _MANY = 5000

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from attrs import define
 
-from ..errors import ReadError, Reason
-from ..secret import Secret, redact
-from .child import Exit
+from ..model.errors import ReadError, Reason
+from ..redaction.masks import redact
+from ..redaction.secret import Secret
+from .process.child import Exit
 
 # Exit codes that say enough, since restic 0.17.
 _CODES = {

@@ -3,48 +3,15 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attrs import frozen
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
-if TYPE_CHECKING:
-    from .server import BoundedSite
-
-
-@frozen
-class Limits:
-    """
-    What clients may cost. Times are in seconds, sizes in bytes.
-
-    ``keep_alive`` is how long a connection may wait for its next request: more than two
-    scrapes at a usual interval of a minute.
-    """
-
-    max_connections: int = 512
-    max_body: int = 64 * 1024
-    request_timeout: float = 30.0
-    response_timeout: float = 30.0
-    keep_alive: float = 130.0
-    close_timeout: float = 15.0
-
-
-DEFAULT_LIMITS = Limits()
-
-
-class State(Enum):
-    """What a connection waits for."""
-
-    RECEIVING = auto()  # the rest of a request, or its first one
-    RESPONDING = auto()  # the client, or us, to be done with a response
-    IDLE = auto()  # the next request
-    CLOSING = auto()  # the client to take what was written last
-    ABORTING = auto()  # nothing any more
+from .connections import Connections, Limits, State
 
 
 class BoundedChannel(HTTPChannel):
@@ -54,7 +21,6 @@ class BoundedChannel(HTTPChannel):
     Twisted's own time-out begins anew with every byte, and stops while a response is sent.
     """
 
-    factory: "BoundedSite"
     transport: Any
     state = State.ABORTING
     address = ""
@@ -63,7 +29,13 @@ class BoundedChannel(HTTPChannel):
     @property
     def limits(self) -> Limits:
         """The limits of the site."""
-        return self.factory.limits
+        return self.connections.limits
+
+    @property
+    def connections(self) -> Connections:
+        """All connections of the site, this one among them."""
+        connections: Connections = self.factory.connections
+        return connections
 
     def connectionMade(self) -> None:
         """Begin, unless there are too many connections."""
@@ -71,7 +43,7 @@ class BoundedChannel(HTTPChannel):
         self.timeOut = None
         # A Unix socket has none.
         self.address = getattr(self.transport.getPeer(), "host", "")
-        if self.factory.admit():
+        if self.connections.admit():
             super().connectionMade()
             self._enter(State.RECEIVING)
         else:
@@ -81,7 +53,7 @@ class BoundedChannel(HTTPChannel):
         """Forget the connection."""
         self._enter(State.ABORTING)
         super().connectionLost(reason)
-        self.factory.forget(self)
+        self.connections.forget(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sends, unless it was refused already."""
@@ -140,17 +112,17 @@ class BoundedChannel(HTTPChannel):
     def pauseProducing(self) -> None:
         """The client takes nothing, and the transport is full."""
         super().pauseProducing()
-        self.factory.stalled(self)
+        self.connections.stalled(self)
 
     def resumeProducing(self) -> None:
         """The client has taken what there was."""
         # First, as it may be full again within the call.
-        self.factory.flowing(self)
+        self.connections.flowing(self)
         super().resumeProducing()
 
     def requestDone(self, request: Request) -> None:
         """Go on to the next request, or close."""
-        if self.factory.finishing:
+        if self.connections.finishing:
             self.persistent = False
         # First, as the next request may have arrived and be answered within the call.
         self._enter(State.IDLE)
@@ -203,17 +175,19 @@ class BoundedChannel(HTTPChannel):
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.factory.move(self, state)
+        self.connections.move(self, state)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         limits = self.limits
         if state is State.RECEIVING:
-            self._deadline = self.factory.reactor.callLater(
+            self._deadline = self.connections.clock.callLater(
                 limits.request_timeout, self.loseConnection
             )
         elif state is State.RESPONDING:
-            self._deadline = self.factory.reactor.callLater(limits.response_timeout, self.abort)
+            self._deadline = self.connections.clock.callLater(limits.response_timeout, self.abort)
         elif state is State.IDLE:
-            self._deadline = self.factory.reactor.callLater(limits.keep_alive, self.loseConnection)
+            self._deadline = self.connections.clock.callLater(
+                limits.keep_alive, self.loseConnection
+            )
         elif state is State.CLOSING:
-            self._deadline = self.factory.reactor.callLater(limits.close_timeout, self.abort)
+            self._deadline = self.connections.clock.callLater(limits.close_timeout, self.abort)

@@ -8,15 +8,15 @@ from typing import TypeVar
 from attrs import frozen
 from zope.interface import implementer
 
-from restic_reporter.config import Repository
-from restic_reporter.deadline import Deadline, within
-from restic_reporter.errors import ReadError, Reason
-from restic_reporter.files import check_content
+from restic_reporter.concurrency.daemon_threads import BusyError, KeyedThreads
+from restic_reporter.concurrency.deadline import Deadline, within
 from restic_reporter.interfaces import BackendTools, IBackend
-from restic_reporter.listing import is_file_name
-from restic_reporter.model import Listing, Meter
-from restic_reporter.secret import Secret
-from restic_reporter.threads import BusyError, KeyedThreads
+from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.repository import Repository
+from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.redaction.secret import Secret
+from restic_reporter.restic_format.file_hash import check_content
+from restic_reporter.restic_format.file_names import is_file_name
 
 T = TypeVar("T")
 

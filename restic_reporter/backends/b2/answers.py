@@ -9,9 +9,9 @@ from typing import Any
 from attrs import field, frozen
 
 from ...config.location import parse_api_url
-from ...errors import ReadError, Reason
 from ...http import Response
-from ...secret import Secret
+from ...model.errors import ReadError, Reason
+from ...redaction.secret import Secret
 
 # What may stand in a header without changing it.
 _TOKEN = re.compile(r"[\x21-\x7e]+")

@@ -3,13 +3,13 @@
 from attrs import field, frozen
 from zope.interface import implementer
 
-from ...config import Repository
+from ...concurrency.deadline import Deadline
 from ...config.location import parse_b2
-from ...deadline import Deadline
-from ...errors import ReadError, Reason
-from ...files import check_content
 from ...interfaces import BackendTools, IBackend
-from ...model import Listing, Meter
+from ...model.errors import ReadError, Reason
+from ...model.repository import Repository
+from ...model.snapshots import Listing, Meter
+from ...restic_format.file_hash import check_content
 from .listing import Names
 from .session import Session
 

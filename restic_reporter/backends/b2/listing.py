@@ -11,9 +11,9 @@ from typing import Any
 
 from attrs import Factory, define
 
-from ...errors import ReadError, Reason
-from ...listing import is_file_name
-from ...model import Listing
+from ...model.errors import ReadError, Reason
+from ...model.snapshots import Listing
+from ...restic_format.file_names import is_file_name
 
 # What is billed as one call.
 PAGE = 1000

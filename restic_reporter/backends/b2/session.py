@@ -8,12 +8,12 @@ from urllib.parse import quote
 from attrs import Factory, define
 from twisted.internet.interfaces import IReactorTime
 
-from ...config.settings import B2Credentials
-from ...deadline import Deadline, within
-from ...errors import ReadError, Reason
-from ...http import BoundedHTTPClient, Response, Transport, basic_auth
+from ...concurrency.deadline import Deadline, within
+from ...http import BoundedHTTPClient, Response, basic_auth
 from ...interfaces import BackendTools
-from ...model import Meter
+from ...model.errors import ReadError, Reason
+from ...model.repository import B2Credentials, Transport
+from ...model.snapshots import Meter
 from .answers import (
     Authorization,
     check_sha1,

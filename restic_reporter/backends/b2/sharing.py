@@ -7,7 +7,7 @@ from attrs import Factory, define
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ...errors import ReadError
+from ...model.errors import ReadError
 
 T = TypeVar("T")
 

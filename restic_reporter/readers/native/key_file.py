@@ -6,8 +6,8 @@ from typing import Any
 from attrs import field, frozen
 from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
 
-from .sealing import KEY_SIZE, SealBrokenError, Unsealer
-from .unpacking import parse
+from .compression import parse
+from .encryption import KEY_SIZE, SealBrokenError, Unsealer
 
 # restic's own calibration takes 32 MiB and half a second of the machine that made the key: N
 # is 32768, r 8, p between 1 and 16 or so. Whoever can write to the storage can ask for more.

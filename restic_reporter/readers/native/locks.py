@@ -5,11 +5,11 @@ import heapq
 from attrs import define, field
 from twisted.logger import Logger
 
-from ...errors import ReadError, Reason
-from ..snapshot_json import parse_time
-from .files import RepositoryFiles
-from .sealing import Unsealer
-from .unpacking import parse, unpack
+from ...model.errors import ReadError, Reason
+from ...restic_format.snapshot_json import parse_time
+from .compression import parse, unpack
+from .encryption import Unsealer
+from .repository_files import RepositoryFiles
 
 _MAX_LOADS = 100
 _MAX_KNOWN = 1000

@@ -8,18 +8,19 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ...access import Access, look_at_access
-from ...cache import SnapshotCache
-from ...errors import ReadError, Reason
+from ...concurrency.cpu_threads import WorkerThreads
 from ...interfaces import ISnapshotReader, ReadRequest, ReadResult
-from ...model import Listing, Snapshot
-from ...worker_threads import WorkerThreads
+from ...model.access import Access
+from ...model.errors import ReadError, Reason
+from ...model.snapshots import Listing, Snapshot
+from ..access import look_at_access
+from ..cache import SnapshotCache
 from ..password import encoded, password_of
-from .decoding import FILE_LIMIT, Decoded, Flaw, decode
-from .fetching import Fetched, Fetching
-from .files import RepositoryFiles
+from .downloads import Fetched, Fetching
 from .locks import KnownLocks
-from .opening import Attempts, Opened, Opening
+from .repository_files import RepositoryFiles
+from .snapshot_files import FILE_LIMIT, Decoded, Flaw, decode
+from .unlock import Attempts, Opened, Opening
 
 # A few small files are opened at once: a thread takes longer to be asked. What they hold when
 # they are decompressed, each, takes the reactor five milliseconds at worst.

@@ -1,0 +1,1 @@
+"""Reads what is due, and keeps the latest state."""

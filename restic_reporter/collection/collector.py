@@ -1,0 +1,235 @@
+"""One run over all repositories: side by side, each under its own deadline."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..concurrency.deadline import Deadline, within
+from ..interfaces import Memory
+from ..model.errors import ReadError, Reason
+from ..redaction.masks import redact
+from .read_repository import read_repository
+from .state import JobStatus, Reading, RepositoryStatus, Task
+
+
+@define
+class _Run:
+    """
+    One collection: what is left to read, and whether it was told to end.
+
+    ``round`` is a value that no other collection has.
+    """
+
+    queue: deque[RepositoryStatus]
+    round: object = field(factory=object)
+    cancelled: bool = False
+
+
+class _Workers(DeferredList):  # type: ignore[misc,valid-type]
+    """Waits for all workers of a run; cancelling it ends them and their queue."""
+
+    def __init__(self, workers: list["Deferred[None]"], run: _Run) -> None:
+        super().__init__(workers, consumeErrors=True)
+        self._run = run
+
+    def cancel(self) -> None:
+        """End all work."""
+        self._run.cancelled = True
+        super().cancel()
+
+
+@define
+class Collector:
+    """
+    Holds the latest state of every repository, and brings it up to date.
+
+    ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
+    ``concurrency`` repositories are read at one time. ``on_read`` is called with each
+    status right after it has changed.
+    """
+
+    _log = Logger()
+
+    _clock: IReactorTime
+    _now: Callable[[], float]
+    _concurrency: int
+    _tasks: dict[str, Task] = field(factory=dict)
+    statuses: dict[str, RepositoryStatus] = field(factory=dict)
+    job: JobStatus = field(factory=JobStatus)
+    on_read: Callable[[RepositoryStatus], None] = lambda _: None
+
+    def set_tasks(self, tasks: Mapping[str, Task]) -> None:
+        """Use ``tasks``, by label, from the next collection on."""
+        self._tasks = dict(tasks)
+
+    @property
+    def running(self) -> bool:
+        """Whether a collection is under way."""
+        return self.job.running
+
+    def collect(
+        self, labels: Collection[str] | None = None, complete: bool = True
+    ) -> "Deferred[None]":
+        """
+        Read the repositories with these ``labels``, by default all; and those that no
+        collection has read yet, or not since their entry was changed.
+
+        ``complete`` says that this counts as a collection of all repositories, though some
+        with a schedule of their own may not be among ``labels``.
+
+        The Deferred fires at the end of the run and never fails; cancelling it ends the
+        run, and it fires once nothing is at work any more.
+
+        :raises RuntimeError: a collection is under way.
+        """
+        if self.job.running:
+            raise RuntimeError("a collection is under way already")
+        return Deferred.fromCoroutine(self._collect(labels, complete))
+
+    async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
+        started = self._clock.seconds()
+        self.job.running = True
+        try:
+            due = self._take_up_tasks(labels)
+            # Those that failed last time, or need a secret store first, wait until the others
+            # have been read, so that many dead servers delay nobody else.
+            due.sort(key=lambda status: status.success is False or status.task.complete is not None)
+            run = _Run(deque(due))
+            workers = [
+                Deferred.fromCoroutine(self._work(run))
+                for _ in range(min(self._concurrency, len(due)))
+            ]
+            outcomes = await _Workers(workers, run)
+            if run.cancelled:
+                self._log.info("the collection was ended early")
+                return
+            for succeeded, failure in outcomes:
+                if not succeeded:
+                    self._log.failure("a bug ended a worker of the collection", failure)
+            self.job.duration = self._clock.seconds() - started
+            self.job.error_count = sum(one.success is False for one in self.statuses.values())
+            if complete:
+                self.job.last_success = self._now()
+            self._log.info(
+                "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
+                count=len(due),
+                seconds=self.job.duration,
+                errors=sum(one.success is False for one in due),
+            )
+        finally:
+            self.job.running = False
+
+    def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
+        """Bring the statuses in line with the config; give those that are due."""
+        for label in self.statuses.keys() - self._tasks.keys():
+            del self.statuses[label]
+        due = []
+        for label, task in self._tasks.items():
+            status = self.statuses.get(label)
+            fresh = status is None or (
+                status.task is not task and status.task.repository != task.repository
+            )
+            if status is None:
+                status = self.statuses[label] = RepositoryStatus(task)
+            if fresh:
+                # What the old entry's password opened says nothing about the new one's.
+                status.fingerprint = status.access = None
+                status.memory = Memory()
+            status.task = task
+            if fresh or labels is None or label in labels or status.success is None:
+                due.append(status)
+        return due
+
+    async def _work(self, run: _Run) -> None:
+        while run.queue and not run.cancelled:
+            await self._read(run.queue.popleft(), run)
+
+    async def _read(self, status: RepositoryStatus, run: _Run) -> None:
+        """Read one repository and note how it went, unless it went as it did for a cancellation."""
+        url = status.task.repository.url
+        started = self._clock.seconds()
+        deadline = Deadline.after(self._clock, status.task.timeout)
+        try:
+            reading = await within(
+                deadline, self._reading(status, run.round, deadline), "reading it"
+            )
+        except ReadError as error:
+            if run.cancelled:
+                return
+            self._note_failure(status, error.reason)
+            self._log.error(
+                "cannot read {url}: {error}",
+                url=url,
+                error=redact(str(error), status.task.repository.secrets()),
+            )
+        except Exception:
+            if run.cancelled:
+                return
+            self._note_failure(status, Reason.INTERNAL)
+            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+            self._log.error(
+                "cannot read {url}: a bug (internal)\n{traceback}",
+                url=url,
+                traceback=redact(Failure().getTraceback(), status.task.repository.secrets()),
+            )
+        else:
+            self._note_success(status, reading)
+        status.duration = self._clock.seconds() - started
+        status.revision += 1
+        try:
+            self.on_read(status)
+        except Exception:
+            # The others must be read all the same.
+            self._log.failure("cannot take note of {url}: a bug", url=url)
+
+    async def _reading(
+        self, status: RepositoryStatus, round: object, deadline: Deadline
+    ) -> Reading:
+        """Read one repository; before that, look up the secrets that its entry lacks."""
+        task = incomplete = status.task
+        if incomplete.complete is not None:
+            label = incomplete.repository.url
+            task = await incomplete.complete(round)
+            status.task = task
+            # A reload may have come meanwhile.
+            if self._tasks.get(label) is incomplete:
+                self._tasks[label] = task
+        return await read_repository(task, status, self._now(), self._clock, deadline)
+
+    def _note_failure(self, status: RepositoryStatus, reason: Reason) -> None:
+        status.success = False
+        status.failures[reason] = status.failures.get(reason, 0) + 1
+
+    def _note_success(self, status: RepositoryStatus, reading: Reading) -> None:
+        status.success = True
+        status.last_success = self._now()
+        status.content = reading.content
+        status.fingerprint = reading.fingerprint
+        status.access = reading.access
+        status.locks = reading.locks
+        content = reading.content
+        emit = self._log.debug if reading.unchanged else self._log.info
+        emit(
+            "read {url}: {count} snapshots in {sets} backup sets{unchanged}",
+            url=status.task.repository.url,
+            count=content.snapshot_count,
+            sets=len(content.sets) + content.dropped_sets,
+            unchanged=", unchanged" if reading.unchanged else "",
+        )
+        if reading.locks_error is not None:
+            self._log.warn(
+                "{url}: cannot list the locks, so their metrics are left out: {error}",
+                url=status.task.repository.url,
+                error=redact(str(reading.locks_error), status.task.repository.secrets()),
+            )
+        if content.dropped_sets:
+            self._log.warn(
+                "{url}: {count} backup sets are beyond the limit and not shown",
+                url=status.task.repository.url,
+                count=content.dropped_sets,
+            )

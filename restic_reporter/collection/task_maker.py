@@ -1,0 +1,186 @@
+"""A config to tasks: which backend and which reader serve each repository."""
+
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from functools import partial
+from typing import NoReturn
+
+from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..concurrency.cooperative import at_once, in_turns
+from ..concurrency.deadline import Deadline
+from ..config.document import Problems
+from ..interfaces import BackendTools, IBackend, IBackendMaker, ISnapshotReader
+from ..model.errors import ReadError, Reason
+from ..model.repository import Config, Repository
+from ..model.schemes import RESTIC_SCHEMES
+from ..model.snapshots import Meter
+from ..plugin.discovery import BrokenPlugin
+from ..plugin.makers import in_one_line
+from ..redaction.masks import redact
+from ..secret_stores.lookup import Lookups
+from .reader_choice import Readers
+from .state import Task
+
+_log = Logger()
+
+
+@implementer(IBackend)
+@frozen
+class BrokenBackend:
+    """Stands in for one that a plugin failed to give us: its repository fails, no other."""
+
+    problem: str
+    concurrent_loads: int = 1
+
+    async def list(self, deadline: Deadline, meter: Meter) -> NoReturn:
+        """Always fails."""
+        raise ReadError(Reason.INTERNAL, self.problem)
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> NoReturn:
+        """Always fails."""
+        raise ReadError(Reason.INTERNAL, self.problem)
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> NoReturn:
+        """Always fails."""
+        raise ReadError(Reason.INTERNAL, self.problem)
+
+
+@frozen
+class TaskMaker:
+    """
+    Makes the tasks of a config.
+
+    ``makers`` are by scheme. ``timeout`` (seconds) is for repositories that have none of their
+    own. ``broken`` are plugins that may have served the schemes that nobody serves.
+    ``completed`` is told of each repository whose secrets have been looked up.
+    """
+
+    makers: Mapping[str, IBackendMaker]
+    tools: BackendTools
+    readers: Readers
+    timeout: float
+    broken: Sequence[BrokenPlugin] = ()
+    completed: Callable[[Repository], object] = lambda _: None
+
+    def tasks(self, config: Config, lookups: Lookups | None = None) -> dict[str, Task]:
+        """
+        One task for each enabled repository, by label.
+
+        Those that are not complete yet look up at their reads what they lack, in ``lookups``.
+
+        :raises ConfigError: backends refuse their repositories, or no reader can read them.
+        """
+        return at_once(self._steps(config, lookups))
+
+    def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
+        """What is allowed but worth a look: sentences."""
+        needed = any(task.reader is self.readers.restic for task in tasks.values())
+        if needed and not self.readers.has_restic():
+            return ["there is no program restic: what has to be read with it will fail"]
+        return []
+
+    async def tasks_in_turns(
+        self, clock: IReactorTime, config: Config, lookups: Lookups | None = None
+    ) -> dict[str, Task]:
+        """The same, while others have their turns: ten thousand take their time."""
+        return await in_turns(clock, self._steps(config, lookups))
+
+    def _steps(
+        self, config: Config, lookups: Lookups | None
+    ) -> Generator[None, None, dict[str, Task]]:
+        problems = Problems()
+        tasks = {}
+        tools = evolve(self.tools, shared={})
+        for repository in config.repositories:
+            yield
+            where = f"entry {repository.position}"
+            try:
+                reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))
+            except ValueError as error:
+                problems.add(f"{where}: reader: {error}")
+                continue
+            try:
+                tasks[repository.url] = self._task(repository, reader, tools, lookups)
+            except ValueError as error:
+                problems.add(f"{where}: repo: {redact(str(error), repository.secrets())}")
+        problems.raise_any(config.name)
+        return tasks
+
+    def _task(
+        self,
+        repository: Repository,
+        reader: ISnapshotReader,
+        tools: BackendTools,
+        lookups: Lookups | None,
+    ) -> Task:
+        maker = self.makers.get(repository.scheme)
+        timeout = repository.timeout or self.timeout
+        name = repository.scheme if maker is None else maker.name
+        if repository.materials and lookups is not None:
+            later = partial(self._completed, repository, reader, tools, lookups)
+            return Task(repository, name, None, reader, timeout, later)
+        if maker is None:
+            backend = self._without_maker(repository.scheme)
+        else:
+            backend = _made(maker, repository, reader, tools)
+        return Task(repository, name, backend, reader, timeout)
+
+    async def _completed(
+        self,
+        repository: Repository,
+        reader: ISnapshotReader,
+        tools: BackendTools,
+        lookups: Lookups,
+        round: Hashable,
+    ) -> Task:
+        try:
+            completed = await lookups.complete(repository, round)
+        except ReadError as error:
+            message = f"entry {repository.position}: {error.message}"
+            raise ReadError(error.reason, message) from None
+        self.completed(completed)
+        try:
+            return self._task(completed, reader, tools, None)
+        except ValueError as error:
+            problem = redact(str(error), completed.secrets())
+            message = f"entry {repository.position}: repo: {problem}"
+            raise ReadError(Reason.SECRET, message) from None
+
+    def _without_maker(self, scheme: str) -> IBackend | None:
+        if scheme in RESTIC_SCHEMES:
+            return None
+        plugins = "; ".join(map(str, self.broken))
+        return BrokenBackend(f"no plugin that works serves the scheme {scheme!r}: {plugins}")
+
+
+def _made(
+    maker: IBackendMaker, repository: Repository, reader: ISnapshotReader, tools: BackendTools
+) -> IBackend:
+    """
+    The backend of ``repository``, or what stands in for it.
+
+    :raises ValueError: the maker refuses the repository.
+    """
+    name = maker.name
+    try:
+        backend = maker.make(repository, tools)
+    except ValueError:
+        raise
+    except Exception as error:
+        # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+        _log.error(
+            "the backend {name!r} cannot be made for {url}\n{traceback}",
+            name=name,
+            url=repository.url,
+            traceback=redact(Failure().getTraceback(), repository.secrets()),
+        )
+        return BrokenBackend(f"the backend {name!r} cannot be made: {in_one_line(error)}")
+    if not IBackend.providedBy(backend):
+        return BrokenBackend(
+            f"the backend {name!r} cannot be made: {type(backend).__name__!r} is no IBackend"
+        )
+    return backend

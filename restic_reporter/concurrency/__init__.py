@@ -1,0 +1,1 @@
+"""Deadlines, threads, and long work in turns with all else."""

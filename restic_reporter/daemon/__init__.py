@@ -1,0 +1,1 @@
+"""Wires, starts, reloads and stops the daemon."""

@@ -1,0 +1,153 @@
+"""The log that twistd writes: of which level its events must be, and without their secrets."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import IO, Any, cast
+
+from attrs import frozen
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LegacyLogObserverWrapper,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    eventAsText,
+    textFileLogObserver,
+)
+from twisted.python.logfile import LogFile
+from twisted.python.reflect import namedAny
+from zope.interface import implementer
+
+from ..redaction.masks import redact
+from .log_queue import LogQueue
+
+Redact = Callable[[str], str]
+
+# Of an event; more takes the reactor longer than it may.
+TEXT_LIMIT = 2**15
+
+# So much more is looked at and then left out: a secret that is cut off would not be found.
+_OVERLAP = 2**12
+
+# What says where an event comes from, and nothing of what happened.
+_KEPT = ("log_time", "log_level", "log_namespace", "isError")
+
+
+@implementer(ILogObserver)
+@frozen
+class RedactingObserver:
+    """
+    Hands events on as nothing but their text, message and traceback, after ``redact``.
+
+    Nothing else that an event holds, such as a failure with all that belongs to it, reaches
+    ``observer``.
+    """
+
+    observer: ILogObserver
+    redact: Redact
+
+    def __call__(self, event: LogEvent) -> None:
+        """Hand on ``event``."""
+        shown = {key: event[key] for key in _KEPT if key in event}
+        if event.get("log_system") is not None:
+            shown["log_system"] = self._shown(str(event["log_system"]))
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        self.observer({**shown, "log_format": "{log_text}", "log_text": self._shown(text)})
+
+    def _shown(self, text: str) -> str:
+        if len(text) <= TEXT_LIMIT:
+            return self.redact(text)
+        return f"{self.redact(text[: TEXT_LIMIT + _OVERLAP])[:-_OVERLAP]}…"
+
+
+@frozen
+class _Unbuffered:
+    """
+    A stream for `textFileLogObserver` that writes straight to a descriptor.
+
+    A thread that hangs in writing to one of Python's own would hold the lock of its buffer,
+    and the interpreter aborts at its end where it cannot have that.
+    """
+
+    _descriptor: int
+
+    @classmethod
+    def stdout(cls) -> "_Unbuffered":
+        """One for the standard output, which fails where that is closed."""
+        return cls(-1 if sys.stdout is None else sys.stdout.fileno())
+
+    def write(self, text: str) -> None:
+        """Write all of ``text``."""
+        data = text.encode("utf-8", "backslashreplace")
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+def take_logger(twistd_options: dict[str, Any]) -> Callable[[], Any] | None:
+    """
+    What ``--logger`` names, and makes an observer; ``None`` where it names nothing.
+
+    To be called while options are parsed: twistd is not to know of it, since it would hand
+    that observer all events as they are.
+    """
+    name = twistd_options.get("logger")
+    if not name:
+        return None
+    try:
+        make: Callable[[], Any] = namedAny(name)
+    except Exception:
+        return None  # twistd will say so itself.
+    twistd_options["logger"] = None
+    return make
+
+
+def observer_factory(
+    twistd_options: Mapping[str, Any],
+    level: str,
+    redact: Redact = redact,
+    logger: Callable[[], Any] | None = None,
+    queue: LogQueue | None = None,
+) -> Callable[[], ILogObserver] | None:
+    """
+    What makes twistd's log observer, so that it only sees events of ``level`` and above, and
+    these through ``redact``.
+
+    The observer that ``logger`` makes gets them, if there is one, at once. Else they go into
+    ``queue``, which writes them where twistd's own would: to syslog, a file or stdout. ``None``
+    where twistd's own should be asked: it has an error to report.
+    """
+    logfile = twistd_options.get("logfile")
+    foreground = twistd_options.get("nodaemon") or twistd_options.get("debug")
+    if logger is None and logfile == "-" and not foreground:
+        return None
+
+    def make() -> ILogObserver:
+        observer: ILogObserver
+        if logger is not None:
+            given = logger()
+            modern = ILogObserver.providedBy(given)
+            observer = given if modern else LegacyLogObserverWrapper(given)
+        elif twistd_options.get("syslog"):
+            from twisted.python.syslog import SyslogObserver
+
+            syslog: Any = SyslogObserver(twistd_options.get("prefix") or "").emit
+            observer = LegacyLogObserverWrapper(syslog)
+        elif logfile == "-" or (foreground and not logfile):
+            observer = textFileLogObserver(cast(IO[str], _Unbuffered.stdout()))
+        else:
+            observer = textFileLogObserver(LogFile.fromFullPath(logfile or "twistd.log"))
+        if queue is not None and logger is None:
+            queue.observer = observer
+            observer = queue
+        predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+        if predicate.defaultLogLevel < LogLevel.warn:
+            # It tells of each 1xx answer, which a hostile server sends by the thousand.
+            predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
+        return FilteringLogObserver(RedactingObserver(observer, redact), [predicate])
+
+    return make

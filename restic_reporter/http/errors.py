@@ -1,0 +1,81 @@
+"""What the exceptions of sockets, TLS and Twisted's HTTP client mean for a read."""
+
+from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionClosed,
+    ConnectionDone,
+    TCPTimedOutError,
+    TimeoutError,
+)
+from twisted.web.client import (
+    RequestGenerationFailed,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
+
+from ..model.errors import ReadError, Reason
+from .limits import Exchange
+
+_WRAPPERS = (RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed)
+
+
+class BrokenConnectionError(ReadError):
+    """The connection ended before the answer did: the same request may go well next time."""
+
+
+def explain(error: BaseException, exchange: Exchange) -> BaseException:
+    """
+    ``error``, raised by ``exchange``, as the `ReadError` it stands for.
+
+    What is none of the network's or the server's doing comes back as it is.
+    """
+    if exchange.fault is not None:
+        return exchange.fault
+    wrapped = isinstance(error, _WRAPPERS)
+    while isinstance(error, _WRAPPERS) and error.reasons:
+        error = error.reasons[0].value
+    if isinstance(error, ReadError):
+        return error
+    if isinstance(error, SSL.Error | VerificationError | CertificateError):
+        return ReadError(Reason.TLS, f"{exchange.what}: TLS failed: {_tls_text(error)}")
+    if exchange.connection is None:
+        return _explain_connecting(error, exchange)
+    if isinstance(error, ConnectionClosed):
+        if exchange.in_body and isinstance(error, ConnectionDone):
+            return BrokenConnectionError(
+                Reason.PROTOCOL, f"{exchange.what}: the answer was cut short"
+            )
+        when = "in the middle of the answer" if exchange.in_body else "before an answer"
+        return BrokenConnectionError(
+            Reason.NETWORK, f"{exchange.what}: the connection broke {when}"
+        )
+    if wrapped:
+        # Nothing of the text: the server wrote it, and may have put our headers into it.
+        name = type(error).__name__.lstrip("_")
+        return ReadError(Reason.PROTOCOL, f"{exchange.what}: the answer is not HTTP ({name})")
+    return error
+
+
+def _explain_connecting(error: BaseException, exchange: Exchange) -> BaseException:
+    if isinstance(error, TimeoutError | TCPTimedOutError):
+        return ReadError(Reason.TIMEOUT, f"{exchange.what}: no connection in time")
+    if isinstance(error, ConnectError | OSError):
+        return ReadError(Reason.NETWORK, f"{exchange.what}: no connection: {error}")
+    if isinstance(error, ValueError):
+        return ReadError(Reason.NETWORK, f"{exchange.what}: not a host name")
+    return error
+
+
+def _tls_text(error: BaseException) -> str:
+    if isinstance(error, VerificationError):
+        return "the certificate is for another host"
+    if isinstance(error, CertificateError):
+        return "the certificate names no host"
+    stack = error.args[0] if error.args else ()
+    if isinstance(stack, list | tuple):
+        reasons = [entry[-1] for entry in stack if isinstance(entry, tuple) and entry]
+        if reasons:
+            return ", ".join(str(reason) for reason in reasons)
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""From the state of all repositories to exposition text."""

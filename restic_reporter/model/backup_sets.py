@@ -1,0 +1,175 @@
+"""Snapshots to backup sets: who has how many, and when the newest was made. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from attrs import Factory, define
+
+from .labels import sanitise, with_hash
+from .snapshots import BackupSet, Content, Snapshot
+
+# Clocks of clients differ a little; a snapshot dated further ahead than this is a mistake
+# that must not pass for the newest until its time has come.
+FUTURE_TOLERANCE = 3600.0
+
+MAX_SETS = 1000
+
+# Sets that are looked at before the choice of those to show. Beyond it new names are only
+# counted, so that a client that makes up 100,000 of them holds nobody up.
+_CANDIDATES = 4
+
+Name = tuple[str, str]  # host, user
+
+
+@define(slots=True)
+class _Tally:
+    """The running count of one backup set."""
+
+    count: int = 0
+    newest: float | None = None
+    oldest: float | None = None
+
+    def add(self, time: float) -> None:
+        if self.newest is None or time > self.newest:
+            self.newest = time
+        if self.oldest is None or time < self.oldest:
+            self.oldest = time
+
+
+@define
+class SetCounter:
+    """
+    Counts snapshots as they come, so that no one need hold them all.
+
+    ``now`` is the wall clock in Unix seconds; ``known`` are the label values (host, user)
+    of the sets shown so far; at most ``limit`` sets will be shown.
+    """
+
+    now: float
+    known: Collection[Name] = ()
+    limit: int = MAX_SETS
+    _count: int = 0
+    _future: int = 0
+    _invalid: int = 0
+    _matures_at: float | None = None
+    _tallies: dict[Name, _Tally] = Factory(dict)
+    _overflow: set[int] = Factory(set)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Count one more snapshot."""
+        self._count += 1
+        matures_at = 0.0
+        if snapshot.time is None:
+            self._invalid += 1
+        else:
+            matures_at = snapshot.time - FUTURE_TOLERANCE
+            if matures_at > self.now:
+                self._future += 1
+                self._matures_at = min(matures_at, self._matures_at or matures_at)
+        if snapshot.host is None:
+            return
+        tally = self._tally((snapshot.host, snapshot.user))
+        if tally is None:
+            return
+        tally.count += 1
+        if snapshot.time is not None and matures_at <= self.now:
+            tally.add(snapshot.time)
+
+    def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
+        """
+        Count all snapshots of one set, each by its time; NaN is that of an unusable one.
+
+        ``name`` is the set's host and user, the hash of these where no more was kept, or
+        ``None`` for snapshots that belong to no set. No set may be added twice.
+        """
+        self._count += len(times)
+        usable = [time for time in times if time == time]
+        self._invalid += len(times) - len(usable)
+        newest = max(usable, default=None)
+        if newest is not None and newest - FUTURE_TOLERANCE > self.now:
+            future = [time for time in usable if time - FUTURE_TOLERANCE > self.now]
+            usable = [time for time in usable if time - FUTURE_TOLERANCE <= self.now]
+            self._future += len(future)
+            matures_at = min(future) - FUTURE_TOLERANCE
+            self._matures_at = min(matures_at, self._matures_at or matures_at)
+        if isinstance(name, int):
+            self._overflow.add(name)
+        elif name is not None:
+            tally = self._tally(name)
+            if tally is not None:
+                tally.count += len(times)
+                if usable:
+                    tally.add(max(usable))
+                    tally.add(min(usable))
+
+    def _tally(self, name: Name) -> _Tally | None:
+        tally = self._tallies.get(name)
+        if tally is None:
+            if (
+                len(self._tallies) >= _CANDIDATES * self.limit
+                and (sanitise(name[0]), sanitise(name[1])) not in self.known
+            ):
+                self._overflow.add(hash(name))
+                return None
+            tally = self._tallies[name] = _Tally()
+        return tally
+
+    def content(self) -> Content:
+        """
+        What was counted.
+
+        Where there are too many sets, the known ones are kept first, then those with more
+        snapshots, since a flood of invented names has one each.
+        """
+        labels = distinct_labels(list(self._tallies))
+
+        def rank(item: tuple[Name, _Tally]) -> tuple[bool, int, Name]:
+            name, tally = item
+            return (labels[name] not in self.known, -tally.count, labels[name])
+
+        kept = sorted(self._tallies.items(), key=rank)[: self.limit]
+        sets = [
+            BackupSet(*labels[name], tally.count, tally.newest, tally.oldest)
+            for name, tally in kept
+        ]
+        return Content(
+            snapshot_count=self._count,
+            future_count=self._future,
+            invalid_count=self._invalid,
+            sets=tuple(sorted(sets, key=lambda one: (one.host, one.user))),
+            dropped_sets=len(self._tallies) - len(kept) + len(self._overflow),
+            matures_at=self._matures_at,
+        )
+
+
+def count_sets(
+    snapshots: Iterable[Snapshot],
+    now: float,
+    known: Collection[Name] = (),
+    limit: int = MAX_SETS,
+) -> Content:
+    """The `Content` of a repository with these ``snapshots``, as of ``now`` (Unix seconds)."""
+    counter = SetCounter(now, known, limit)
+    for snapshot in snapshots:
+        counter.add(snapshot)
+    return counter.content()
+
+
+def distinct_labels(names: Sequence[Name]) -> dict[Name, Name]:
+    """
+    For every name its label values, no two alike.
+
+    Names that can be shown as they are keep themselves; one that had to be altered and
+    would look like another gets a hash at the end of its host.
+    """
+    plain = {name: (sanitise(name[0]), sanitise(name[1])) for name in names}
+    taken = {name for name in names if plain[name] == name}
+    result = {name: name for name in taken}
+    for name in sorted(set(names) - taken):
+        label = plain[name]
+        attempt = 0
+        while label in taken:
+            label = (with_hash(plain[name][0], f"{name!r}{attempt or ''}"), plain[name][1])
+            attempt += 1
+        taken.add(label)
+        result[name] = label
+    return result

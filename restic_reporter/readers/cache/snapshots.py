@@ -1,0 +1,119 @@
+"""The cache as readers use it: off the reactor, and never a reason for a read to fail."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from ...concurrency.daemon_threads import in_daemon_thread
+from ...concurrency.deadline import Deadline, within
+from ...model.errors import ReadError
+from .folder import CacheFolder, ForeignError
+
+T = TypeVar("T")
+
+# A disk that needs longer for a few files is not there.
+_PATIENCE = 10.0
+
+# As much as one look into the cache may bring.
+_AT_ONCE = 128
+_BUDGET = 16 * 2**20
+
+
+@define(eq=False)
+class _Call:
+    """A call in a thread, and whether it has come back."""
+
+    back: bool = False
+
+
+@define(eq=False)
+class SnapshotCache:
+    """
+    Encrypted snapshot files of all repositories, below the absolute path ``directory``.
+
+    What goes wrong is logged once, and the cache then gives and keeps nothing. A disk that
+    hangs is left alone until it has answered.
+    """
+
+    _log = Logger()
+
+    _reactor: Any
+    directory: str
+    _hanging: set[_Call] = field(factory=set)
+    _warned: set[str] = field(factory=set)
+
+    async def load(
+        self, repository: str, names: Sequence[str], limit: int, deadline: Deadline
+    ) -> dict[str, bytes | None]:
+        """
+        The files ``names`` of the repository with this id; ``None`` where there is none.
+
+        It may be only the first few of them, one at least: ask again for the rest. What is
+        here is the content that the name stands for, of at most ``limit`` bytes.
+        """
+        some = names[:_AT_ONCE]
+        found = await self._call(deadline, self._folder().load, repository, some, limit, _BUDGET)
+        return dict.fromkeys(some) if found is None else found
+
+    async def store(self, repository: str, files: Mapping[str, bytes], deadline: Deadline) -> None:
+        """Keep some files."""
+        await self._call(deadline, self._folder().store, repository, files)
+
+    async def remove(self, repository: str, names: Collection[str], deadline: Deadline) -> None:
+        """Forget the files ``names``."""
+        await self._call(deadline, self._folder().remove, repository, names)
+
+    async def keep_only(self, repository: str, names: Collection[str], deadline: Deadline) -> None:
+        """Forget all files of a repository but ``names``."""
+        await self._call(deadline, self._folder().keep_only, repository, names)
+
+    def _folder(self) -> CacheFolder:
+        return CacheFolder(self.directory)
+
+    async def _call(
+        self, deadline: Deadline, function: Callable[..., T], *arguments: object
+    ) -> T | None:
+        if self._hanging:
+            return None
+        call = _Call()
+        try:
+            return await within(
+                deadline.sooner(_PATIENCE), self._in_thread(call, function, *arguments), "the disk"
+            )
+        except (OSError, ForeignError, RuntimeError) as error:
+            self._warn(getattr(error, "strerror", None) or str(error))
+        except ReadError as error:
+            self._warn(error.message.partition(":")[0] + " does not answer")
+        finally:
+            if not call.back:
+                self._hanging.add(call)
+        return None
+
+    async def _in_thread(self, call: _Call, function: Callable[..., T], *arguments: object) -> T:
+        def work() -> T:
+            try:
+                return function(*arguments)
+            finally:
+                self._reactor.callFromThread(self._came_back, call)
+
+        try:
+            result = in_daemon_thread(self._reactor, work)
+        except RuntimeError:  # no more threads
+            call.back = True
+            raise
+        return await result
+
+    def _came_back(self, call: _Call) -> None:
+        call.back = True
+        self._hanging.discard(call)
+
+    def _warn(self, problem: str) -> None:
+        if problem not in self._warned:
+            self._warned.add(problem)
+            self._log.warn(
+                "the cache in {directory!r} cannot be used for all: {problem}",
+                directory=self.directory,
+                problem=problem,
+            )

@@ -1,0 +1,128 @@
+"""Downloads files side by side, ahead of who uses them, and holds a bounded amount."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+
+from ...model.errors import ReadError, Reason
+
+# What a backend does at one time where it says that it can do several things.
+PARALLEL = 8
+
+# Downloads wait while this many bytes wait for who uses them.
+HELD_LIMIT = 8 * 2**20
+
+# How many files are handed over together: opening them takes a few milliseconds.
+BATCH = 128
+
+# What a file takes beside its content.
+_OVERHEAD = 512
+
+# What says something of one file alone; anything else ends the read.
+OF_ONE_FILE = frozenset((Reason.NOT_FOUND, Reason.PROTOCOL, Reason.TOO_LARGE))
+
+Fetched = tuple[str, bytes | ReadError]
+
+
+@define(eq=False)
+class Fetching:
+    """
+    Fetches files with ``load``, ``parallel`` at one time.
+
+    A file that cannot be had comes as the error that says why.
+    """
+
+    _load: Callable[[str], Awaitable[bytes]]
+    _parallel: int
+    _names: list[str] = field(factory=list)
+    _ready: deque[Fetched] = field(factory=deque)
+    _held: int = 0
+    _tasks: "list[Deferred[None]]" = field(factory=list)
+    _at_work: int = 0
+    _error: Exception | None = None
+    _waiting: "Deferred[None] | None" = None
+    _full: "list[Deferred[None]]" = field(factory=list)
+
+    def start(self, names: Iterable[str]) -> None:
+        """Begin to fetch the files ``names``."""
+        self._names = list(names)
+        number = min(self._parallel, len(self._names))
+        self._at_work = number
+        for _ in range(number):
+            self._tasks.append(Deferred.fromCoroutine(self._work()))
+
+    def stop(self) -> None:
+        """End all downloads; nothing comes any more."""
+        self._names.clear()
+        for task in self._tasks:
+            task.cancel()
+
+    async def batch(self) -> list[Fetched]:
+        """
+        Some more files, none at the end; no more than `BATCH`, nor than half of `HELD_LIMIT`.
+
+        :raises Exception: what ended it before that, after all that came until then.
+        """
+        if not self._is_enough():
+            self._waiting = Deferred()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        some: list[Fetched] = []
+        size = 0
+        while self._ready and len(some) < BATCH and size < HELD_LIMIT // 2:
+            size += _size(self._ready[0])
+            some.append(self._ready.popleft())
+        self._held -= size
+        self._go_on()
+        if not some and self._error is not None:
+            raise self._error
+        return some
+
+    def _is_enough(self) -> bool:
+        return not self._at_work or len(self._ready) >= BATCH or self._held >= HELD_LIMIT // 2
+
+    def _go_on(self) -> None:
+        while self._full and self._held < HELD_LIMIT:
+            self._full.pop().callback(None)
+
+    async def _work(self) -> None:
+        try:
+            while self._names and self._error is None:
+                if self._held >= HELD_LIMIT:
+                    room: Deferred[None] = Deferred(self._full.remove)
+                    self._full.append(room)
+                    await room
+                    continue
+                await self._fetch(self._names.pop())
+        except Exception as error:
+            if not isinstance(error, CancelledError):
+                self._error = self._error or error
+            self._names.clear()
+        finally:
+            self._at_work -= 1
+            self._tell()
+
+    async def _fetch(self, name: str) -> None:
+        one: Fetched
+        try:
+            one = (name, await self._load(name))
+        except ReadError as error:
+            if error.reason not in OF_ONE_FILE:
+                raise
+            one = (name, error)
+        self._ready.append(one)
+        self._held += _size(one)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._waiting is not None and self._is_enough():
+            waiting, self._waiting = self._waiting, None
+            waiting.callback(None)
+
+
+def _size(one: Fetched) -> int:
+    return _OVERHEAD + (len(one[1]) if isinstance(one[1], bytes) else 0)

@@ -1,0 +1,210 @@
+"""Opening a repository: from its key files and a password to the master key."""
+
+import heapq
+from collections.abc import Collection, Sequence
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, gatherResults
+from twisted.logger import Logger
+
+from ...concurrency.cpu_threads import WorkerThreads
+from ...model.access import Access
+from ...model.errors import ReadError, Reason
+from ...restic_format.file_names import is_file_name
+from ..access import CONFIG_LIMIT
+from .compression import parse, unpack
+from .downloads import OF_ONE_FILE
+from .encryption import SealBrokenError, Unsealer
+from .key_file import USUAL_MEMORY, KeyFile, open_key_file, parse_key_file
+from .repository_files import RepositoryFiles
+
+# What one read may do for the sake of key files, whoever has planted them.
+MAX_DERIVATIONS = 20
+MAX_KEY_FILES = 2000
+
+# restic's have 500 bytes or so.
+_KEY_FILE_LIMIT = 2**13
+
+_VERSIONS = (1, 2)
+_SHOWN = 5
+
+
+@frozen
+class Opened:
+    """An open repository: its master key, the key file that gave it, and the repository's id."""
+
+    master: bytes = field(repr=False)
+    key_file: str
+    repository_id: str
+
+
+@define
+class Attempts:
+    """
+    What earlier reads have tried in vain, so that the next one goes on with the others.
+
+    ``last_good`` is the key file that opened the repository last. ``refused`` says that one
+    was whole, and not for this password.
+    """
+
+    last_good: str | None = None
+    tried: set[str] = field(factory=set)
+    refused: bool = False
+
+
+@define(eq=False)
+class Opening:
+    """
+    One try to open a repository, labelled ``url``.
+
+    ``large`` lets one derivation at a time have more memory than is usual.
+    """
+
+    _log = Logger()
+
+    _url: str
+    _files: RepositoryFiles
+    _workers: WorkerThreads
+    _large: DeferredSemaphore
+    _attempts: Attempts
+    _password: bytes = field(repr=False)
+    _derivations: int = 0
+    _broken: list[str] = field(factory=list)
+
+    async def open(self, access: Access, hint: str | None) -> Opened:
+        """
+        Open it with one of its key files, at best one whose name begins with ``hint``.
+
+        :raises ReadError: ``auth`` where the password opens none of them, ``keys`` where none
+            is usable or some are left for the next read.
+        """
+        names, attempts = access.keys, self._attempts
+        preferred = self._preferred(names, hint)
+        for name in preferred:
+            opened = await self._try_some([name], access.config)
+            if opened is not None:
+                return opened
+        fresh = set(names) - attempts.tried
+        if not fresh.difference(preferred):
+            attempts.tried.clear()
+            fresh = set(names)
+        window = heapq.nsmallest(MAX_KEY_FILES, fresh.difference(preferred))
+        opened = await self._try_some(window, access.config)
+        if opened is not None:
+            return opened
+        raise self._failure(len(fresh.difference(preferred) - attempts.tried))
+
+    def _preferred(self, names: Collection[str], hint: str | None) -> list[str]:
+        last = self._attempts.last_good
+        hinted = [name for name in names if hint and name.startswith(hint)]
+        # Like restic, which takes no notice of a hint that means several.
+        candidates = ([last] if last in names else []) + (hinted if len(hinted) == 1 else [])
+        return [name for name in dict.fromkeys(candidates) if name is not None]
+
+    async def _try_some(self, names: Sequence[str], config: bytes) -> Opened | None:
+        """Try some key files, in the order that promises most."""
+        loading = [Deferred.fromCoroutine(self._load(name)) for name in names]
+        try:
+            loaded = await gatherResults(loading, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()
+        finally:
+            for one in loading:
+                one.cancel()
+        key_files = [one for one in loaded if one is not None]
+        for key_file in sorted(key_files, key=lambda one: one.rank):
+            if self._derivations >= MAX_DERIVATIONS:
+                break
+            opened = await self._try(key_file, config)
+            if opened is not None:
+                return opened
+        return None
+
+    async def _load(self, name: str) -> KeyFile | None:
+        try:
+            return parse_key_file(name, await self._files.load(f"keys/{name}", _KEY_FILE_LIMIT))
+        except ReadError as error:
+            if error.reason not in OF_ONE_FILE:
+                raise
+            self._pass_over(name, error.message)
+        except ValueError as error:
+            self._pass_over(name, str(error))
+        return None
+
+    async def _try(self, key_file: KeyFile, config: bytes) -> Opened | None:
+        self._derivations += 1
+        try:
+            master = await self._derive(key_file)
+        except ValueError as error:
+            self._pass_over(key_file.name, str(error))
+            return None
+        except MemoryError:
+            self._pass_over(key_file.name, "there is not enough memory to try it")
+            return None
+        self._attempts.tried.add(key_file.name)
+        if master is None:
+            self._attempts.refused = True
+            return None
+        try:
+            repository_id = read_config(config, master)
+        except SealBrokenError:
+            self._pass_over(key_file.name, "it is not for this repository, or the config is broken")
+            return None
+        self._attempts.tried.clear()
+        self._attempts.refused = False
+        self._attempts.last_good = key_file.name
+        return Opened(master, key_file.name, repository_id)
+
+    async def _derive(self, key_file: KeyFile) -> bytes | None:
+        def run() -> "Deferred[bytes | None]":
+            return self._workers.run(open_key_file, key_file, self._password, long=True)
+
+        if key_file.memory <= USUAL_MEMORY:
+            return await run()
+        return await self._large.run(run)
+
+    def _pass_over(self, name: str, why: str) -> None:
+        self._attempts.tried.add(name)
+        self._broken.append(name)
+        if len(self._broken) <= _SHOWN:
+            self._log.warn(
+                "{url}: the key file {name} is passed over: {why}",
+                url=self._url,
+                name=name[:16],
+                why=why,
+            )
+
+    def _failure(self, untried: int) -> ReadError:
+        tried = f"{self._derivations} key files were tried"
+        if untried:
+            return ReadError(
+                Reason.KEYS,
+                f"{tried} and none opens the repository; {untried} more are left for the next"
+                " reads, and key_hint may name the right one",
+            )
+        if self._attempts.refused:
+            return ReadError(Reason.AUTH, f"wrong password or no key found: {tried}")
+        shown = ", ".join(sorted(name[:8] for name in self._broken)[:_SHOWN])
+        return ReadError(Reason.KEYS, f"no key file is usable: {shown}")
+
+
+def read_config(content: bytes, master: bytes) -> str:
+    """
+    The repository's id, from its encrypted config.
+
+    :raises SealBrokenError: the config was not made with this ``master`` key.
+    :raises ReadError: ``protocol``, where it is of a kind that we cannot read.
+    """
+    text = Unsealer(master).open(content)
+    try:
+        config = parse(unpack(text, CONFIG_LIMIT))
+    except ValueError as error:
+        raise ReadError(Reason.PROTOCOL, f"the repository's config: {error}") from None
+    if not isinstance(config, dict) or not is_file_name(config.get("id")):
+        raise ReadError(Reason.PROTOCOL, "the repository's config has no id")
+    if config.get("version") not in _VERSIONS:
+        version = config.get("version")
+        raise ReadError(
+            Reason.PROTOCOL, f"the repository is of the unknown version {version!r:.20}"
+        )
+    return str(config["id"])

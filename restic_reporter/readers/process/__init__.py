@@ -1,0 +1,1 @@
+"""Children that cannot hang, flood or stay."""

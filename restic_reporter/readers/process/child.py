@@ -1,0 +1,283 @@
+"""Child processes that cannot hang, flood or outlive the daemon."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from attrs import evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.interfaces import IDelayedCall, IProcessTransport
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ...model.errors import ReadError, Reason
+from . import guard as child_guard
+from .excerpt import Excerpt
+
+# How long an interrupted child may take to clean up before it is killed.
+INTERRUPT_GRACE = 2.0
+
+# How long after a child's end its pipes may bring nothing more of what it wrote; beyond
+# that, somebody else holds them.
+PIPE_GRACE = 1.0
+
+# How long a killed child is waited for. Only one that is stuck in the kernel takes longer.
+KILL_PATIENCE = 5.0
+
+# A line for each of 50,000 snapshots that cannot be read fits.
+STDERR_LIMIT = 8 * 2**20
+
+_REPORT_LIMIT = 4096
+
+_STDOUT, _STDERR = 1, 2
+
+
+@frozen
+class Exit:
+    """
+    How a child ended: by itself with ``code``, or by the signal with number ``signal``.
+
+    ``stderr`` is the beginning and the end of what it wrote there.
+    """
+
+    code: int | None
+    signal: int | None
+    stderr: str = field(repr=False)
+
+
+class ChildStoppedError(CancelledError):
+    """The child was stopped, as its reader was cancelled; ``stderr`` as in `Exit`."""
+
+    def __init__(self, stderr: str) -> None:
+        super().__init__()
+        self.stderr = stderr
+
+
+async def run_child(
+    reactor: Any,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    on_stdout: Callable[[bytes], None],
+    *,
+    stdout_limit: int,
+    on_stderr: Callable[[bytes], None] = lambda _: None,
+    inputs: Mapping[int, bytes] | None = None,
+) -> Exit:
+    """
+    Run a program to its end.
+
+    ``inputs`` are what the child may read from further descriptors (3, 4), a pipe each.
+    ``on_stdout`` and ``on_stderr`` get what it prints, piece by piece; when one raises, the
+    child is killed and the error comes out here.
+
+    When this is cancelled the child is interrupted, and killed if that does not help; it
+    ends, with `ChildStoppedError`, only when the child and all that it has started are gone.
+    ``reactor`` is an `IReactorProcess` and `IReactorTime`.
+
+    :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
+        writes more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
+    """
+    child = _Child(reactor, on_stdout, on_stderr, stdout_limit, inputs or {})
+    descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
+    descriptors.update(dict.fromkeys(inputs or {}, "w"))
+    descriptors.update({child_guard.LIFELINE: "w", child_guard.REPORT: "r"})
+    try:
+        reactor.spawnProcess(
+            child,
+            sys.executable,
+            [sys.executable, "-I", "-S", child_guard.__file__, *arguments],
+            env=dict(environment),
+            childFDs=descriptors,
+        )
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL or a lone surrogate in an argument or variable.
+        message = getattr(error, "strerror", None) or error
+        raise _cannot_run(arguments, message) from None
+    try:
+        await child.ended()
+    except CancelledError:
+        child.stop()
+        await child.gone()
+        raise ChildStoppedError(child.exit.stderr) from None
+    if child.failure is not None:
+        raise child.failure
+    if child.cannot_run is not None:
+        raise _cannot_run(arguments, child.cannot_run)
+    return child.exit
+
+
+def _cannot_run(arguments: list[str], cause: object) -> ReadError:
+    return ReadError(Reason.EXEC, f"cannot run {arguments[0]!r}: {cause}")
+
+
+class _Child(ProcessProtocol):
+    """
+    One child, with its guard, from its start until its last pipe is closed.
+
+    The process that the reactor knows is the guard.
+    """
+
+    _log = Logger()
+    transport: IProcessTransport
+
+    def __init__(
+        self,
+        reactor: Any,
+        on_stdout: Callable[[bytes], None],
+        on_stderr: Callable[[bytes], None],
+        stdout_limit: int,
+        inputs: Mapping[int, bytes],
+    ) -> None:
+        self._reactor = reactor
+        self._take = {_STDOUT: on_stdout, _STDERR: on_stderr}
+        self._inputs = inputs
+        self._room = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
+        self._stderr = Excerpt()
+        self._report = b""
+        self._waiting: list[Deferred[None]] = []
+        self._timer: IDelayedCall | None = None
+        self._heard = False
+        self._exited = False
+        self._over = False
+        self._stopped = False
+        self.failure: Exception | None = None
+        self.cannot_run: str | None = None
+        self._exit = Exit(None, None, "")
+
+    @property
+    def exit(self) -> Exit:
+        """How it ended, as far as that is known, with what it said until now."""
+        return evolve(self._exit, stderr=self._stderr.text())
+
+    def ended(self) -> "Deferred[None]":
+        """Fires when the child is gone and its pipes are closed."""
+        waiting: Deferred[None] = Deferred()
+        if self._over:
+            waiting.callback(None)
+        else:
+            self._waiting.append(waiting)
+        return waiting
+
+    async def gone(self) -> None:
+        """Wait for the end of a stopped child, but not for ever, whoever cancels meanwhile."""
+        limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_PATIENCE
+        while not self._over:
+            if self._reactor.seconds() >= limit:
+                self._log.error("process {pid} cannot be killed", pid=self.transport.pid)
+                return
+            wait = self.ended()
+            call = self._reactor.callLater(max(0.0, limit - self._reactor.seconds()), wait.cancel)
+            with suppress(CancelledError):
+                await wait
+            if call.active():
+                call.cancel()
+
+    def stop(self) -> None:
+        """Interrupt the child; kill it, with all it has started, when that does not help."""
+        if self._stopped or self._exited:
+            return
+        self._stopped = True
+        self._signal_guard(signal.SIGINT)
+        self._timer = self._reactor.callLater(INTERRUPT_GRACE, self._kill)
+
+    def _kill(self) -> None:
+        """Make the guard kill all; wake it, should somebody have stopped it."""
+        self.transport.closeChildFD(child_guard.LIFELINE)
+        self._signal_guard(signal.SIGCONT)
+
+    def _signal_guard(self, number: int) -> None:
+        pid = self.transport.pid
+        # After its end the number may be that of somebody else.
+        if pid is not None and not self._exited:
+            with suppress(OSError):
+                os.kill(pid, number)
+
+    def connectionMade(self) -> None:
+        self.transport.closeChildFD(0)
+        for descriptor, content in self._inputs.items():
+            self.transport.writeToChild(descriptor, content)
+            self.transport.closeChildFD(descriptor)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        if childFD == child_guard.REPORT:
+            self._report = (self._report + data)[:_REPORT_LIMIT]
+            return
+        self._heard = True
+        if self.failure is not None or self._stopped:
+            return
+        self._room[childFD] -= len(data)
+        if self._room[childFD] < 0:
+            name = "stdout" if childFD == _STDOUT else "stderr"
+            self._fail(ReadError(Reason.TOO_LARGE, f"it writes endlessly to {name}"))
+            return
+        if childFD == _STDERR:
+            self._stderr.add(data)
+        try:
+            self._take[childFD](data)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        # What it prints is of no use any more, so there is nothing to wait for.
+        self.failure = error
+        self._kill()
+
+    def _reported(self) -> dict[str, str]:
+        """What the guard has told, by first word."""
+        lines = self._report.decode("utf-8", "replace").splitlines()
+        return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
+
+    def processExited(self, reason: Failure) -> None:
+        if isinstance(reason.value, ProcessTerminated) and "status" not in self._reported():
+            self._kill_unguarded()
+        self._exited = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+
+    def _kill_unguarded(self) -> None:
+        """The guard has been killed: end the child, at least, which goes on without it."""
+        group = self._reported().get("child", "")
+        if group.isdecimal():
+            with suppress(OSError):
+                os.killpg(int(group), signal.SIGKILL)
+
+    def _let_go(self) -> None:
+        # The reactor takes some kilobytes of each pipe at each of its rounds, which may be
+        # seconds apart under load. One more round tells whether there is more.
+        self._heard = False
+        self._timer = self._reactor.callLater(0, self._close_pipes)
+
+    def _close_pipes(self) -> None:
+        if self._heard:
+            self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+            return
+        for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
+            self.transport.closeChildFD(descriptor)
+
+    def processEnded(self, reason: Failure) -> None:
+        self._over = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._settle(reason.value)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+    def _settle(self, ending: object) -> None:
+        """Work out how the child ended, from what its guard told or how that ended itself."""
+        told = self._reported()
+        if "failed" in told:
+            self.cannot_run = told["failed"]
+        elif "status" in told:
+            code = os.waitstatus_to_exitcode(int(told["status"]))
+            self._exit = Exit(code, None, "") if code >= 0 else Exit(None, -code, "")
+        elif isinstance(ending, ProcessTerminated) and ending.signal is not None:
+            self._exit = Exit(None, ending.signal, "")
+        else:
+            self.cannot_run = "its guard did not work"

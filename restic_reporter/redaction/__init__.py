@@ -1,0 +1,1 @@
+"""Holds secrets, and keeps them out of all output."""

@@ -1,0 +1,185 @@
+"""Shows texts without the secrets in them."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+from attrs import define, field
+
+from .secret import MASK, Secret, redact_url
+
+# Masking each ``a`` would make a text unreadable, and show the secret by where the masks are.
+SHORTEST = 4
+
+# What stands as it is in a URL, in JSON and between quotes.
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+
+
+def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
+    """
+    ``text`` as it may be printed: URL passwords and every one of ``secrets`` masked.
+
+    Where there are many secrets or texts, make `Masks` once.
+    """
+    return Masks.of(secrets).redact(text)
+
+
+def _forms(value: str) -> Iterable[str]:
+    """
+    ``value`` as it stands, and as it looks in a URL, in JSON and in Python's own quotes.
+
+    The latter without backslashes too, see `Masks.redact`.
+    """
+    if _PLAIN.fullmatch(value):
+        return (value,)
+    raw = value.encode("utf-8", "surrogatepass")
+    quoted = (
+        value,
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        repr(raw)[2:-1],
+        # The one in the other: each leaves some characters alone.
+        json.dumps(repr(value)[1:-1])[1:-1],
+        repr(json.dumps(value, ensure_ascii=False)[1:-1])[1:-1],
+    )
+    return {
+        *quoted,
+        quote(raw),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        *map(_unquoted, quoted),
+    }
+
+
+def _unquoted(text: str) -> str:
+    """``text`` without what quotes within quotes differ by."""
+    return text.replace("\\", "")
+
+
+@define
+class Masks:
+    """
+    Finds secrets in texts, each secret as it stands and in the forms in which it gets printed.
+
+    However many they are, a text takes time by its length only: each position is looked up by
+    the characters that begin there. A secret takes some microseconds to add. Secrets of fewer
+    than `SHORTEST` characters are left out.
+    """
+
+    # By their first characters: how long the secrets are that begin so, the longest first.
+    _lengths: dict[str, tuple[int, ...]] = field(factory=dict, repr=False)
+    _known: set[str] = field(factory=set, repr=False)
+    _public: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, secrets: Iterable[Secret], public: Iterable[str] = ()) -> "Masks":
+        """
+        Those for ``secrets``, but for what can be read in one of the ``public`` texts.
+
+        Masks in these would tell what the secret is.
+        """
+        masks = cls()
+        for secret in secrets:
+            masks._add(secret.reveal())
+        # One text, in which a later one can be looked for: a label has no line ends.
+        masks._public = "\n".join(form for text in public for form in {text, _unquoted(text)})
+        while found := {masks._public[start:end] for start, end in masks._scan(masks._public)}:
+            masks._known -= found
+        return masks
+
+    def add(self, secret: Secret) -> None:
+        """Find this one too, unless it can be read in a public text."""
+        if not any(form in self._public for form in _forms(secret.reveal())):
+            self._add(secret.reveal())
+
+    def _add(self, value: str) -> None:
+        if len(value) < SHORTEST or value in self._known:
+            return
+        for form in _forms(value):
+            if len(form) >= SHORTEST:
+                self._known.add(form)
+                head = form[:SHORTEST]
+                lengths = {*self._lengths.get(head, ()), len(form)}
+                self._lengths[head] = tuple(sorted(lengths, reverse=True))
+
+    def _scan(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where secrets begin and end, the longest one at each position."""
+        lengths = self._lengths
+        positions = range(len(text) - SHORTEST + 1 if lengths else 0)
+        # A comprehension is quick at passing over nearly all of them; every line comes here.
+        for start in [one for one in positions if text[one : one + SHORTEST] in lengths]:
+            for length in lengths[text[start : start + SHORTEST]]:
+                end = start + length
+                if end <= len(text) and text[start:end] in self._known:
+                    yield start, end
+                    break
+
+    def _find(self, text: str) -> Iterable[tuple[int, int]]:
+        """Likewise, in the order of their beginnings, and whatever backslashes are in them."""
+        found = list(self._scan(text))
+        if "\\" in text:
+            positions = [place for place, one in enumerate(text) if one != "\\"]
+            for start, end in self._scan(_unquoted(text)):
+                found.append((positions[start], positions[end - 1] + 1))
+        return sorted(found)
+
+    def redact(self, text: str) -> str:
+        """
+        ``text`` with these secrets and all URL passwords masked.
+
+        A secret is found in quotes within quotes too, as these add nothing but backslashes.
+        """
+        parts = []
+        shown = 0
+        for start, end in self._find(text):
+            # Of two that overlap nothing may be left.
+            if start >= shown:
+                parts += [text[shown:start], MASK]
+            shown = max(shown, end)
+        return redact_url("".join([*parts, text[shown:]]))
+
+
+@define
+class Redactor:
+    """
+    Masks, for as long as the daemon lives, what must not be printed now.
+
+    ``live`` gives the few secrets that come and go, such as the token of a secret store; it is
+    called for each text.
+    """
+
+    live: Callable[[], Iterable[Secret]] = tuple
+    _masks: Masks = field(factory=Masks)
+    _before: Masks | None = None
+    _live_secrets: tuple[Secret, ...] = ()
+    _live_masks: Masks = field(factory=Masks)
+
+    def replace(self, masks: Masks) -> None:
+        """
+        From now on use ``masks``, those of the config that is swapped in.
+
+        Those before them stay until the next change, as a collection may still run with them.
+        """
+        if masks != self._masks:
+            self._before, self._masks = self._masks, masks
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Mask these too, which have been looked up for the config that is in use."""
+        for secret in secrets:
+            self._masks.add(secret)
+
+    def redact(self, text: str) -> str:
+        """``text`` as it may be printed."""
+        try:
+            live = tuple(self.live())
+        except Exception:
+            # A bug of a plugin; a log that breaks over it would hide that very bug.
+            live = self._live_secrets
+        if live != self._live_secrets:
+            self._live_secrets, self._live_masks = live, Masks.of(live)
+        for masks in (self._masks, self._before, self._live_masks):
+            if masks is not None:
+                text = masks.redact(text)
+        return text

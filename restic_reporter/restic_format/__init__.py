@@ -1,0 +1,1 @@
+"""restic's names, hashes and JSON; no input or output."""

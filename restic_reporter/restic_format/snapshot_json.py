@@ -1,0 +1,74 @@
+"""JSON objects, as restic prints and stores snapshots, to `Snapshot` values."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..model.labels import MAX_LENGTH, sanitise
+from ..model.snapshots import UNKNOWN_USER, Snapshot
+from .file_names import is_file_name
+from .json_members import Ambiguous
+
+# RFC 3339 as Go's time package writes it. Go keeps nanoseconds and years from 0 to 9999.
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1)
+
+# What is read of a snapshot that is too long to be built whole.
+MEMBERS = frozenset(("id", "time", "hostname", "username"))
+
+
+def parse_time(text: str) -> float:
+    """
+    The instant of an RFC 3339 time, in Unix seconds; its UTC offset counts.
+
+    :raises ValueError: it is none, or the calendar has no such time (the year 0, 30 February).
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 time")
+    *date_and_time, fraction, sign, hours, minutes = match.groups()
+    year, month, day, hour, minute, second = map(int, date_and_time)
+    local = datetime(year, month, day, hour, minute, second)
+    offset = timedelta()
+    if sign is not None:
+        if int(hours) > 23 or int(minutes) > 59:
+            raise ValueError("no such UTC offset")
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+    # Subtracting the offset from the difference, not from the local time, keeps the first
+    # and the last day of the calendar within range.
+    return (local - _EPOCH - offset).total_seconds() + float(f"0.{fraction or 0}")
+
+
+def parse_snapshot(value: Any) -> Snapshot:
+    """
+    The snapshot in one object of ``restic snapshots --json``.
+
+    Never raises: what is unusable gives a `Snapshot` without time, which is counted as
+    invalid; if even its names are unusable, it belongs to no backup set. An empty user
+    name counts as `UNKNOWN_USER`.
+    """
+    if not isinstance(value, dict):
+        return Snapshot(id=None, time=None, host=None, user=UNKNOWN_USER)
+    identifier = value.get("id")
+    if not is_file_name(identifier):
+        identifier = None
+    host = value.get("hostname", "")
+    user = value.get("username", "")
+    if isinstance(value, Ambiguous) or not (isinstance(host, str) and isinstance(user, str)):
+        return Snapshot(id=identifier, time=None, host=None, user=UNKNOWN_USER)
+    time = value.get("time")
+    instant: float | None = None
+    if identifier is not None and isinstance(time, str):
+        try:
+            instant = parse_time(time)
+        except ValueError:
+            instant = None
+    return Snapshot(identifier, instant, _shortened(host), _shortened(user) or UNKNOWN_USER)
+
+
+def _shortened(name: str) -> str:
+    """A name that is too long to be kept is cut as its label will be, and stays distinct."""
+    return name if len(name) <= MAX_LENGTH else sanitise(name)

@@ -1,0 +1,1 @@
+"""When a collection is due."""

@@ -1,0 +1,135 @@
+"""Reads documents of a KV mount whose version nobody told us, and which may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from .errors import VaultRefusedError
+from .settings import MOUNT
+
+if TYPE_CHECKING:
+    from .client import VaultClient
+
+# A refused read makes us ask again which version is mounted, but not more often than this.
+_RECHECK = 60.0
+
+
+@define
+class KVMount:
+    """
+    What is known of the mount at ``kv/``; ``clock`` gives seconds.
+
+    Threads share it without a lock: the worst is that several find out the same.
+    """
+
+    clock: Callable[[], float]
+    version: int | None = None
+    found_at: float = 0.0
+
+    def read(self, client: VaultClient, path: str) -> dict[str, object]:
+        """
+        The document at ``path``. Blocks.
+
+        :raises VaultOutageError: Vault is of no help now.
+        :raises VaultRefusedError: 403 or 404; ``data`` as Vault's answer to a deleted version.
+        """
+        known, found_at = self.version, self.found_at
+        if known is None:
+            return self._find_and_read(client, path)
+        try:
+            return _read(client, known, path)
+        except VaultRefusedError as refusal:
+            # What is refused as of the wrong version looks like any other refusal.
+            if refusal.status not in (403, 404) or self.clock() - found_at < _RECHECK:
+                raise
+            return self._find_and_read(client, path, known, refusal)
+
+    def _find_and_read(
+        self,
+        client: VaultClient,
+        path: str,
+        known: int | None = None,
+        refusal: VaultRefusedError | None = None,
+    ) -> dict[str, object]:
+        try:
+            version = client.mount_version()
+        except VaultRefusedError:
+            return self._try_both(client, path, known, refusal)
+        self._found(version)
+        if version == known and refusal is not None:
+            raise refusal
+        return _read(client, version, path)
+
+    def _try_both(
+        self, client: VaultClient, path: str, known: int | None, refusal: VaultRefusedError | None
+    ) -> dict[str, object]:
+        refusals = [] if refusal is None else [refusal]
+        for version in (2, 1):
+            if version == known:
+                continue
+            try:
+                document = _read(client, version, path)
+            except VaultRefusedError as another:
+                refusals.append(another)
+                if another.data is not None:
+                    break
+            else:
+                self._found(version)
+                return document
+        if known is not None:
+            self._found(known)
+        raise _most_telling(refusals)
+
+    def _found(self, version: int) -> None:
+        self.version, self.found_at = version, self.clock()
+
+
+def _read(client: VaultClient, version: int, path: str) -> dict[str, object]:
+    return client.read_v2(path) if version == 2 else client.read_v1(path)
+
+
+def _most_telling(refusals: list[VaultRefusedError]) -> VaultRefusedError:
+    """With an ordinary policy, the wrong version is forbidden and the right one missing."""
+    return min(refusals, key=lambda one: (one.data is None, one.status != 404))
+
+
+def checked_path(path: str) -> str:
+    """
+    ``path`` as it is asked for: slashes at its ends do not count.
+
+    :raises ValueError: Vault could not have a document there.
+    """
+    inner = path.strip("/")
+    if not inner:
+        raise ValueError("the path is empty")
+    if any(part in (".", "..") for part in inner.split("/")):
+        raise ValueError("the path has '.' or '..' in it")
+    if "//" in inner:
+        raise ValueError("the path has an empty part")
+    if not inner.isprintable():
+        raise ValueError("the path has characters that cannot be in one")
+    return inner
+
+
+def explain(refusal: VaultRefusedError, path: str, said: str) -> str:
+    """A refused read in words for the user; ``said`` is what Vault says, fit to be shown."""
+    metadata = refusal.data.get("metadata") if isinstance(refusal.data, dict) else None
+    if refusal.status == 404 and isinstance(metadata, dict):
+        state = "destroyed" if metadata.get("destroyed") is True else "deleted"
+        return f"the latest version of the document at {path!r} in {MOUNT}/ is {state}"
+    if refusal.status == 404:
+        return f"Vault has no document at {path!r} in {MOUNT}/{_hint(path)}"
+    if refusal.status == 403:
+        return f"Vault forbids us to read {path!r} in {MOUNT}/: {said}{_hint(path)}"
+    return f"Vault refuses to read {path!r} in {MOUNT}/ with status {refusal.status}: {said}"
+
+
+def _hint(path: str) -> str:
+    for wrong in (f"{MOUNT}/data/", f"{MOUNT}/", "data/"):
+        rest = path.strip("/").removeprefix(wrong)
+        if rest and rest != path.strip("/"):
+            return f" (paths begin within {MOUNT}/: did you mean {rest!r}?)"
+    return ""

@@ -1,0 +1,255 @@
+"""Vault as a secret store."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ...concurrency.deadline import Deadline, sleep, within
+from ...interfaces import ISecretStore, StoreTools
+from ...model.errors import ReadError, Reason
+from ...redaction.masks import redact
+from ...redaction.secret import Secret
+from .calls import AT_ONE_TIME, VaultCalls
+from .errors import VaultOutageError, VaultRefusedError
+from .kv import KVMount, checked_path, explain
+from .lease import LONGEST_HOLD, Backoff
+from .settings import VaultSettings, parse_settings
+from .token_keeper import TokenKeeper
+
+if TYPE_CHECKING:
+    from .client import VaultClient
+    from .transport import Channel
+
+T = TypeVar("T")
+
+# What Vault answers at all, it answers in milliseconds.
+_PATIENCE = 15.0
+
+# A connection that breaks, or a limit of requests, is often over in a moment.
+_ATTEMPTS = 3
+
+_LONGEST_MESSAGE = 300
+
+
+@implementer(ISecretStore)
+@define(eq=False, repr=False)
+class NoVault:
+    """What there is without ``VAULT_ADDR``."""
+
+    available: bool = field(default=False, init=False)
+    expires_at: float | None = field(default=None, init=False)
+
+    def secrets(self) -> Iterable[Secret]:
+        """None."""
+        return ()
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
+        """Fail."""
+        raise ReadError(Reason.SECRET, f"no look-up of {path!r} in Vault: VAULT_ADDR is not set")
+
+    def stop(self) -> None:
+        """Nothing to do."""
+
+
+@implementer(ISecretStore)
+class VaultStore:
+    """
+    Documents of the KV store that Vault has at ``kv/``, of either version.
+
+    The environment sets it up, as it does Vault's own programs: ``VAULT_ADDR``,
+    ``VAULT_TOKEN`` or ``VAULT_ROLE_ID`` with ``VAULT_SECRET_ID``, ``VAULT_CACERT``,
+    ``VAULT_NAMESPACE``, ``VAULT_SKIP_VERIFY``. Where both ways to log in are set, the token is
+    used until it is refused or cannot be prolonged, and the AppRole from then on.
+
+    ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured for an https address; through a proxy the
+    token of a plain one would be seen, so ``HTTP_PROXY`` is not. Nothing else plays a part:
+    not ``~/.vault-token``, not ``.netrc``, no other certificates than ``VAULT_CACERT`` or
+    the system's.
+    """
+
+    _log = Logger()
+    available = True
+
+    def __init__(
+        self,
+        settings: VaultSettings,
+        tools: StoreTools,
+        chance: Callable[[], float] = random.random,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """``chance`` gives numbers from 0 to 1; one call to Vault has ``patience`` seconds."""
+        self._settings = settings
+        self._reactor = tools.reactor
+        self._chance = chance
+        self._patience = patience
+        self._calls = VaultCalls(tools.reactor, settings)
+        self._keeper = TokenKeeper(
+            settings, self._ask, tools.reactor, tools.now, chance, self._shown
+        )
+        self._mount = KVMount(tools.reactor.seconds)
+        # One thread is left to the keeper of the token.
+        self._turn = DeferredSemaphore(AT_ONE_TIME - 1)
+        self._outage = Backoff(LONGEST_HOLD)
+        self._outage_since = 0.0
+        self._pending: set[Deferred[dict[str, object]]] = set()
+        self._stopped = False
+
+    @classmethod
+    def make(cls, environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
+        """
+        The store for the daemon's environment; without ``VAULT_ADDR`` one that has nothing.
+
+        :raises ValueError: a variable is missing or wrong; the message names it.
+        """
+        settings = parse_settings(environ)
+        store: ISecretStore = NoVault() if settings is None else cls(settings, tools)
+        return store
+
+    @property
+    def expires_at(self) -> float | None:
+        """
+        When the token ends, in Unix seconds; of one that has ended and has no successor,
+        when that was. ``None`` where there was none yet, or one without an end.
+        """
+        return self._keeper.expires_at
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread is at work."""
+        return self._calls.idle
+
+    def secrets(self) -> Iterable[Secret]:
+        """The tokens, the secret id and the proxy's password."""
+        return [*self._settings.secrets(), *self._keeper.secrets()]
+
+    def start(self) -> None:
+        """Log in, and stay so; what goes wrong is logged and tried again."""
+        if self._settings.skip_verify and self._settings.address.startswith("https:"):
+            self._log.warn("VAULT_SKIP_VERIFY is set: anybody may pass for Vault")
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Do nothing more; look-ups under way fail at once."""
+        self._stopped = True
+        self._keeper.stop()
+        for pending in list(self._pending):
+            pending.cancel()
+        self._calls.stop()
+
+    async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
+        """
+        The document at ``path`` within ``kv/``.
+
+        When Vault is out of reach, it is tried every few seconds at most: look-ups between
+        fail at once.
+
+        :raises ReadError: ``secret``, with a message that says which path and why.
+        """
+        try:
+            asked = checked_path(path)
+            return await self._until_stop(
+                within(deadline, self._look_up(asked), f"Vault gives no {path!r}")
+            )
+        except VaultOutageError as outage:
+            problem = f"no look-up of {path!r}: Vault at {self._settings.address}: {outage}"
+        except VaultRefusedError as refusal:
+            problem = explain(refusal, path, str(refusal))
+            if refusal.status == 403 and self._keeper.unconfirmed:
+                problem += " (perhaps VAULT_TOKEN has ended)"
+        except ValueError as error:
+            problem = f"no look-up of {path!r} in Vault: {error}"
+        except ReadError as error:
+            problem = error.message
+        raise ReadError(Reason.SECRET, self._shown(problem))
+
+    async def _until_stop(self, work: Coroutine[Any, Any, dict[str, object]]) -> dict[str, object]:
+        pending = Deferred.fromCoroutine(work)
+        self._pending.add(pending)
+        try:
+            return await pending
+        except CancelledError:
+            if not self._stopped:
+                raise
+            raise VaultOutageError("the daemon stops") from None
+        finally:
+            self._pending.discard(pending)
+
+    async def _look_up(self, path: str) -> dict[str, object]:
+        token = await self._keeper.token()
+        try:
+            return await self._read(path, token)
+        except VaultRefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            another = await self._keeper.replacement(token)
+            if another is None:
+                raise
+        return await self._read(path, another)
+
+    async def _read(self, path: str, token: Secret) -> dict[str, object]:
+        """Read ``path``, again if that may help, and not at all while Vault is out of reach."""
+        await self._turn.acquire()
+        try:
+            attempts = 0
+            while True:
+                now = self._reactor.seconds()
+                if self._outage.holds(now):
+                    raise VaultOutageError(self._outage.problem)
+                attempts += 1
+                try:
+                    document = await self._ask(lambda client: self._mount.read(client, path), token)
+                except VaultOutageError as outage:
+                    if not outage.may_pass_soon or attempts == _ATTEMPTS:
+                        self._out_of_reach(now, outage)
+                        raise
+                else:
+                    self._outage.reset()
+                    return document
+                await sleep(self._reactor, attempts * (0.25 + 0.25 * self._chance()))
+        finally:
+            # Not at once: a thousand that fail would each be called by the one before.
+            self._reactor.callFromThread(self._turn.release)
+
+    def _out_of_reach(self, asked_at: float, outage: VaultOutageError) -> None:
+        """Leave Vault alone for a while; what was asked before that is no new failure."""
+        if asked_at >= self._outage_since:
+            self._outage_since = self._reactor.seconds()
+            self._outage.fail(self._outage_since, self._chance(), str(outage))
+
+    async def _ask(self, call: Callable[[VaultClient], T], token: Secret | None) -> T:
+        """
+        Make one call in a thread.
+
+        :raises VaultOutageError: it came to nothing, within our patience.
+        :raises VaultRefusedError: Vault refuses.
+        """
+
+        def in_thread(channel: Channel) -> T:
+            try:
+                from .client import VaultClient
+            except ImportError as error:
+                raise VaultOutageError(f"hvac cannot be imported: {error}") from None
+            return call(VaultClient(self._settings, channel, token))
+
+        async def run() -> T:
+            return await self._calls.run(in_thread)
+
+        try:
+            return await within(Deadline.after(self._reactor, self._patience), run(), "a call")
+        except ReadError:
+            raise VaultOutageError(f"no answer within {self._patience:g} s") from None
+
+    def _shown(self, problem: object) -> str:
+        """``problem`` in one line and without our secrets."""
+        text = redact(" ".join(str(problem).split()), self.secrets())
+        return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"

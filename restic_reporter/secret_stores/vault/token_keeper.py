@@ -1,0 +1,340 @@
+"""Keeps a Vault token alive: looks at it, renews it, and logs in again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from ...redaction.secret import Secret
+from .errors import VaultOutageError, VaultRefusedError
+from .lease import LONGEST_HOLD, Backoff, Grant, Lease
+from .refusals import RefusalCheck
+from .settings import AppRole, VaultSettings
+from .shared import Shared
+from .warnings import EndWarnings
+
+if TYPE_CHECKING:
+    from .client import VaultClient
+
+    Ask = Callable[[Callable[[VaultClient], Grant], Secret | None], Coroutine[Any, Any, Grant]]
+
+# Wake at least so often and look at the wall clock, which alone goes on in a sleep.
+_LONGEST_NAP = 1800.0
+
+
+class TokenKeeper:
+    """
+    The token that look-ups use, from ``VAULT_TOKEN`` or an AppRole login.
+
+    ``VAULT_TOKEN`` goes first where both are set; once it is refused or cannot be prolonged,
+    the AppRole takes its place for good. Failures are tried again in the background, with
+    growing pauses, for ever.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: VaultSettings,
+        ask: Ask,
+        reactor: Any,
+        now: Callable[[], float],
+        chance: Callable[[], float],
+        shown: Callable[[object], str],
+    ) -> None:
+        """
+        ``ask(call, token)`` awaits ``call`` of a client with that token. ``now`` is the wall
+        clock, ``chance`` gives numbers from 0 to 1, ``shown`` a text without its secrets.
+        """
+        self._address = settings.address
+        self._role = settings.app_role
+        self._own = settings.token
+        self._ask = ask
+        self._reactor = reactor
+        self._now = now
+        self._chance = chance
+        self._shown = shown
+        self._lease: Lease | None = None
+        self._ended_at: float | None = None
+        self._granted: list[Secret] = []
+        # Vault has not confirmed VAULT_TOKEN, and a policy may be the reason: it is tried.
+        self._unconfirmed = False
+        self._must_log_in = False
+        self._tending = Shared(self._tend, self._schedule)
+        self._refusals = RefusalCheck(
+            self._usable,
+            lambda token: ask(lambda client: client.look_up_self(), token),
+            self._replace,
+            reactor,
+            chance,
+        )
+        self._failures = Backoff()
+        self._put_off_until = 0.0
+        self._timer: IDelayedCall | None = None
+        self._warnings = EndWarnings(now)
+        self._stopped = False
+
+    # What others see
+
+    @property
+    def expires_at(self) -> float | None:
+        """
+        When the token ends, in Unix seconds; where it has ended and there is no other, when
+        that was. ``None`` without an end.
+        """
+        return self._ended_at if self._lease is None else self._lease.expires_at
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the token in use is one that Vault may not know."""
+        return self._lease is None and self._unconfirmed
+
+    def secrets(self) -> list[Secret]:
+        """The tokens that were granted to us: the present one and the one before."""
+        return list(self._granted)
+
+    def start(self) -> None:
+        """Get a token, and keep it."""
+        self._wake()
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._tending.stop(VaultOutageError("the daemon stops"))
+        self._refusals.stop()
+
+    async def token(self) -> Secret:
+        """
+        The token to use now.
+
+        :raises VaultOutageError: there is none; unless it is time to try again, at once.
+        """
+        token = self._usable()
+        if token is None:
+            if self._stopped:
+                raise VaultOutageError("the daemon stops")
+            if self._tending.running or not self._is_put_off():
+                await self._tending.join()
+                token = self._usable()
+        if token is None:
+            raise VaultOutageError(self._failures.problem)
+        return token
+
+    async def replacement(self, refused: Secret) -> Secret | None:
+        """
+        Another token than ``refused``, with which Vault forbade something; ``None`` where
+        that is as good as ever, so that its policy is what forbids.
+
+        However many ask, the token is looked at once, and a login done once.
+
+        :raises VaultOutageError: Vault cannot be asked, or grants no other.
+        """
+        if self._usable() == refused and not self._stopped:
+            await self._refusals.check()
+        token = await self.token()
+        return None if token == refused else token
+
+    def _usable(self) -> Secret | None:
+        if self._lease is not None:
+            return self._lease.grant.token
+        return self._own if self._unconfirmed else None
+
+    def _is_put_off(self) -> bool:
+        """Whether a look-up must not even cause a try now."""
+        return self._failures.failures > 0 and self._reactor.seconds() < self._put_off_until
+
+    # When something is done
+
+    def _wake(self) -> None:
+        if self._stopped:
+            return
+        now = self._reactor.seconds()
+        if self._lease is not None and self._lease.has_ended(now):
+            self._lose(self._lease, self._lease.expires_at)
+        if self._lease is not None and self._role is None:
+            self._warnings.look_at(self._lease)
+        if self._is_due() and not self._tending.running and not self._failures.holds(now):
+            # Other failures than a stop are dealt with in the work itself.
+            self._tending.join().addErrback(lambda failure: failure.trap(VaultOutageError))
+        else:
+            self._schedule()
+
+    def _is_due(self) -> bool:
+        if self._lease is None or self._must_log_in:
+            return True
+        return self._lease.is_due(self._reactor.seconds(), self._now())
+
+    def _schedule(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        moments = self._moments()
+        if moments and not self._stopped:
+            delay = max(0.0, min(moments) - self._reactor.seconds())
+            self._timer = self._reactor.callLater(min(delay, _LONGEST_NAP), self._wake)
+
+    def _moments(self) -> list[float]:
+        """Times of the clock at which there is something to do."""
+        moments = []
+        lease = self._lease
+        # While something is being done, its end is when to think of what is next.
+        if not self._tending.running:
+            if self._is_due():
+                moments.append(self._failures.retry_at)
+            elif lease is not None and lease.grant.ttl:
+                moments.append(lease.since + lease.delay)
+        if lease is not None and lease.grant.ttl:
+            moments.append(lease.since + lease.grant.ttl)
+        if self._warnings.next is not None:
+            moments.append(self._reactor.seconds() + self._warnings.next - self._now())
+        return moments
+
+    # What is done, one thing at a time
+
+    async def _tend(self) -> None:
+        """Renew the token or get another; a failure is kept in `_failures`, and logged."""
+        lease = self._lease
+        try:
+            if lease is None or self._must_log_in or not lease.grant.renewable:
+                await self._log_in()
+            else:
+                await self._renew(lease)
+        except VaultOutageError as outage:
+            self._fail(outage)
+        except CancelledError:  # it is stopped
+            raise
+        except Exception as error:
+            self._log.failure("a bug in keeping the Vault token", Failure())
+            self._fail(VaultOutageError(f"a bug of ours ({type(error).__name__})"))
+
+    async def _log_in(self) -> None:
+        if self._own is not None:
+            try:
+                grant = await self._ask(lambda client: client.look_up_self(), self._own)
+            except VaultRefusedError as refusal:
+                if self._role is None:
+                    self._doubt()
+                    raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
+                self._log.warn("Vault refuses VAULT_TOKEN: the AppRole takes its place")
+            else:
+                if self._role is None or grant.renewable or not grant.ttl:
+                    self._use(grant, "VAULT_TOKEN is good")
+                    return
+                self._log.info("VAULT_TOKEN cannot be renewed: the AppRole takes its place")
+        await self._log_in_as_role(self._role)
+
+    async def _log_in_as_role(self, role: AppRole | None) -> None:
+        assert role is not None
+        self._own = None
+        self._must_log_in = True
+        try:
+            grant = await self._ask(lambda client: client.log_in(role), None)
+        except VaultRefusedError as refusal:
+            problem = f"it refuses the AppRole login: {refusal}"
+            raise VaultOutageError(problem, by_vault=True) from None
+        self._use(grant, "logged in with the AppRole")
+
+    async def _renew(self, lease: Lease) -> None:
+        token = lease.grant.token
+        try:
+            grant = await self._ask(lambda client: client.renew_self(lease.asked), token)
+        except VaultRefusedError as refusal:
+            if self._role is not None:
+                self._log.info("Vault does not renew the token: the AppRole logs in again")
+                await self._log_in_as_role(self._role)
+            else:
+                await self._look_again(lease, refusal)
+            return
+        level = LogLevel.info if self._failures.failures else LogLevel.debug
+        self._settle(lease.renewed(grant, self._reactor.seconds(), self._now(), self._chance()))
+        self._log.emit(level, "the Vault token is renewed for {ttl:.0f} s", ttl=grant.ttl)
+        if self._lease is not None and self._lease.last and self._role is not None:
+            self._log.info("the Vault token nears its maximum: the AppRole logs in again")
+            await self._log_in_as_role(self._role)
+
+    async def _look_again(self, lease: Lease, refusal: VaultRefusedError) -> None:
+        """What there is to know of a VAULT_TOKEN that Vault has refused to renew."""
+        try:
+            grant = await self._ask(lambda client: client.look_up_self(), lease.grant.token)
+        except VaultRefusedError:
+            self._lose(lease, self._now())
+            raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
+        looked = Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance())
+        self._settle(looked.unrenewable(self._chance()))
+
+    async def _replace(self, token: Secret) -> None:
+        """Get another token than one that Vault does not know."""
+        if self._role is None:
+            if self._lease is not None:
+                self._lose(self._lease, self._now())
+                self._schedule()
+            return
+        if self._tending.running:
+            await self._tending.join()
+        if self._usable() != token:
+            return
+        if self._is_put_off():
+            raise VaultOutageError(self._failures.problem)
+        self._log.info("Vault does not know our token any more: logging in again")
+        self._must_log_in = True
+        await self._tending.join()
+        if self._usable() == token:
+            raise VaultOutageError(self._failures.problem)
+
+    # What came of it
+
+    def _use(self, grant: Grant, how: str) -> None:
+        if grant.token != self._own:
+            self._granted = [grant.token, *self._granted][:2]
+        self._must_log_in = False
+        self._unconfirmed = False
+        life = f"ends in {grant.ttl:.0f} s" if grant.ttl else "has no end"
+        self._log.info(
+            "Vault at {address}: {how}; the token {life}",
+            address=self._address,
+            how=how,
+            life=life,
+        )
+        self._settle(Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance()))
+
+    def _settle(self, lease: Lease) -> None:
+        self._failures.reset()
+        self._lease = lease
+        self._ended_at = None
+        if self._role is None:
+            self._warnings.look_at(lease)
+
+    def _fail(self, outage: VaultOutageError) -> None:
+        problem = str(outage)
+        level = LogLevel.debug if problem == self._failures.problem else LogLevel.error
+        self._failures.fail(self._reactor.seconds(), self._chance(), problem)
+        # A wrong secret id too often, and Vault may lock the role out for everybody.
+        hold = _LONGEST_NAP if outage.by_vault else LONGEST_HOLD
+        self._put_off_until = min(self._failures.retry_at, self._reactor.seconds() + hold)
+        self._log.emit(
+            level,
+            "Vault at {address}: {problem}; it will be tried again, until it works",
+            address=self._address,
+            problem=self._shown(problem),
+        )
+
+    def _lose(self, lease: Lease, ended_at: float | None) -> None:
+        """The token of ``lease`` is no good any more."""
+        self._ended_at = ended_at
+        self._lease = None
+        if self._own is not None:
+            self._doubt()
+            self._log.error("VAULT_TOKEN has ended or was revoked: set another and start again")
+        else:
+            self._log.error("the Vault token has ended, and no other could be had yet")
+
+    def _doubt(self) -> None:
+        self._lease = None
+        self._unconfirmed = True

@@ -1,0 +1,44 @@
+"""Tells in the log, well before, that a token ends which nothing prolongs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from attrs import define
+from twisted.logger import Logger
+
+from .lease import Lease, next_warning
+
+# Two looks at the end of one token differ by less than this.
+_SAME_END = 60.0
+
+
+@define(eq=False)
+class EndWarnings:
+    """
+    Warns when an end is first known, and as it comes near; ``now`` is the wall clock.
+
+    ``next`` is the next moment to look again (Unix seconds), ``None`` where there is none.
+    """
+
+    now: Callable[[], float]
+    next: float | None = None
+    _end: float | None = None
+
+    _log = Logger()
+
+    def look_at(self, lease: Lease) -> None:
+        """Warn of the end of ``lease`` if it is time to."""
+        end = lease.final_end
+        if end is None:
+            self._end = self.next = None
+            return
+        wall = self.now()
+        known = self._end is not None and abs(end - self._end) < _SAME_END
+        if known and (self.next is None or wall < self.next):
+            return
+        self._end = end
+        self.next = next_warning(end, wall + _SAME_END)
+        self._log.warn(
+            "VAULT_TOKEN ends at {end}, and nothing prolongs it: replace it before",
+            end=datetime.fromtimestamp(end, UTC).isoformat(sep=" ", timespec="seconds"),
+        )

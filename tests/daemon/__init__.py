@@ -1,0 +1,1 @@
+"""Tests of the whole daemon, as the process that `twistd` starts."""

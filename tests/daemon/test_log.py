@@ -1,0 +1,144 @@
+"""The whole daemon while nobody reads its log, and what is written at its end."""
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, serves, wait_until
+
+DROPPED = "restic_reporter_log_lines_dropped_total"
+TWISTD = Path(sys.executable).with_name("twistd")
+ENTRY = {"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}
+# Each collection logs some kilobytes about each of them.
+MISSING = [{"repo": f"/{n}" + "/missing" * 400, "password": "x"} for n in range(100)]
+
+
+class UnreadLogTests(SynchronousTestCase):
+    """The standard output is a pipe that is full from the start."""
+
+    def setUp(self) -> None:
+        """The daemon, which serves, and its pipe."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        path = folder.path / "pipe"
+        os.mkfifo(path)
+        self.pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, self.pipe)
+        writing = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"\n")
+        os.close(writing)
+        twistd = folder.write("twistd", f'#!/bin/sh\nexec {TWISTD} "$@" > {path}\n', 0o755)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        self.daemon = Daemon(
+            folder, [ENTRY, *MISSING], f"--bind={address}", "--reader=native", twistd=str(twistd)
+        )
+        self.daemon.address = address
+        wait_until(lambda: serves(address))
+
+    def collect(self) -> None:
+        """Have it collect all repositories, and wait for the end of that."""
+        name = "backup_job_last_success_unixtime"
+        before = self.daemon.metrics().value(name)
+        self.daemon.program.signal(signal.SIGUSR1)
+        wait_until(lambda: self.daemon.metrics().value(name) != before)
+
+    def dropped(self) -> int:
+        """How many lines it has dropped."""
+        return int(self.daemon.metrics().value(DROPPED) or 0)
+
+    def fill(self) -> int:
+        """Have it collect until it drops lines, and once more; how many they are."""
+        for _ in range(100):
+            self.collect()
+            if self.dropped():
+                break
+        before = self.dropped()
+        self.collect()
+        self.assertGreater(self.dropped(), before)
+        return self.dropped()
+
+    def test_not_read(self) -> None:
+        """It collects, serves and counts what it drops; TERM ends it."""
+        self.fill()
+        metrics = self.daemon.metrics()
+        self.assertEqual(metrics.value("backup_job_error_count"), len(MISSING))
+        self.assertEqual(metrics.value("backup_snapshot_count", url=str(EXAMPLE)), 62)
+        self.daemon.program.signal(signal.SIGTERM)
+        self.daemon.program.process.wait(10)
+        self.assertEqual(self.daemon.program.end(), -signal.SIGTERM)
+        self.assertEqual(self.daemon.program.output, "")
+
+    def test_read_again(self) -> None:
+        """Once somebody reads, the oldest lines come, how many are missing, and all later ones."""
+        dropped = self.fill()
+        os.set_blocking(self.pipe, True)
+        lines: list[str] = []
+        told = threading.Event()
+
+        def read() -> None:
+            with os.fdopen(os.dup(self.pipe), errors="replace") as stream:
+                for line in stream:
+                    lines.append(line)
+                    if "log lines" in line:
+                        told.set()
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        self.assertTrue(told.wait(60))
+        self.assertEqual(re.findall(r"dropped (\d+) log lines", lines[-1]), [str(dropped)])
+        self.assertEqual(self.dropped(), dropped)
+        self.collect()
+        self.daemon.stop()
+        reading.join()
+        text = "".join(lines)
+        self.assertLess(text.index("starting up"), text.index("listening on"))
+        self.assertIn("Server Shut Down", lines[-1])
+        later = text.partition("log lines")[2]
+        self.assertEqual(later.count("cannot read"), len(MISSING))
+
+
+class FailedStartTests(SynchronousTestCase):
+    """A start that fails once twistd logs."""
+
+    def test_printed(self) -> None:
+        """What was logged, and why it failed, is written before the end."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        options = ("-n", f"--rundir={folder.path}/missing")
+        daemon = Daemon(folder, [ENTRY], twistd_options=options)
+        self.assertEqual(daemon.program.end(), 1)
+        before, _, after = daemon.program.output.partition("starting up")
+        self.assertEqual(before.count("\n"), 0, before)
+        self.assertIn("FileNotFoundError", after)
+
+
+class FullDiskTests(SynchronousTestCase):
+    """A log file on a disk that is full."""
+
+    def test_serves(self) -> None:
+        """The daemon collects and serves all the same, and TERM ends it."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        options = ("-n", "--logfile=/dev/full")
+        daemon = Daemon(
+            folder, [ENTRY], f"--bind={address}", "--reader=native", twistd_options=options
+        )
+        daemon.address = address
+        wait_until(lambda: serves(address))
+        self.assertEqual(daemon.metrics().value("backup_snapshot_count", url=ENTRY["repo"]), 62)
+        self.assertEqual(daemon.stop(signal.SIGTERM), -signal.SIGTERM)
+        self.assertEqual(daemon.program.output, "")

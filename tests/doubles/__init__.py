@@ -1,0 +1,1 @@
+"""Servers, programs and values that tests share."""

@@ -1,0 +1,210 @@
+"""The HTTP side of `tests.doubles.fake_vault`: a server of threads, which can misbehave."""
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from attrs import field, frozen
+
+BLOCK = b"x" * 65536
+
+
+@frozen
+class Request:
+    """One request; ``path`` is as it was sent, without a leading ``/v1/``."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+@frozen
+class Answer:
+    """A status, what is sent as JSON, and headers besides."""
+
+    status: int
+    document: Any
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+# Takes a request; gives the answer, or what is done with the connection instead of one.
+Serve = Callable[[Request], "Answer | Misbehaviour"]
+
+
+class Connection(BaseHTTPRequestHandler):
+    """The server's end of a connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def setup(self) -> None:
+        """Shake hands, in this thread."""
+        self.server.open.add(self.request)
+        self.server.ports.add(self.client_address[1])
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.do_handshake()
+        super().setup()
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        path = self.path.removeprefix("/v1/")
+        parsed = json.loads(body) if body else None
+        answer = self.server.serve(Request(self.command, path, headers, parsed))
+        if isinstance(answer, Answer):
+            self.send(answer)
+        else:
+            self.close_connection = True
+            answer(self)
+
+    do_GET = do_POST = do_PUT = do_LIST = do_HEAD = _serve
+
+    def send(self, answer: Answer) -> None:
+        """Send ``answer`` in Vault's way."""
+        body = json.dumps(answer.document).encode() + b"\n"
+        headers = {"Content-Type": "application/json", **answer.headers}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"HTTP/1.1 {answer.status} -", *lines, f"Content-Length: {len(body)}", "", ""]
+        self.wfile.write("\r\n".join(lines).encode() + body)
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` as it is."""
+        self.wfile.write(data)
+        self.server.pushed += len(data)
+
+    def wait_for_close(self) -> None:
+        """Wait until the other side has closed the connection, or the server has."""
+        while self.connection.recv(4096):
+            pass
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+Misbehaviour = Callable[[Connection], None]
+
+
+class Server(ThreadingHTTPServer):
+    """
+    Answers by ``serve`` at ``port``, each connection in a thread; `close` ends all of them.
+
+    ``pushed`` are the bytes that misbehaviours have written, ``ports`` those of all clients.
+    """
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, serve: Serve, pem: bytes | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.serve = serve
+        self.pushed = 0
+        self.open: set[socket.socket] = set()
+        self.ports: set[int] = set()
+        self.port = int(self.server_address[1])
+        if pem is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(pem)
+                file.flush()
+                context.load_cert_chain(file.name)
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close one connection."""
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error here."""
+
+    def close(self) -> None:
+        """End it, and everything that it does; again is no error."""
+        self.shutdown()
+        self._thread.join()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+
+# What may happen instead of an answer
+
+
+def hang(connection: Connection) -> None:
+    """Never answer."""
+    connection.wait_for_close()
+
+
+def reset(connection: Connection) -> None:
+    """Close with a TCP reset."""
+    connection.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Not by shutdown, which would be an orderly end.
+    connection.rfile.close()
+    connection.connection.close()
+
+
+def page(connection: Connection) -> None:
+    """Answer with a page for people, as some other server would."""
+    body = b"<html>Welcome</html>"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.write(head.encode() + body)
+
+
+def truncated(connection: Connection) -> None:
+    """Announce more than is sent."""
+    connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}")
+
+
+def answer_as(body: bytes, *headers: str, status: str = "200 OK") -> Misbehaviour:
+    """Answer with this very body."""
+
+    def misbehave(connection: Connection) -> None:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+        connection.write("\r\n".join(lines).encode() + body)
+
+    return misbehave
+
+
+def flood(head: bytes, block: bytes = BLOCK) -> Misbehaviour:
+    """Send ``head``, then ``block`` again and again."""
+
+    def misbehave(connection: Connection) -> None:
+        connection.write(head)
+        while True:
+            connection.write(block)
+
+    return misbehave
+
+
+def drip(head: bytes, piece: bytes) -> Misbehaviour:
+    """Send ``head``, then ``piece`` every 20 ms."""
+
+    def misbehave(connection: Connection) -> None:
+        connection.write(head)
+        connection.connection.settimeout(0.02)
+        while True:
+            try:
+                if not connection.connection.recv(1):
+                    return
+            except TimeoutError:
+                connection.write(piece)
+
+    return misbehave

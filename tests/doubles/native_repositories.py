@@ -1,0 +1,193 @@
+"""Repositories whose files are sealed with a known key, made without restic."""
+
+import base64
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from attrs import Factory, define
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+from zope.interface import implementer
+
+from restic_reporter.concurrency.deadline import Deadline
+from restic_reporter.interfaces import IBackend
+from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.restic_format.file_hash import check_content
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+PASSWORD = "sesame"
+
+
+def seal(key: bytes, content: bytes) -> bytes:
+    """``content``, encrypted with the 64 bytes of ``key``."""
+    iv = os.urandom(16)
+    text = Cipher(AES(key[:32]), CTR(iv)).encryptor().update(content)
+    mask = Cipher(AES(key[32:48]), ECB()).encryptor().update(iv)
+    return iv + text + Poly1305.generate_tag(key[48:] + mask, text)
+
+
+def compressed(content: bytes) -> bytes:
+    """``content`` as a version 2 repository has it."""
+    return b"\2" + zstd.compress(content)
+
+
+def empty_frame() -> bytes:
+    """Nothing at all, compressed."""
+    return zstd.compress(b"")
+
+
+def key_file(
+    master: bytes,
+    password: str = PASSWORD,
+    n: int = 2,
+    r: int = 1,
+    p: int = 1,
+    created: str | None = "2025-01-01T00:00:00Z",
+    inside: Any = None,
+    **changes: Any,
+) -> bytes:
+    """A key file, cheap to open; ``inside`` is sealed in place of the ``master`` key."""
+    salt = os.urandom(64)
+    key = Scrypt(salt=salt, length=64, n=n, r=r, p=p).derive(password.encode())
+    if inside is None:
+        inside = {
+            "mac": {"k": _text(master[32:48]), "r": _text(master[48:])},
+            "encrypt": _text(master[:32]),
+        }
+    value = {
+        "created": created,
+        "username": "u",
+        "hostname": "h",
+        "kdf": "scrypt",
+        "N": n,
+        "r": r,
+        "p": p,
+        "salt": _text(salt),
+        "data": _text(seal(key, json.dumps(inside).encode())),
+        **changes,
+    }
+    return json.dumps(value).encode()
+
+
+def snapshot_json(time: str = "2025-03-01T12:00:00Z", **values: Any) -> dict[str, Any]:
+    """The content of a snapshot file."""
+    return {"time": time, "tree": "0" * 64, "hostname": "h", "username": "u", **values}
+
+
+def name_of(content: bytes) -> str:
+    """The name that restic gives a file."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+@implementer(IBackend)
+@define
+class SealedRepository:
+    """
+    A repository in memory. ``files`` are by path; ``faults`` are raised in place of a file's
+    content; ``loads`` are the paths asked for. ``waiting`` is awaited before each load.
+    """
+
+    master: bytes = Factory(lambda: os.urandom(64))
+    identifier: str = Factory(lambda: os.urandom(32).hex())
+    version: int = 2
+    files: dict[str, bytes] = Factory(dict)
+    faults: dict[str, Exception] = Factory(dict)
+    loads: list[str] = Factory(list)
+    tells_keys: bool = False
+    at_once: int = 0
+    most_at_once: int = 0
+    concurrent_loads: int = 4
+    waiting: Callable[[str], Awaitable[object]] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        config = {"version": self.version, "id": self.identifier, "chunker_polynomial": "3da3358b"}
+        self.files["config"] = seal(self.master, json.dumps(config).encode())
+
+    @classmethod
+    def made(cls, snapshots: int = 0, **options: Any) -> "SealedRepository":
+        """One with a key file, and so many snapshots of one set."""
+        repository = cls(**options)
+        repository.add("keys", key_file(repository.master))
+        for number in range(snapshots):
+            repository.add_snapshot(snapshot_json(number=number))
+        return repository
+
+    def add(self, folder: str, content: bytes) -> str:
+        """Put a file as it is into a folder; its name."""
+        name = name_of(content)
+        self.files[f"{folder}/{name}"] = content
+        return name
+
+    def add_snapshot(self, value: Any, compress: bool = False) -> str:
+        """Add a snapshot: bytes as they are, any other value as JSON."""
+        content = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self.add(
+            "snapshots", seal(self.master, compressed(content) if compress else content)
+        )
+
+    def add_key(self, password: str = PASSWORD, **options: Any) -> str:
+        """Add another key file."""
+        return self.add("keys", key_file(self.master, password, **options))
+
+    def add_lock(self, time: str) -> str:
+        """Add a lock."""
+        content = json.dumps({"time": time, "exclusive": False}).encode()
+        return self.add("locks", seal(self.master, content))
+
+    def names(self, folder: str) -> frozenset[str]:
+        """The names in a folder."""
+        start = f"{folder}/"
+        return frozenset(path[len(start) :] for path in self.files if path.startswith(start))
+
+    def listing(self) -> Listing:
+        """What is there now."""
+        keys = self.names("keys") if self.tells_keys else None
+        return Listing(self.names("snapshots"), self.names("locks"), keys)
+
+    def loaded(self, folder: str) -> Sequence[str]:
+        """The names in a folder that were asked for, and forget them."""
+        found = [path.partition("/")[2] for path in self.loads if path.startswith(f"{folder}/")]
+        self.loads = [path for path in self.loads if not path.startswith(f"{folder}/")]
+        return found
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """What is there now."""
+        return self.listing()
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The names in ``keys/``."""
+        return self.names("keys")
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One of the files."""
+        self.loads.append(path)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.waiting is not None:
+                await self.waiting(path)
+        finally:
+            self.at_once -= 1
+        if path in self.faults:
+            raise self.faults[path]
+        if path not in self.files:
+            raise ReadError(Reason.NOT_FOUND, f"{path}: not there")
+        if len(self.files[path]) > limit:
+            raise ReadError(Reason.TOO_LARGE, f"{path}: more than {limit} bytes")
+        return check_content(path, self.files[path])

@@ -1,0 +1,1 @@
+"""Tests against real programs: restic, rest-server and what the documentation tells to run."""

@@ -1,0 +1,410 @@
+"""The B2 backend against a strict fake of B2: keys, tokens, caps and faults."""
+
+import json
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter.backends.b2 import session
+from restic_reporter.backends.b2.sharing import SharedWork
+from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.repository import Transport
+from tests.doubles.b2_case import B2Case, fill
+from tests.doubles.fake_b2_account import READ_ONLY
+
+LIST, AUTH = "b2_list_file_names", "b2_authorize_account"
+
+
+class KeyTests(B2Case):
+    """Keys that may not do everything."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = self.fake.account.add_bucket("other-bucket")
+        fill(self.fake, self.bucket, "repo/", 3)
+        fill(self.fake, self.other, "repo/", 4)
+
+    async def test_buckets(self) -> None:
+        """A key of one bucket or several brings their ids: nothing is looked up."""
+        for buckets in ([self.bucket], [self.other, self.bucket]):
+            key = self.fake.account.add_key(["listFiles", "readFiles"], buckets)
+            found = await self.list(self.backend(key=key))
+            self.assertEqual(len(found.snapshots), 3)
+            self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 1})
+
+    async def test_other_bucket(self) -> None:
+        """A key of other buckets, or of one that is gone, is refused before it is sent."""
+        key = self.fake.account.add_key(READ_ONLY, [self.other])
+        text = "other buckets than 'some-bucket'"
+        await self.assert_fails(self.list(self.backend(key=key)), Reason.AUTH, text)
+        gone = self.fake.account.add_bucket("some-bucket-2")
+        del self.fake.account.buckets[gone.id]
+        key = self.fake.account.add_key(READ_ONLY, [gone, self.other])
+        await self.assert_fails(self.list(self.backend(key=key)), Reason.AUTH, text)
+        self.assertEqual(self.calls, {"authorize_account": 2})
+
+    async def test_prefix(self) -> None:
+        """A key of a prefix serves what lies in it, and nothing else is asked for."""
+        for prefix in ("repo/", "repo", "re"):
+            key = self.fake.account.add_key(READ_ONLY, None, prefix)
+            backend = self.backend(key=key)
+            self.assertEqual(len((await self.list(backend)).snapshots), 3)
+            self.assertEqual(await self.load(backend, "config"), b"config")
+        self.calls  # noqa: B018
+        for prefix in ("repo/keys/", "repository", "rope/"):
+            key = self.fake.account.add_key(READ_ONLY, [self.bucket], prefix)
+            for path in ("repo", ""):
+                backend = self.backend(path, key)
+                await self.assert_fails(self.list(backend), Reason.AUTH, repr(prefix))
+                await self.assert_fails(self.load(backend, "config"), Reason.AUTH, repr(prefix))
+        key = self.fake.account.add_key(READ_ONLY, None, "repo/")
+        await self.assert_fails(self.list(self.backend("repository", key)), Reason.AUTH, "'repo/'")
+        self.assertEqual(self.calls, {"authorize_account": 4})
+
+    async def test_capabilities(self) -> None:
+        """What a key may not do is named, and no new authorization is asked for."""
+        for capabilities, missing in (
+            (["listFiles", "readFiles"], "listBuckets"),
+            (["listBuckets", "readFiles"], "listFiles"),
+        ):
+            key = self.fake.account.add_key(capabilities)
+            await self.assert_fails(self.list(self.backend(key=key)), Reason.AUTH, missing)
+            self.assertEqual(self.calls["authorize_account"], 1)
+
+    async def test_wrong(self) -> None:
+        """A wrong key, and one that is deleted while it is in use."""
+        backend = self.backend(secret="some other secret")
+        await self.assert_fails(self.list(backend), Reason.AUTH, "401, unauthorized")
+        self.assertEqual(self.calls, {"authorize_account": 1})
+        backend = self.backend()
+        await self.list(backend)
+        del self.fake.account.keys[self.key.id]
+        self.fake.account.expire_tokens()
+        await self.assert_fails(self.list(backend), Reason.AUTH, "b2_authorize_account")
+
+
+class TokenTests(B2Case):
+    """One authorization for all."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.paths = [f"r{number}" for number in range(6)]
+        for path in self.paths:
+            fill(self.fake, self.bucket, f"{path}/")
+
+    def list_all(self) -> "Deferred[list[Any]]":
+        """List six repositories of one key at one time."""
+        return gatherResults([self.list(self.backend(path)) for path in self.paths])
+
+    async def test_shared(self) -> None:
+        """All who begin at one time share one authorization and one look for the bucket."""
+        self.fake.latency = 0.05
+        await self.list_all()
+        self.assertEqual(
+            self.calls, {"authorize_account": 1, "list_buckets": 1, "list_file_names": 6}
+        )
+        self.assertEqual(self.meter.requests, {"auth": 1, "list": 7})
+
+    async def test_expired(self) -> None:
+        """One new authorization for all whose token has expired; each asks once more."""
+        await self.list_all()
+        for code in ("expired_auth_token", "bad_auth_token"):
+            self.calls  # noqa: B018
+            self.fake.latency = 0.05
+            if code == "bad_auth_token":
+                self.fake.account.tokens.clear()
+            else:
+                self.fake.account.expire_tokens()
+            await self.list_all()
+            self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 12})
+
+    async def test_refused_late(self) -> None:
+        """Who learns late that the token has expired takes the new one that is there by then."""
+        await self.list_all()
+        self.calls  # noqa: B018
+        self.fake.account.expire_tokens()
+        self.fake.fault(LIST, delay=0.5)
+        late = self.list(self.backend("r0"))
+        await deferLater(reactor, 0.1)
+        await self.list(self.backend("r1"))
+        self.assertNoResult(late)
+        await late
+        self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 4})
+
+    async def test_refused_again(self) -> None:
+        """A new token that is refused too is the end; the next listing begins afresh."""
+        backend = self.backend("r0")
+        await self.list(backend)
+        for body in (None, b""):
+            self.calls  # noqa: B018
+            self.fake.fault(LIST, status=401, code="expired_auth_token", body=body, times=2)
+            await self.assert_fails(self.list(backend), Reason.AUTH, "401")
+            self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 2})
+        await self.list(backend)
+
+    async def test_old(self) -> None:
+        """A token is renewed before its day is over."""
+        backend = self.backend("r0")
+        await self.list(backend)
+        await self.list(backend)
+        self.assertEqual(self.calls["authorize_account"], 1)
+        self.fake.account.expire_tokens()
+        current = backend.session._current
+        assert current is not None
+        backend.session._current = evolve(current, moment=current.moment - session.TOKEN_LIFE)
+        await self.list(backend)
+        self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 1})
+
+    async def test_failure_is_not_kept(self) -> None:
+        """All who wait for an authorization that fails fail; the next one is tried again."""
+        self.fake.fault(AUTH, status=401, code="unauthorized", delay=0.05)
+        waiting = [self.list(self.backend(path)) for path in self.paths]
+        for one in waiting:
+            await self.assert_fails(one, Reason.AUTH)
+        self.assertEqual(self.calls, {"authorize_account": 1})
+        await self.list_all()
+
+    async def test_cancelled(self) -> None:
+        """Who gives up waiting does not take the authorization from the others."""
+        self.fake.fault(AUTH, delay=0.2)
+        first, second = (self.list(self.backend(path)) for path in self.paths[:2])
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+        self.assertEqual(len((await second).snapshots), 3)
+        self.assertEqual(self.calls["authorize_account"], 1)
+
+    async def test_all_cancelled(self) -> None:
+        """With nobody left who waits the request ends too, and the next one is a new one."""
+        self.fake.fault(AUTH, delay=0.5)
+        first, second = (self.list(self.backend(path)) for path in self.paths[:2])
+        await deferLater(reactor, 0.1)
+        for one in (first, second):
+            one.cancel()
+            await self.assertFailure(one, CancelledError)
+        self.assertEqual(len((await self.list(self.backend("r0"))).snapshots), 3)
+        self.assertEqual(self.meter.requests["auth"], 2)
+
+    async def test_deadline(self) -> None:
+        """Who has little time waits no longer, and does not shorten the others' time."""
+        self.fake.fault(AUTH, delay=0.5)
+        first = self.list(self.backend("r0"), seconds=0.1)
+        second = self.list(self.backend("r1"))
+        await self.assert_fails(first, Reason.TIMEOUT, "b2_authorize_account")
+        self.assertEqual(len((await second).snapshots), 3)
+
+    async def test_unusable(self) -> None:
+        """An authorization that makes no sense, or would leave TLS, is never used."""
+        url = self.fake.direct(tls=True)
+        transport = Transport(ca_certificates=self.fake.authority.pem)
+        good = self.fake.account.authorize(
+            4, self.key.id, self.key.secret, {"api": url, "download": url}
+        )
+
+        def changed(**storage: Any) -> dict[str, Any]:
+            return {**good, "apiInfo": {"storageApi": {**good["apiInfo"]["storageApi"], **storage}}}
+
+        def restricted(**allowed: Any) -> dict[str, Any]:
+            return changed(allowed=allowed)
+
+        for answer, reason in (
+            (b"<html>", Reason.PARSE),
+            ([], Reason.PARSE),
+            ({}, Reason.PARSE),
+            ({**good, "apiInfo": None}, Reason.PARSE),
+            ({**good, "apiInfo": {"groupsApi": {}}}, Reason.PARSE),
+            ({**good, "authorizationToken": None}, Reason.PARSE),
+            ({**good, "accountId": 7}, Reason.PARSE),
+            (changed(apiUrl=None), Reason.PARSE),
+            (restricted(buckets=[7]), Reason.PARSE),
+            (restricted(buckets=7), Reason.PARSE),
+            (restricted(buckets=[{"id": 7, "name": "some-bucket"}]), Reason.PARSE),
+            (restricted(namePrefix=7), Reason.PARSE),
+            (changed(allowed=[7]), Reason.PARSE),
+            ({**good, "authorizationToken": "x\r\nHost: y"}, Reason.PROTOCOL),
+            ({**good, "authorizationToken": "ü"}, Reason.PROTOCOL),
+            ({**good, "authorizationToken": ""}, Reason.PROTOCOL),
+            (changed(apiUrl="http://127.0.0.1:1"), Reason.PROTOCOL),
+            (changed(downloadUrl="http://127.0.0.1:1"), Reason.PROTOCOL),
+            (changed(apiUrl="https://u:p@127.0.0.1"), Reason.PROTOCOL),
+            (changed(apiUrl="https://a b/"), Reason.PROTOCOL),
+            (changed(apiUrl="https://a/?x=y"), Reason.PROTOCOL),
+            (changed(apiUrl="https://a:0"), Reason.PROTOCOL),
+            (changed(apiUrl="https://[::1"), Reason.PROTOCOL),
+            (changed(apiUrl="file:///etc/passwd"), Reason.PROTOCOL),
+            (changed(downloadUrl=""), Reason.PROTOCOL),
+        ):
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.fake.fault(AUTH, status=200, body=body)
+            backend = self.backend("r0", url=url, transport=transport)
+            await self.assert_fails(self.list(backend), reason)
+        self.assertEqual(self.calls.keys(), {"authorize_account"})
+
+
+class FaultTests(B2Case):
+    """What B2 answers when it cannot or will not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        fill(self.fake, self.bucket, "repo/")
+
+    async def test_busy(self) -> None:
+        """429 and 5xx are tried again, as Retry-After asks, whatever their body is."""
+        for call, statuses in (
+            (AUTH, (429, 500, 503)),
+            ("b2_list_buckets", (503, 503, 503)),
+            (LIST, (429, 599)),
+        ):
+            for status in statuses:
+                self.fake.fault(
+                    call, status=status, headers={"Retry-After": "0"}, body=b"<html>busy"
+                )
+        self.fake.fault(LIST, status=503, code="service_unavailable")
+        self.patch(self.http, "_random", lambda: 0.0)
+        self.assertEqual(len((await self.list(self.backend())).snapshots), 3)
+        self.assertEqual(
+            self.calls, {"authorize_account": 4, "list_buckets": 4, "list_file_names": 4}
+        )
+
+    async def test_busy_for_long(self) -> None:
+        """There is an end to trying, and no wait beyond the deadline."""
+        backend = self.backend()
+        await self.list(backend)
+        self.calls  # noqa: B018
+        for call, calls in ((LIST, {"list_file_names": 1}), (AUTH, {"authorize_account": 1})):
+            self.fake.fault(call, status=503, headers={"Retry-After": "1000"})
+            backend = self.backend(key=self.key if call == LIST else self.fake.account.add_key())
+            await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "503")
+            self.assertEqual(self.calls, calls)
+        self.fake.fault(LIST, status=429, headers={"Retry-After": "0"}, times=4)
+        await self.assert_fails(self.list(self.backend()), Reason.UNAVAILABLE, "429")
+        self.assertEqual(self.calls, {"list_file_names": 4})
+
+    async def test_caps(self) -> None:
+        """A cap that is reached fails at once, and says so."""
+        backend = self.backend()
+        await self.list(backend)
+        self.calls  # noqa: B018
+        self.fake.fault(LIST, status=403, code="transaction_cap_exceeded")
+        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "a cap")
+        self.fake.fault("b2_download_file_by_name", status=403, code="download_cap_exceeded")
+        await self.assert_fails(
+            self.load(backend, "config"), Reason.UNAVAILABLE, "download_cap_exceeded"
+        )
+        self.assertEqual(self.calls, {"list_file_names": 1, "download_file_by_name": 1})
+        self.fake.fault(AUTH, status=403, code="transaction_cap_exceeded")
+        backend = self.backend(key=self.fake.account.add_key())
+        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "a cap")
+
+    async def test_other_errors(self) -> None:
+        """Each error has its reason; texts of the server are not repeated."""
+        backend = self.backend()
+        await self.list(backend)
+        for status, code, reason in (
+            (400, "bad_request", Reason.PROTOCOL),
+            (400, "invalid_bucket_id", Reason.NOT_FOUND),
+            (401, "unauthorized", Reason.AUTH),
+            (403, "access_denied", Reason.AUTH),
+            (404, "not_found", Reason.NOT_FOUND),
+            (408, "request_timeout", Reason.UNAVAILABLE),
+            (206, "odd", Reason.PROTOCOL),
+        ):
+            self.fake.fault(LIST, status=status, code=code)
+            await self.assert_fails(self.list(backend), reason, f"(status {status}, {code})")
+        for body in (b"", b"[]", b"<html>", b'{"code": 7}', b'{"code": "Hey!\\n"}'):
+            self.fake.fault(LIST, status=400, body=body)
+            await self.assert_fails(self.list(backend), Reason.PROTOCOL, "(status 400)")
+        self.fake.fault(LIST, status=302, body=b"", headers={"Location": "http://127.0.0.1:1/"})
+        await self.assert_fails(self.list(backend), Reason.REDIRECT)
+
+    async def test_broken_connections(self) -> None:
+        """A connection that breaks is tried again; a silent server costs no more than the time."""
+        for call in (AUTH, "b2_list_buckets", LIST, "b2_download_file_by_name"):
+            self.fake.fault(call, drop=True)
+        backend = self.backend()
+        self.assertEqual(len((await self.list(backend)).snapshots), 3)
+        self.assertEqual(await self.load(backend, "config"), b"config")
+        self.fake.fault(LIST, delay=1.0)
+        await self.assert_fails(self.list(backend, seconds=0.2), Reason.TIMEOUT)
+
+
+class SharedWorkTests(SynchronousTestCase):
+    """`SharedWork`."""
+
+    def setUp(self) -> None:
+        self.begun: list[Deferred[int]] = []
+        self.work: SharedWork[int] = SharedWork()
+
+    async def begin(self) -> int:
+        """Work that ends when the test says so."""
+        self.begun.append(Deferred())
+        return await self.begun[-1]
+
+    def test_one_outcome(self) -> None:
+        """All who wait get it; later ones begin anew."""
+        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
+        self.assertEqual(len(self.begun), 1)
+        self.begun[0].callback(7)
+        self.assertEqual((self.successResultOf(first), self.successResultOf(second)), (7, 7))
+        self.assertNoResult(self.work.wait(self.begin))
+        self.assertEqual(len(self.begun), 2)
+
+    def test_at_once(self) -> None:
+        """Work that has no need to wait."""
+
+        async def begin() -> int:
+            return 7
+
+        self.assertEqual(self.successResultOf(self.work.wait(begin)), 7)
+        self.assertEqual(self.successResultOf(self.work.wait(begin)), 7)
+
+    def test_failure(self) -> None:
+        """Each who waits gets an exception of its own."""
+        waiting = [self.work.wait(self.begin) for _ in range(2)]
+        self.begun[0].errback(ReadError(Reason.AUTH, "no"))
+        errors = [self.failureResultOf(one, ReadError).value for one in waiting]
+        self.assertEqual([str(error) for error in errors], ["no (auth)"] * 2)
+        self.assertIsNot(errors[0], errors[1])
+
+    def test_cancelled(self) -> None:
+        """The work is cancelled with the last who waits, and not before; then it begins anew."""
+        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertFalse(self.begun[0].called)
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.assertTrue(self.begun[0].called)
+        third = self.work.wait(self.begin)
+        self.begun[1].callback(8)
+        self.assertEqual(self.successResultOf(third), 8)
+
+    def test_ends_late(self) -> None:
+        """What cancelled work comes to in the end is nobody's."""
+        cleaning: Deferred[int] = Deferred()
+
+        async def stubborn() -> int:
+            try:
+                return await self.begin()
+            except CancelledError:
+                return await cleaning
+
+        first = self.work.wait(stubborn)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        second = self.work.wait(self.begin)
+        cleaning.callback(7)
+        self.assertNoResult(second)
+        self.begun[1].callback(8)
+        self.assertEqual(self.successResultOf(second), 8)
+
+    def test_cancelled_by_another(self) -> None:
+        """Who is cancelled by another's callback is left alone."""
+        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
+        first.addCallback(lambda _: second.cancel())
+        self.begun[0].callback(7)
+        self.failureResultOf(second, CancelledError)
+        self.successResultOf(first)

@@ -1,0 +1,183 @@
+"""Tests of `restic_reporter.commands.check_config`."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from restic_reporter.commands.check_config import HIDDEN, Checked, check_config
+from restic_reporter.config import load_config
+from restic_reporter.config.keys import CHECKS
+from restic_reporter.config.sharding import Shard
+from restic_reporter.model.errors import ConfigError
+from restic_reporter.plugin import BackendMaker
+from restic_reporter.plugin.discovery import BrokenPlugin, Plugins, installed_plugins
+from tests.doubles.config_case import MARKER, ConfigCase
+
+
+def refuse(repository: Any, tools: Any) -> Any:
+    """A backend that refuses its repository, and says too much."""
+    raise ValueError(f"not this one: {repository.password.reveal()}")
+
+
+def break_down(repository: Any, tools: Any) -> Any:
+    """A backend with a bug."""
+    raise RuntimeError(f"a bug: {repository.password.reveal()}")
+
+
+class CheckConfigTests(ConfigCase):
+    """`check_config`."""
+
+    def check(self, document: Any, plugins: Plugins | None = None, **options: Any) -> Checked:
+        """What is said of a document, or of YAML."""
+        name = "c.yaml" if isinstance(document, str) else "c.json"
+        self.write(name, document if isinstance(document, str) else json.dumps(document))
+        folder, environ = str(self.directory), {"PATH": os.environ["PATH"]}
+        return check_config(name, folder, environ, Clock(), plugins=plugins, **options)
+
+    def one(self, **entry: Any) -> Any:
+        """What is shown of one entry."""
+        (shown,) = self.check([{"repo": "/p", "password": "x", **entry}]).entries
+        return shown
+
+    def test_secrets(self) -> None:
+        """Every secret is shown as a mask, and what is none as it is."""
+        self.write("password", MARKER)
+        entries: list[dict[str, Any]] = [
+            {"repo": f"rest:http://me:{MARKER}@h/", "password": MARKER},
+            {"repo": "rest:http://h/", "rest_username": "me", "rest_password": MARKER},
+            {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
+            {"repo": "s3:h/b", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
+            {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
+            {"repo": "/r", "vault_material": "a/b"},
+        ]
+        sources: list[dict[str, str]] = [
+            {},
+            {"password_file": "password"},
+            {"password_command": f"'/opt/my pass' show --token={MARKER}"},
+            {"password_command": "pass"},
+            {"password": ""},
+            {},
+        ]
+        for entry, source in zip(entries, sources, strict=True):
+            entry.update(source)
+        checked = self.check(entries)
+        self.assertNotIn(MARKER, repr(checked))
+        expected: list[dict[str, Any]] = [
+            {"repo": "rest:http://me:***@h/", "password": "***"},
+            {**entries[1], "rest_password": "***"},
+            {**entries[2], "b2_key": "***", "password_command": "'/opt/my pass' ***"},
+            {**entries[3], "env": {"AWS_SECRET_ACCESS_KEY": "***", "REGION": "***"}},
+            {**entries[4], "password": "***"},
+            entries[5],
+        ]
+        self.assertEqual(list(checked.entries), expected)
+
+    def test_every_key(self) -> None:
+        """Of every key that an entry may have it is known whether its value is a secret."""
+        public = {
+            *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
+            *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
+            *("max_age", "expect", "retired"),
+        }
+        self.assertEqual(set(CHECKS), {*HIDDEN, *public, "env", "password_command"})
+
+    def test_defaults(self) -> None:
+        """Every entry is shown with the defaults that it takes, its repository first."""
+        checked = self.check(
+            "defaults: {password: x, rest_username: me, rest_password: y, timeout: 9,"
+            " cron: 5 * * * *, b2_account_id: i, b2_key: k}\n"
+            "repositories:\n"
+            "- {timeout: 7, repo: 'rest:http://h/a'}\n"
+            "- {repo: 'rest:http://u:p@h/b', password_command: pass}\n"
+            "- {repo: '/p'}\n"
+            "- {repo: 'b2:bucket'}\n"
+        )
+        own = {"timeout": 9, "cron": "5 * * * *"}
+        secret = {"password": "***"}
+        rest = {"rest_username": "me", "rest_password": "***"}
+        self.assertEqual(
+            list(checked.entries),
+            [
+                {"repo": "rest:http://h/a", **secret, **rest, **own, "timeout": 7},
+                {"repo": "rest:http://u:***@h/b", "password_command": "pass", **own},
+                {"repo": "/p", **secret, **own},
+                {"repo": "b2:bucket", **secret, "b2_account_id": "i", "b2_key": "***", **own},
+            ],
+        )
+        self.assertEqual({next(iter(entry)) for entry in checked.entries}, {"repo"})
+        # It is a config of its own.
+        self.write("again.json", json.dumps(checked.entries))
+        again = load_config("again.json", str(self.directory))
+        self.assertEqual([one.timeout for one in again.repositories], [7, 9, 9, 9])
+
+    def test_disabled(self) -> None:
+        """Of a disabled entry no more is shown than that, and its repository without secrets."""
+        entry = {"repo": f"x://me:{MARKER}@h", "disabled": True, "password": MARKER, "expect": 5}
+        checked = self.check([entry, {"disabled": True}])
+        self.assertEqual(
+            list(checked.entries), [{"repo": "x://me:***@h", "disabled": True}, {"disabled": True}]
+        )
+        self.assertEqual(checked.warnings[0], "c.json: no repository is enabled")
+
+    def test_shard(self) -> None:
+        """With a shard, only its entries are shown, and files of others need not be there."""
+        shards = [Shard(index, 2) for index in range(2)]
+        repos = [f"/p{number}" for number in range(10)]
+        parts = [[repo for repo in repos if shard.holds(repo)] for shard in shards]
+        document = [{"repo": repo, "password": "x"} for repo in parts[0]]
+        document += [{"repo": repo, "password_file": "none"} for repo in parts[1]]
+        shown = [entry["repo"] for entry in self.check(document, shard=shards[0]).entries]
+        self.assertEqual(shown, parts[0])
+        with self.assertRaises(ConfigError) as caught:
+            self.check(document, shard=shards[1])
+        self.assertEqual(len(caught.exception.problems), len(parts[1]))
+
+    def test_bad(self) -> None:
+        """A config that the daemon would not take is refused, with all that is wrong."""
+        with self.assertRaises(ConfigError) as caught:
+            self.check([{"repo": "/p"}, {"repo": "/q", "password": "x", "timeout": "1"}])
+        self.assertEqual(len(caught.exception.problems), 2)
+
+    def test_refused_by_a_backend(self) -> None:
+        """So is one that a backend refuses, or the reader that the daemon is given."""
+        plugins = Plugins((BackendMaker("fussy", ["fussy"], f"{__name__}.refuse", locates=True),))
+        with self.assertRaises(ConfigError) as caught:
+            self.check([{"repo": "fussy:x", "password": MARKER}], plugins)
+        self.assertEqual(caught.exception.problems, ("c.json: entry 1: repo: not this one: ***",))
+        with self.assertRaises(ConfigError) as caught:
+            self.check([{"repo": "sftp:h:/p", "password": "x"}], reader="native")
+        self.assertIn("'native' cannot read 'sftp'", str(caught.exception))
+
+    def test_warnings(self) -> None:
+        """What works in part is warned of: broken plugins and backends, no restic, open files."""
+        self.write("open", MARKER)
+        (Path(self.directory) / "open").chmod(0o644)
+        broken = BackendMaker("torn", ["torn"], f"{__name__}.break_down", locates=True)
+        ours = installed_plugins()
+        checked = self.check(
+            [{"repo": "torn:x", "password_file": "open"}, {"repo": "what:ever", "password": "x"}],
+            Plugins((*ours.makers, broken), (BrokenPlugin("bad", "ImportError: x"),)),
+            restic="no-such-restic",
+        )
+        self.assertEqual(
+            checked.warnings,
+            (
+                "the plugin bad cannot be used: ImportError: x",
+                "c.json: entry 1: password_file: 'open' can be read by every user of this machine;"
+                " chmod o-r",
+                "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
+                "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
+                " used: ImportError: x",
+                "there is no program 'no-such-restic': what only restic can read will fail",
+            ),
+        )
+
+    def test_two_plugins(self) -> None:
+        """Plugins that the daemon would not start with are an error."""
+        makers = tuple(BackendMaker(name, ["x"], f"{__name__}.refuse") for name in "ab")
+        with self.assertRaises(ValueError) as caught:
+            self.check([], Plugins(makers))
+        self.assertIn("two plugins serve the scheme 'x'", str(caught.exception))

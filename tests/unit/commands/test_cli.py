@@ -1,0 +1,202 @@
+"""Tests of `restic_reporter.commands.cli` and `restic_reporter.commands.backends`."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter import __version__
+from restic_reporter.commands.backends import backends_table
+from restic_reporter.commands.cli import main
+from restic_reporter.model.schemes import RESTIC_SCHEMES
+from restic_reporter.plugin import BackendMaker
+from restic_reporter.plugin.discovery import BrokenPlugin, Plugins, installed_plugins
+from tests.doubles.environments import table
+from tests.doubles.servers import PATIENCE, ROOT
+
+FACTORY = f"{__name__}.BackendMaker"
+
+
+class CommandTests(SynchronousTestCase):
+    """The console script as a process."""
+
+    def run_it(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        directory: Path = ROOT,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run it to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "restic_reporter.commands.cli", *arguments],
+            cwd=directory,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "LANG": "C.UTF-8",
+                **(environment or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def test_backends(self) -> None:
+        """What is installed is listed, and so is what restic reads alone."""
+        done = self.run_it("backends")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rows = table(done.stdout)
+        self.assertEqual(set(rows), set(RESTIC_SCHEMES))
+        self.assertEqual(rows["rest"][1], "restic, native")
+        self.assertEqual(rows["sftp"], ("-", "restic alone"))
+
+    def test_version_and_help(self) -> None:
+        """It tells its version and its commands."""
+        done = self.run_it("--version")
+        self.assertEqual((done.returncode, done.stdout), (0, f"restic-reporter {__version__}\n"))
+        done = self.run_it("--help")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("backends ", done.stdout)
+        self.assertRegex(done.stdout, r"\bcheck-config\b")
+        self.assertEqual(self.run_it("backends", "--help").returncode, 0)
+
+    def test_mistakes(self) -> None:
+        """A mistake in the command line is told in one line, with status 1."""
+        done = self.run_it("nonsense")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for arguments, problem in (
+            ((), "COMMAND"),
+            (("nonsense",), "'nonsense'"),
+            (("backends", "--nonsense"), "--nonsense"),
+            (("backends", "more"), "more"),
+            (("check-config", "--reader=borg"), "borg"),
+            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
+            (("http://me:sesame@h/",), "http://me:***@h/"),
+            (("--vers",), "COMMAND"),
+        ):
+            stderr = io.StringIO()
+            self.patch(sys, "stderr", stderr)
+            ended = self.assertRaises(SystemExit, main, arguments)
+            self.assertEqual(ended.code, 1, arguments)
+            said = stderr.getvalue()
+            self.assertIn(problem, said)
+            self.assertEqual(said.count("\n"), 1, said)
+            self.assertTrue(said.startswith("restic-reporter"), said)
+
+    def test_broken_plugin(self) -> None:
+        """What is broken is told below the table, with status 1 and without a traceback."""
+        plugins = Path(self.mktemp(), "twisted", "plugins").absolute()
+        plugins.mkdir(parents=True)
+        (plugins / "bad_dropin.py").write_text("import no_such_module\n")
+        path = f"{ROOT}:{plugins.parent.parent}"
+        done = self.run_it("backends", environment={"PYTHONPATH": path})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rest", table(done.stdout))
+        self.assertEqual(
+            done.stderr,
+            "restic-reporter: the plugin twisted.plugins.bad_dropin cannot be used:"
+            " ModuleNotFoundError: No module named 'no_such_module'\n",
+        )
+
+    def test_check_config(self) -> None:
+        """A good config is printed as JSON without its secrets, with status 0; warnings apart."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "config.json").write_text('[{"repo": "/ä", "password_file": "open"}]')
+        (folder / "open").write_text("sesame")
+        (folder / "open").chmod(0o644)
+        done = self.run_it("check-config", directory=folder, environment={"LC_ALL": "C"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout), [{"repo": "/ä", "password_file": "open"}])
+        self.assertIn("restic-reporter: config.json: entry 1: password_file: 'open'", done.stderr)
+        self.assertNotIn("sesame", done.stdout + done.stderr)
+
+    def test_bad_config(self) -> None:
+        """All that is wrong comes on lines of their own, with status 1 and without a traceback."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for content, count in (
+            (b'[{"repo": "/a", "pasword": "sesame", "cron": "x"}, 5]', 4),
+            (b"", 1),
+            (b"[\xff]", 1),
+            (None, 1),
+            (b"[" * 100_000, 1),
+            (b'[{"repo": "rest:http://me:sesame@h:x/", "password": "sesame"}]', 1),
+            (b'[{"repo": "\\ud800", "password": "sesame"}]', 1),
+        ):
+            if content is None:
+                (folder / "c.json").unlink()
+            else:
+                (folder / "c.json").write_bytes(content)
+            stdout, stderr = io.StringIO(), io.StringIO()
+            self.patch(sys, "stdout", stdout)
+            self.patch(sys, "stderr", stderr)
+            status = main(["check-config", f"--config={folder / 'c.json'}"])
+            printed = stderr.getvalue()
+            self.assertEqual((status, stdout.getvalue()), (1, ""))
+            self.assertEqual(printed.count("\n"), count, printed)
+            for line in printed.splitlines():
+                self.assertTrue(line.startswith(f"restic-reporter: {folder / 'c.json'}: "), line)
+            self.assertNotIn("sesame", printed)
+
+    def test_nobody_reads_the_output(self) -> None:
+        """A reader that goes away causes no traceback."""
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as closed:
+            done = subprocess.run(
+                [sys.executable, "-m", "restic_reporter.commands.cli", "backends"],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=closed,
+                stderr=subprocess.PIPE,
+                timeout=PATIENCE,
+            )
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+
+
+class BackendsTableTests(SynchronousTestCase):
+    """`backends_table`."""
+
+    def test_rows(self) -> None:
+        """A scheme has the package that lists it, and what reads what was listed."""
+        lines, problems = backends_table(
+            Plugins(
+                (
+                    BackendMaker("a", ["made-up", "s3"], FACTORY),
+                    BackendMaker("b", ["found"], FACTORY, locates=True),
+                    BackendMaker("c", ["torn"], "no_such.One.make", locates=True),
+                ),
+                (BrokenPlugin("bad", "ImportError: x"),),
+            )
+        )
+        rows = table("\n".join(lines))
+        self.assertEqual(rows["made-up"][1], "native")
+        self.assertEqual(rows["s3"][1], "restic, native")
+        self.assertEqual(rows["found"][1], "restic, native")
+        self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
+        self.assertEqual(rows["rest"], ("-", "restic alone"))
+        self.assertEqual(list(rows), sorted(rows))
+        self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
+        self.assertIn("the backend 'c' cannot be made: no_such.One.make cannot", problems[1])
+        self.assertEqual(len(problems), 2)
+
+    def test_two_for_one_scheme(self) -> None:
+        """Both are shown, and the error that the daemon would give."""
+        makers = (BackendMaker("a", ["x"], FACTORY), BackendMaker("b", ["x"], FACTORY))
+        lines, (problem,) = backends_table(Plugins(makers))
+        self.assertEqual(sum(line.startswith("x ") for line in lines), 2)
+        self.assertIn("two plugins serve the scheme 'x'", problem)
+
+    def test_ours(self) -> None:
+        """All backends of ours can be imported."""
+        ours = [maker for maker in installed_plugins().makers if isinstance(maker, BackendMaker)]
+        self.assertGreaterEqual(len(ours), 1)
+        for maker in ours:
+            self.assertTrue(callable(maker.load()), maker)

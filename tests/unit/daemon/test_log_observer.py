@@ -1,0 +1,352 @@
+"""Tests of `restic_reporter.daemon.log_observer`."""
+
+import gc
+import io
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.application.app import AppLogger, ServerOptions
+from twisted.internet.defer import Deferred
+from twisted.logger import (
+    ILogObserver,
+    LogBeginner,
+    Logger,
+    LogLevel,
+    LogPublisher,
+    globalLogPublisher,
+    textFileLogObserver,
+)
+from twisted.python import log as legacy_log
+from twisted.python.failure import Failure
+from twisted.python.syslog import SyslogObserver
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from restic_reporter.daemon.log_observer import (
+    TEXT_LIMIT,
+    RedactingObserver,
+    observer_factory,
+    take_logger,
+)
+from restic_reporter.daemon.log_queue import LogQueue
+from restic_reporter.redaction.masks import Masks
+from restic_reporter.redaction.secret import Secret
+
+LEVELS = ("debug", "info", "warn", "error")
+
+MARKER = "hunter2marker"
+REDACT = Masks.of([Secret(MARKER)]).redact
+
+
+def throw(message: str = f"no: {MARKER}") -> None:
+    """Raise an exception that holds the secret."""
+    raise RuntimeError(message)
+
+
+def failure() -> Failure:
+    """A failure with the secret, in a local variable too."""
+    secret = MARKER
+    try:
+        throw(f"a {secret}")
+    except RuntimeError:
+        return Failure(captureVars=True)
+    raise AssertionError
+
+
+class ObserverFactoryTests(SynchronousTestCase):
+    """`observer_factory`."""
+
+    def log(self, options: dict[str, Any], level: str = "info") -> None:
+        """Log one event of each level to the observer for twistd's ``options``."""
+        make = observer_factory(options, level)
+        assert make is not None
+        observer = make()
+        self.assertTrue(verifyObject(ILogObserver, observer))
+        logger = Logger("x", observer=LogPublisher(observer))
+        for one in LogLevel.iterconstants():
+            logger.emit(one, f"an event of {one.name}")
+
+    def patch_stdout(self) -> Path:
+        """Have the standard output be a file from now on."""
+        path = Path(self.mktemp())
+        stream = path.open("w")
+        self.addCleanup(stream.close)
+        self.patch(sys, "stdout", stream)
+        return path
+
+    def stdout(self, options: dict[str, Any], level: str = "info") -> str:
+        """What is written to stdout."""
+        path = self.patch_stdout()
+        self.log(options, level)
+        return path.read_text()
+
+    def test_levels(self) -> None:
+        """Events of the level and above are written, those below are not."""
+        order = [*LEVELS, "critical"]
+        for position, level in enumerate(LEVELS):
+            written = self.stdout({"nodaemon": True}, level)
+            for other in order:
+                self.assertEqual(
+                    f"an event of {other}\n" in written, order.index(other) >= position
+                )
+
+    def test_informational_answers(self) -> None:
+        """What Twisted tells of each 1xx answer, which a server may send without end, is not
+        written at any level; its warnings are."""
+        for level in ("debug", "info"):
+            path = self.patch_stdout()
+            make = observer_factory({"nodaemon": True}, level)
+            assert make is not None
+            client = Logger("twisted.web._newclient", observer=LogPublisher(make()))
+            client.info("Ignoring unexpected 103 response")
+            client.warn("a warning")
+            self.assertNotIn("unexpected 103", path.read_text())
+            self.assertIn("a warning", path.read_text())
+
+    def test_stdout(self) -> None:
+        """In the foreground the log goes to stdout, with a time and where it comes from."""
+        for options in (
+            {"nodaemon": True},
+            {"nodaemon": True, "logfile": "-"},
+            {"debug": True},
+        ):
+            self.assertRegex(self.stdout(options), r"\A\d{4}-\d\d-\d\dT.* \[x#info\] an event of i")
+
+    def test_file(self) -> None:
+        """A log file is written to, in the foreground too; and never stdout beside it."""
+        for number, nodaemon in enumerate((True, False)):
+            path = Path(self.mktemp()).absolute()
+            path.mkdir()
+            written = self.stdout({"logfile": str(path / str(number)), "nodaemon": nodaemon})
+            self.assertEqual(written, "")
+            content = (path / str(number)).read_text()
+            self.assertIn("an event of info", content)
+            self.assertNotIn("an event of debug", content)
+
+    def test_default_file(self) -> None:
+        """In the background without a log file it is twistd.log, as twistd has it."""
+        log = Path("twistd.log").absolute()
+        self.addCleanup(log.unlink, missing_ok=True)
+        self.log({})
+        self.assertIn("an event of info", log.read_text())
+
+    def test_syslog(self) -> None:
+        """The log goes to syslog where twistd is told so, under its prefix."""
+        opened: list[str] = []
+        lines: list[str] = []
+        self.patch(SyslogObserver, "openlog", lambda _, prefix, *__: opened.append(prefix))
+        self.patch(SyslogObserver, "syslog", lambda *arguments: lines.append(arguments[-1]))
+        self.log({"syslog": True, "prefix": "reporter"})
+        self.assertEqual(opened, ["reporter"])
+        self.assertTrue(any("an event of info" in line for line in lines), lines)
+        self.assertFalse(any("an event of debug" in line for line in lines), lines)
+
+    def test_secrets(self) -> None:
+        """Whatever it writes to, what it writes has passed through the function given to it."""
+        log = Path(self.mktemp()).absolute()
+        lines: list[str] = []
+        self.patch(SyslogObserver, "openlog", lambda *_: None)
+        self.patch(SyslogObserver, "syslog", lambda *arguments: lines.append(arguments[-1]))
+        stdout = self.patch_stdout()
+        for options in ({"nodaemon": True}, {"logfile": str(log)}, {"syslog": True}):
+            make = observer_factory(options, "info", REDACT)
+            assert make is not None
+            Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
+        for text in (stdout.read_text(), log.read_text(), "".join(lines)):
+            self.assertIn("the ***", text)
+            self.assertNotIn(MARKER, text)
+
+    def test_odd_characters(self) -> None:
+        """What UTF-8 does not have is escaped."""
+        path = self.patch_stdout()
+        make = observer_factory({"nodaemon": True}, "info")
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("{word}", word="\u2713 \udc80")
+        self.assertIn("\u2713 \\udc80\n", path.read_text())
+
+    def test_queue(self) -> None:
+        """With a queue, lines go there, masked; not so with an observer of the user's own."""
+        path = self.patch_stdout()
+        queue = LogQueue()
+        make = observer_factory({"nodaemon": True}, "info", REDACT, queue=queue)
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
+        self.assertEqual(path.read_text(), "")
+        queue.finish()
+        self.assertIn("the ***", path.read_text())
+        stream = io.StringIO()
+        own = partial(textFileLogObserver, stream)
+        make = observer_factory({"nodaemon": True}, "info", REDACT, own, LogQueue())
+        assert make is not None
+        Logger("x", observer=LogPublisher(make())).info("the {word}", word=MARKER)
+        self.assertIn("the ***", stream.getvalue())
+
+    def test_left_to_twistd(self) -> None:
+        """A log to nowhere is for twistd to complain of."""
+        self.assertIsNone(observer_factory({"logfile": "-"}, "info"))
+
+
+class RedactingObserverTests(SynchronousTestCase):
+    """`RedactingObserver`."""
+
+    def setUp(self) -> None:
+        """A log publisher whose only observer keeps what it gets, beside the text of it."""
+        self.events: list[Any] = []
+        self.written = io.StringIO()
+        publisher = LogPublisher()
+        publisher.addObserver(self.events.append)  # type: ignore[arg-type]
+        publisher.addObserver(textFileLogObserver(self.written))
+        self.observer = RedactingObserver(publisher, REDACT)
+        self.publisher = LogPublisher(self.observer)
+        self.logger = Logger("x", observer=self.publisher)
+
+    def assert_masked(self, *expected: str) -> str:
+        """The text has ``expected`` and no secret, nor has any value of an event; the text."""
+        text = self.written.getvalue()
+        for part in ("***", *expected):
+            self.assertIn(part, text)
+        self.assertNotIn(MARKER, text)
+        self.assertNotIn(MARKER, repr(self.events))
+        return text
+
+    def test_interface(self) -> None:
+        """It is an observer."""
+        self.assertTrue(verifyObject(ILogObserver, self.observer))
+
+    def test_message(self) -> None:
+        """A secret is masked in the values of an event, and in what it was written with."""
+        self.logger.info("{value} and {other!r}", value=MARKER, other={"a": [MARKER]})
+        self.logger.info(f"within {MARKER}")
+        self.assert_masked("[x#info] *** and {'a': ['***']}\n", "within ***")
+
+    def test_url(self) -> None:
+        """So is the password of any URL."""
+        self.logger.warn("{url}", url="rest:http://me:other@h/")
+        self.assertNotIn("other", self.written.getvalue())
+
+    def test_failure(self) -> None:
+        """So it is in a traceback, and nothing of the failure is handed on."""
+        self.logger.failure("it broke", failure=failure())
+        text = self.assert_masked("it broke", "Traceback", "RuntimeError: a ***")
+        self.assertIn("[x#critical]", text)
+        self.assertEqual([value for value in self.events[0].values() if callable(value)], [])
+
+    def test_unformattable(self) -> None:
+        """So it is where an event cannot be formatted, and all of it is written."""
+        self.logger.info("{missing}", value=MARKER)
+        self.assert_masked("Unable to format event")
+
+    def test_no_text(self) -> None:
+        """An event without a text stays one."""
+        self.publisher({"log_level": LogLevel.info, "log_time": 0.0})
+        self.assertEqual(self.written.getvalue(), "")
+
+    def test_braces(self) -> None:
+        """Braces in a text are written as they are."""
+        self.logger.info("{value}", value="{x} {{y}}")
+        self.assertIn("] {x} {{y}}\n", self.written.getvalue())
+
+    def test_legacy(self) -> None:
+        """So it is in events of Twisted's older kind, messages and errors."""
+        log = legacy_log.LogPublisher(self.publisher, self.publisher)
+        log.msg(f"a {MARKER}", system=f"the {MARKER}")
+        log.msg(format="b %(value)s", value=MARKER)
+        log.msg(why="c", isError=1, failure=failure())
+        self.assert_masked("[the ***] a ***", "b ***", "RuntimeError: a ***")
+
+    def test_long(self) -> None:
+        """A text is cut, and no part of a secret is left where it is."""
+        for size in range(TEXT_LIMIT - 3, TEXT_LIMIT + 3):
+            self.logger.info("{value}", value="x" * size + MARKER + "y" * 10_000)
+            self.logger.info("{value}", value=MARKER * 10_000 + "y" * size + MARKER)
+        text = self.written.getvalue()
+        self.assertNotIn(MARKER[:6], text)
+        self.assertLess(max(map(len, text.splitlines())), TEXT_LIMIT + 100)
+
+    def test_unseen_errors(self) -> None:
+        """So it is in what nobody handled: of a Deferred, a thread, a destructor; in a warning,
+        and in what is printed."""
+
+        class Bad:
+            def __del__(self) -> None:
+                throw()
+
+        stdio: Any = types.SimpleNamespace(stdout=io.StringIO(), stderr=io.StringIO())
+        showing: Any = types.SimpleNamespace(showwarning=warnings.showwarning)
+        publisher = LogPublisher()
+        beginner = LogBeginner(publisher, io.StringIO(), stdio, showing)
+        beginner.beginLoggingTo([self.observer])
+        self.patch(sys, "stderr", stdio.stderr)
+        showing.showwarning(UserWarning(MARKER), UserWarning, "file.py", 1)
+        print(f"printed {MARKER}", file=stdio.stdout)
+        thread = threading.Thread(target=throw)
+        self.patch(threading, "excepthook", threading.__excepthook__)
+        thread.start()
+        thread.join()
+        self.patch(sys, "unraisablehook", sys.__unraisablehook__)
+        Bad()
+        globalLogPublisher.addObserver(self.observer)
+        self.addCleanup(globalLogPublisher.removeObserver, self.observer)
+        Deferred.fromCoroutine(self.fail_unseen())
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assert_masked(
+            "UserWarning: ***",
+            "printed ***",
+            "Exception in thread",
+            "Exception ignored",
+            "Unhandled error in Deferred",
+        )
+
+    async def fail_unseen(self) -> None:
+        """Fail, with nobody waiting."""
+        throw()
+
+
+class OtherLoggerTests(SynchronousTestCase):
+    """An observer by twistd's option --logger."""
+
+    def log_to(self, logger: Callable[[], Any]) -> None:
+        """Log events with the secret where ``logger`` makes the observer."""
+        make = observer_factory({"logfile": "-"}, "info", REDACT, logger)
+        assert make is not None
+        ours = Logger("x", observer=LogPublisher(make()))
+        ours.error("an {error}", error=MARKER)
+        ours.debug("not this")
+
+    def test_observer(self) -> None:
+        """It gets the same, masked and of the right level, of whatever kind it is."""
+        lines: list[str] = []
+        self.log_to(lambda: lambda event: lines.append(legacy_log.textFromEventDict(event) or ""))
+        self.assertEqual(lines, ["an ***"])
+        stream = io.StringIO()
+        self.log_to(lambda: textFileLogObserver(stream))
+        self.assertTrue(stream.getvalue().endswith("[x#error] an ***\n"), stream.getvalue())
+        self.assertEqual(stream.getvalue().count("\n"), 1)
+
+    def test_taken(self) -> None:
+        """What twistd's option names is found, and twistd does without it."""
+        options = ServerOptions()
+        options["logger"] = f"{__name__}.failure"
+        self.assertIs(take_logger(options), failure)
+        options.postOptions()
+        self.assertIsNone(AppLogger(options)._observerFactory)
+
+    def test_missing(self) -> None:
+        """What cannot be found twistd complains of."""
+        options = ServerOptions()
+        options["logger"] = "no.such.thing"
+        self.assertIsNone(take_logger(options))
+        self.assertIn("no.such.thing", str(self.assertRaises(UsageError, options.postOptions)))
+
+    def test_none(self) -> None:
+        """Without the option there is nothing to take."""
+        self.assertIsNone(take_logger({}))
+        self.assertIsNone(take_logger(ServerOptions()))

@@ -1,0 +1,445 @@
+"""Tests of `restic_reporter.metrics.page`."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter.collection.collector import Collector
+from restic_reporter.collection.state import RepositoryStatus
+from restic_reporter.concurrency import cooperative as turns
+from restic_reporter.metrics import repository_samples as repository_lines
+from restic_reporter.metrics.page import MetricsPage
+from restic_reporter.metrics.repository_samples import DAY, days_age
+from restic_reporter.model.errors import ReadError, Reason
+from tests.doubles.repositories import NOW, TurnClock, World, repository, snapshot
+
+READ = {"backup_read_error_count", "backup_read_success", "backup_read_duration_seconds"}
+
+
+class DaysAgeTests(SynchronousTestCase):
+    """`days_age`."""
+
+    def test_whole_days(self) -> None:
+        """Days are whole, rounded down, and change to the second."""
+        for seconds, days in ((0, 0), (DAY - 1, 0), (DAY, 1), (2 * DAY - 0.5, 1), (400 * DAY, 400)):
+            self.assertEqual(days_age(NOW, NOW + seconds), days)
+
+    def test_ahead(self) -> None:
+        """A newest that is a little ahead of the clock is of age 0, not of -1."""
+        self.assertEqual(days_age(NOW + 1800, NOW), 0)
+
+    def test_before_1970(self) -> None:
+        """A snapshot of before 1970 has its age."""
+        self.assertEqual(days_age(-5.0, 0.0), 0)
+        self.assertEqual(days_age(-float(DAY), 0.0), 1)
+
+
+class PageCase(SynchronousTestCase):
+    """A page over a collector of repositories in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.now = NOW
+        self.next_due: float | None = None
+        self.collector = Collector(self.clock, lambda: self.now, 8)
+        self.page = MetricsPage(self.collector, lambda: self.now, lambda: self.next_due)
+        self.world = World.make("/p", snapshots=2)
+        self.use(self.world)
+
+    def use(self, *worlds: World) -> None:
+        """Make these the config."""
+        self.collector.set_tasks({world.task.repository.url: world.task for world in worlds})
+
+    def collect(self) -> None:
+        """A whole collection."""
+        self.successResultOf(self.collector.collect())
+
+    def samples(self, openmetrics: bool = False) -> list[Any]:
+        """All samples of the page."""
+        parse = parse_openmetrics if openmetrics else parse_text
+        page = self.page.render(openmetrics).decode()
+        return [one for family in parse(page) for one in family.samples]
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        """The values of the samples of a name that have these labels."""
+        return [
+            one.value
+            for one in self.samples()
+            if one.name == name and labels.items() <= one.labels.items()
+        ]
+
+    def names(self, url: str = "/p") -> set[str]:
+        """The names of all metrics of a repository."""
+        return {one.name for one in self.samples() if one.labels.get("url") == url}
+
+
+class MetricsPageTests(PageCase):
+    """`MetricsPage`."""
+
+    def test_six(self) -> None:
+        """The six metrics have their values and exactly their labels."""
+        self.world.storage.snapshots = [
+            snapshot(1, NOW - 3 * DAY, "a"), snapshot(2, NOW - DAY, "b", "v"),
+            snapshot(3, NOW - 2 * DAY, "b", "v"),
+        ]  # fmt: skip
+        self.collect()
+        found = {(one.name, *sorted(one.labels.items())): one.value for one in self.samples()}
+        url = ("url", "/p")
+        a, b = (("host", "a"), url, ("user", "u")), (("host", "b"), url, ("user", "v"))
+        for key, value in {
+            ("backup_job_last_success_unixtime",): NOW,
+            ("backup_job_error_count",): 0,
+            ("backup_read_error_count", url): 0,
+            ("backup_snapshot_count", url): 3,
+            ("backup_newest_timestamp", *a): NOW - 3 * DAY,
+            ("backup_newest_timestamp", *b): NOW - DAY,
+            ("backup_days_age", *a): 3,
+            ("backup_days_age", *b): 1,
+            ("backup_set_snapshot_count", *b): 2,
+            ("backup_oldest_timestamp_seconds", *b): NOW - 2 * DAY,
+        }.items():
+            self.assertEqual(found[key], value, key)
+
+    def test_others(self) -> None:
+        """What is ours beyond the six has its values."""
+        self.next_due = NOW + 60
+        self.page.config_success_time = NOW - 9
+        self.collector.job.skipped = 2
+        self.world.storage.locks = 1
+        self.world.storage.snapshots += [snapshot(8, None), snapshot(9, NOW + 9999)]
+        self.collect()
+        for name, value in {
+            "backup_read_success": 1,
+            "backup_read_last_success_timestamp_seconds": NOW,
+            "backup_read_duration_seconds": 0,
+            "backup_lock_count": 1,
+            "backup_future_snapshot_count": 1,
+            "backup_invalid_snapshot_count": 1,
+            "backup_series_dropped": 0,
+            "backup_storage_requests_total": 1,
+            "backup_storage_received_bytes_total": 100,
+            "backup_job_running": 0,
+            "backup_job_duration_seconds": 0,
+            "backup_job_next_timestamp_seconds": NOW + 60,
+            "backup_job_skipped_total": 2,
+            "backup_config_last_reload_successful": 1,
+            "backup_config_last_reload_success_timestamp_seconds": NOW - 9,
+        }.items():
+            self.assertEqual(self.values(name), [value], name)
+        self.assertEqual(
+            self.values("backup_repository_info", backend="memory", reader="memory"), [1]
+        )
+        self.assertEqual(self.values("restic_reporter_build_info", shard="0/1"), [1])
+
+    def test_before_the_first_collection(self) -> None:
+        """Before the end of the first collection there is no repository's metric."""
+        self.assertEqual(self.names(), set())
+        self.assertEqual(self.values("backup_job_last_success_unixtime"), [])
+
+    def test_running(self) -> None:
+        """A collection under way shows."""
+        waiting = self.world.hold()
+        running = self.collector.collect()
+        self.assertEqual(self.values("backup_job_running"), [1])
+        self.assertEqual(self.names(), set())
+        waiting[0].callback(None)
+        self.successResultOf(running)
+        self.assertEqual(self.values("backup_job_running"), [0])
+
+    def test_never_read(self) -> None:
+        """A repository that was never read well has only what speaks of the read."""
+        self.world.storage.list_error = ReadError(Reason.TLS, "expired")
+        self.collect()
+        self.assertEqual(self.names(), READ | {"backup_read_failures_total"})
+        self.assertEqual(self.values("backup_read_error_count", url="/p"), [1])
+        self.assertEqual(self.values("backup_read_success", url="/p"), [0])
+        self.assertEqual(self.values("backup_read_failures_total", url="/p", reason="tls"), [1])
+
+    def test_last_good_values(self) -> None:
+        """After a failed read the last good values stay, and their age goes on growing."""
+        self.collect()
+        content = {
+            (one.name, str(one.labels)): one.value
+            for one in self.samples()
+            if one.labels.get("url") == "/p" and one.name not in READ
+            and not one.name.startswith("backup_storage")
+        }  # fmt: skip
+        self.world.storage.list_error = ReadError(Reason.NETWORK, "refused")
+        self.now += 5 * DAY
+        self.collect()
+        after = {(one.name, str(one.labels)): one.value for one in self.samples()}
+        for key, value in content.items():
+            self.assertEqual(after[key], 5 if key[0] == "backup_days_age" else value, key)
+        self.assertEqual(self.values("backup_read_error_count"), [1])
+        self.assertEqual(self.values("backup_job_error_count"), [1])
+
+    def test_age_at_the_scrape(self) -> None:
+        """The age is that of the scrape's time, to the second, without a collection."""
+        self.world.storage.snapshots = [snapshot(1, NOW - 10, "a"), snapshot(2, NOW - 500, "b")]
+        self.collect()
+        for moment, a, b in (
+            (NOW, 0, 0),
+            (NOW - 500 + DAY - 1, 0, 0),
+            (NOW - 500 + DAY, 0, 1),
+            (NOW - 10 + DAY - 1, 0, 1),
+            (NOW - 10 + DAY, 1, 1),
+            (NOW + 100 * DAY, 100, 100),
+            (NOW + DAY, 1, 1),  # the clock is set back
+            (NOW - 10 * DAY, 0, 0),
+        ):
+            self.now = moment
+            self.assertEqual(self.values("backup_days_age", host="a"), [a], moment)
+            self.assertEqual(self.values("backup_days_age", host="b"), [b], moment)
+
+    @settings(max_examples=50, deadline=None)
+    @given(
+        st.lists(st.floats(NOW - 3 * DAY, NOW), min_size=1, max_size=4, unique=True),
+        st.lists(st.floats(NOW - DAY, NOW + 9 * DAY), max_size=10),
+    )
+    def test_any_ages(self, times: list[float], scrapes: list[float]) -> None:
+        """Whenever the page is asked for, each age is that of this time."""
+        self.setUp()  # snapshots of one name never change, but those of two examples do
+        world = World.make("/q")
+        world.storage.snapshots = [
+            snapshot(number, time, f"h{number}") for number, time in enumerate(times)
+        ]
+        self.use(world)
+        self.collect()
+        for self.now in scrapes:
+            for number, time in enumerate(times):
+                self.assertEqual(
+                    self.values("backup_days_age", host=f"h{number}"), [days_age(time, self.now)]
+                )
+
+    def test_set_without_newest(self) -> None:
+        """A set without a usable snapshot has a count, but no newest, oldest or age."""
+        self.world.storage.snapshots = [snapshot(1, None)]
+        self.collect()
+        self.assertEqual(self.values("backup_set_snapshot_count"), [1])
+        for name in ("newest_timestamp", "oldest_timestamp_seconds", "days_age"):
+            self.assertEqual(self.values(f"backup_{name}"), [])
+
+    def test_removed(self) -> None:
+        """A repository that left the config is gone after the next collection."""
+        other = World.make("/q")
+        self.use(self.world, other)
+        self.collect()
+        self.use(other)
+        self.assertTrue(self.names("/p"))
+        self.collect()
+        self.assertEqual(self.names("/p"), set())
+        self.assertTrue(self.names("/q"))
+        self.assertEqual(set(self.page._kept), {"/q"})
+
+    def test_changes_show(self) -> None:
+        """What a collection changes is on the next page, with and without `prepare`."""
+        for prepare in (False, True):
+            if prepare:
+                self.collector.on_read = self.page.prepare
+            self.world.storage.snapshots = [snapshot(1)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [1])
+            self.world.storage.snapshots = [snapshot(1), snapshot(2)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [2])
+
+    def test_hostile_names(self) -> None:
+        """No name that a repository holds breaks the page in either format, or hides another."""
+        hosts = [
+            "", "a\nb", "a\tb", 'a"b', "a\\b", "\ud800", "x" * 10_000, "x" * 9_999 + "y", "\x00",
+            '",url="other"} 1\n', "\u2028", "# EOF", "{}",
+        ]  # fmt: skip
+        self.world.storage.snapshots = [
+            snapshot(number, NOW - number, host) for number, host in enumerate(hosts)
+        ]
+        self.collect()
+        for openmetrics in (False, True):
+            found = [
+                one for one in self.samples(openmetrics) if one.name == "backup_newest_timestamp"
+            ]
+            self.assertEqual(len({one.labels["host"] for one in found}), len(hosts))
+            self.assertEqual(
+                {one.value for one in found}, {NOW - number for number in range(len(hosts))}
+            )
+            self.assertEqual({one.labels["url"] for one in found}, {"/p"})
+
+    def test_hostile_label(self) -> None:
+        """A repository's own text is escaped like any other."""
+        url = 'local:/a"b\\c'
+        self.world.task = evolve(self.world.task, repository=repository(url))
+        self.use(self.world)
+        self.collect()
+        self.assertEqual(self.values("backup_snapshot_count", url=url), [2])
+
+    def test_formats_agree(self) -> None:
+        """Both formats have the same samples."""
+        self.world.storage.list_error = ReadError(Reason.TLS, "expired")
+        self.collect()
+        self.world.storage.list_error = None
+        self.collect()
+        both = [
+            {
+                (one.name, str(one.labels)): one.value
+                for one in self.samples(openmetrics)
+                if not one.name.startswith("process_")
+            }
+            for openmetrics in (False, True)
+        ]
+        self.assertEqual(*both)
+        self.assertGreater(len(both[0]), 20)
+
+    def test_no_series_twice(self) -> None:
+        """No series stands twice on the page."""
+        self.use(self.world, World.make("/q", snapshots=3))
+        self.collect()
+        found = [(one.name, str(sorted(one.labels.items()))) for one in self.samples()]
+        self.assertEqual(len(found), len(set(found)))
+
+    def test_process(self) -> None:
+        """The process's own metrics are there in both formats."""
+        for openmetrics in (False, True):
+            names = {one.name for one in self.samples(openmetrics)}
+            self.assertIn("process_resident_memory_bytes", names)
+            self.assertIn("process_cpu_seconds_total", names)
+
+    def test_bad_reload(self) -> None:
+        """A config that could not be loaded shows."""
+        self.page.config_successful = False
+        self.assertEqual(self.values("backup_config_last_reload_successful"), [0])
+
+    def test_reactor_lag(self) -> None:
+        """The reactor's lag is asked for at each page."""
+        lags = [0.25, 0.0]
+        self.page.reactor_lag = lambda: lags.pop(0)
+        name = "restic_reporter_reactor_lag_seconds"
+        self.assertEqual([self.values(name), self.values(name)], [[0.25], [0.0]])
+
+    def test_unchanged_content(self) -> None:
+        """The content's lines are made anew only when the content has changed."""
+        made: list[RepositoryStatus] = []
+        make = repository_lines.content_lines
+
+        def counted(status: RepositoryStatus) -> repository_lines.Lines:
+            made.append(status)
+            return make(status)
+
+        self.patch(repository_lines, "content_lines", counted)
+        self.collector.on_read = self.page.prepare
+        self.world.storage.locks = 1
+        for snapshots in (2, 2, 2, 3):
+            self.world.storage.snapshots = [snapshot(number) for number in range(snapshots)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
+        self.assertEqual(len(made), 2)
+
+    def test_locks_and_names_show(self) -> None:
+        """What changes beside the content shows too."""
+        for locks, reader in ((1, "memory"), (3, "memory"), (3, "other")):
+            self.world.storage.locks = locks
+            with self.subTest(f"{locks} {reader}"):
+                if reader != self.world.task.backend_name:
+                    self.world.task = evolve(self.world.task, backend_name=reader)
+                    self.use(self.world)
+                self.collect()
+                self.assertEqual(self.values("backup_lock_count"), [locks])
+                self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
+
+
+class TurnsTests(PageCase):
+    """`MetricsPage.render_in_turns`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.worlds = [World.make(f"/{number}", snapshots=2) for number in range(150)]
+        self.use(*self.worlds)
+        self.collect()
+        self.patch(turns, "TURN", -1.0)
+        self.turns = TurnClock()
+
+    def finish(self, rendering: "Deferred[bytes]") -> dict[tuple[str, str], float]:
+        """Give it turns until it has ended: the samples of its page."""
+        passed = 0
+        while not rendering.called:
+            self.turns.advance(1)
+            passed += 1
+        self.assertGreater(passed, 5)
+        page = self.successResultOf(rendering).decode()
+        return {
+            (one.name, str(one.labels)): one.value
+            for family in parse_text(page)
+            for one in family.samples
+            if not one.name.startswith("process_")
+        }
+
+    def render(self) -> "Deferred[bytes]":
+        """The page in the making."""
+        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+
+    def test_added_meanwhile(self) -> None:
+        """Repositories that a collection adds or takes away meanwhile do not break the page."""
+        for passed in (1, 3):
+            rendering = self.render()
+            self.turns.advance(passed)
+            added = [World.make(f"/{number}", snapshots=1) for number in range(100, 400)]
+            waiting = added[0].hold()
+            for world in added:
+                world.backend.waiting = added[0].backend.waiting
+            self.use(*added)
+            collection = self.collector.collect()
+            self.assertIn(("backup_job_running", "{}"), self.finish(rendering))
+            while waiting:
+                waiting.pop().callback(None)
+            self.successResultOf(collection)
+
+    def test_same_page(self) -> None:
+        """The page is the one that is made at once, and others have had their turns."""
+        rendering = self.render()
+        self.assertNoResult(rendering)
+        at_once = {
+            (one.name, str(one.labels)): one.value
+            for one in self.samples()
+            if not one.name.startswith("process_")
+        }
+        self.assertEqual(self.finish(rendering), at_once)
+        self.assertGreater(len(at_once), 150 * 10)
+
+    def test_change_meanwhile(self) -> None:
+        """Whatever changes while it is made, each repository is as it was at one moment."""
+        rendering = self.render()
+
+        def change(number: int) -> None:
+            for world in self.worlds:
+                world.storage.snapshots = [*world.storage.snapshots, snapshot(number)]
+            self.collect()
+
+        for number in range(10, 16):
+            change(number)
+            self.turns.advance(1)
+        page = self.finish(rendering)
+        for number in range(150):
+            url = f"/{number}"
+            counts = {
+                value
+                for (name, labels), value in page.items()
+                if name in ("backup_snapshot_count", "backup_set_snapshot_count")
+                and f"'{url}'" in labels
+            }
+            self.assertEqual(len(counts), 1, url)
+
+    def test_gone_meanwhile(self) -> None:
+        """Repositories that leave and come while it is made do it no harm."""
+        rendering = self.render()
+        self.turns.advance(1)
+        self.use(*self.worlds[:50], World.make("/new"))
+        self.collect()
+        page = self.finish(rendering)
+        urls = {labels for name, labels in page if name == "backup_snapshot_count"}
+        self.assertIn("{'url': '/1'}", urls)
+        self.assertNotIn("{'url': '/149'}", urls)

@@ -1,0 +1,346 @@
+"""Tests of the pure parts of `restic_reporter.readers.native`: from bytes to snapshots."""
+
+import base64
+import json
+import os
+import string
+import sys
+import tracemalloc
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter.model.backup_sets import count_sets
+from restic_reporter.model.labels import sanitise
+from restic_reporter.model.snapshots import Snapshot
+from restic_reporter.readers.native import compression as unpacking
+from restic_reporter.readers.native import snapshot_files as decoding
+from restic_reporter.readers.native.compression import (
+    TooLargeError,
+    UnknownEncodingError,
+    parse,
+    unpack,
+)
+from restic_reporter.readers.native.encryption import SealBrokenError, Unsealer
+from restic_reporter.readers.native.key_file import MEMORY_LIMIT, open_key_file, parse_key_file
+from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, Flaw, decode
+from restic_reporter.restic_format.json_members import Ambiguous
+from restic_reporter.restic_format.snapshot_json import parse_snapshot
+from tests.doubles.native_repositories import compressed, key_file, name_of, seal, snapshot_json
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+KEY = bytes(range(64))
+NAME = "ab" * 32
+
+
+class SealTests(SynchronousTestCase):
+    """Encryption and MAC."""
+
+    @given(st.binary(max_size=200), st.binary(min_size=64, max_size=64))
+    @settings(max_examples=50, deadline=None)
+    def test_opens(self, content: bytes, key: bytes) -> None:
+        """What was sealed is opened again, each file by itself."""
+        unsealer = Unsealer(key)
+        for _ in range(2):
+            self.assertEqual(unsealer.open(seal(key, content)), content)
+
+    def test_each_byte(self) -> None:
+        """A changed byte, wherever it is, breaks the seal; so does a missing or an added one."""
+        sealed = seal(KEY, b"content")
+        for place in range(len(sealed)):
+            broken = bytearray(sealed)
+            broken[place] ^= 1
+            self.assertRaises(SealBrokenError, Unsealer(KEY).open, bytes(broken))
+        for broken_file in (sealed[:-1], sealed + b"x", b"", sealed[:31], bytes(32)):
+            self.assertRaises(SealBrokenError, Unsealer(KEY).open, broken_file)
+
+    def test_other_key(self) -> None:
+        """A key that differs in what the MAC needs opens nothing."""
+        sealed = seal(KEY, b"content")
+        for place in (32, 63):
+            key = bytearray(KEY)
+            key[place] ^= 0x08
+            self.assertRaises(SealBrokenError, Unsealer(bytes(key)).open, sealed)
+
+
+class UnpackTests(SynchronousTestCase):
+    """Compression and its bounds."""
+
+    def test_plain(self) -> None:
+        """Text that is not marked as compressed stays as it is."""
+        for text in (b"{}", b"[]", b"", b"anything"):
+            self.assertEqual(unpack(text, 10), text)
+        self.assertRaises(TooLargeError, unpack, b"{" * 11, 10)
+
+    def test_compressed(self) -> None:
+        """All frames count, as in restic; nothing at all is nothing."""
+        self.assertEqual(unpack(compressed(b'{"a": 1}'), 100), b'{"a": 1}')
+        self.assertEqual(unpack(b"\2" + zstd.compress(b"ab") + zstd.compress(b"cd"), 4), b"abcd")
+        self.assertEqual(unpack(b"\2", 100), b"")
+
+    def test_limit(self) -> None:
+        """The limit holds for all frames together, to the byte."""
+        self.assertEqual(len(unpack(compressed(bytes(100)), 100)), 100)
+        self.assertRaises(TooLargeError, unpack, compressed(bytes(101)), 100)
+        two = b"\2" + 2 * zstd.compress(bytes(51))
+        self.assertRaises(TooLargeError, unpack, two, 101)
+
+    def test_garbage(self) -> None:
+        """A frame that is cut off, altered, or followed by something else."""
+        frame = zstd.compress(os.urandom(100))
+        for rest in (frame[:-1], frame[:3], b"\xff" * 20, frame + b"x", b"x" + frame):
+            self.assertRaises(UnknownEncodingError, unpack, b"\2" + rest, 1000)
+
+    def test_many_frames(self) -> None:
+        """No more frames are looked at than restic could have written, however small they are."""
+        frames: list[int] = []
+
+        def counting(**options: Any) -> Any:
+            frames.append(1)
+            return zstd.ZstdDecompressor(**options)
+
+        self.patch(unpacking, "ZstdDecompressor", counting)
+        self.assertRaises(UnknownEncodingError, unpack, b"\2" + zstd.compress(b"") * 400_000, 100)
+        self.assertLess(len(frames), 100)
+
+    def bombs(self) -> list[bytes]:
+        """Half a gigabyte in a few kilobytes: with its size told, without, and in many frames."""
+        chunk = bytes(2**20)
+        silent = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 20})
+        parts = [silent.compress(chunk) for _ in range(512)] + [silent.flush()]
+        return [zstd.compress(bytes(2**29)), b"".join(parts), 512 * zstd.compress(chunk)]
+
+    def test_bombs(self) -> None:
+        """A bomb is stopped at the limit, without the memory that it asks for."""
+        for bomb in self.bombs():
+            tracemalloc.start()
+            try:
+                self.assertRaises(TooLargeError, unpack, b"\2" + bomb, 2**22)
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            self.assertLess(most, 32 * 2**20)
+
+    def test_huge_window(self) -> None:
+        """A frame that makes the decoder itself need much memory is too large."""
+        compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
+        frame = compressor.compress(os.urandom(2**12)) + compressor.flush()
+        self.assertRaises(TooLargeError, unpack, b"\2" + frame, 2**22)
+
+
+class ParseTests(SynchronousTestCase):
+    """JSON."""
+
+    def test_hostile(self) -> None:
+        """Text that cannot be parsed is a ``ValueError``, whatever Python calls it."""
+        for text in (b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000, b"nonsense"):
+            self.assertRaises(ValueError, parse, text)
+
+    def test_duplicates(self) -> None:
+        """An object with a doubled key is marked, at any depth."""
+        value = parse(b'{"a": {"b": 1, "b": 2}}')
+        self.assertNotIsInstance(value, Ambiguous)
+        self.assertIsInstance(value["a"], Ambiguous)
+
+    def test_invalid_utf8(self) -> None:
+        """Two names that differ only in bytes that are no UTF-8 stay two."""
+        self.assertNotEqual(parse(b'"\xff"'), parse(b'"\xfe"'))
+
+
+class KeyFileTests(SynchronousTestCase):
+    """Key files."""
+
+    def test_opens(self) -> None:
+        """The master key comes out with the right password, with a wrong one nothing."""
+        master = os.urandom(64)
+        found = parse_key_file(NAME, key_file(master, "pässword", n=16, r=2, p=3))
+        self.assertEqual(open_key_file(found, "pässword".encode()), master)
+        self.assertIsNone(open_key_file(found, b"password"))
+        self.assertNotIn("salt", repr(found))
+
+    def test_broken(self) -> None:
+        """Anything that is no key file is refused, without a derivation."""
+        for content in (
+            b"",
+            b"null",
+            b"[]",
+            b"{}",
+            b"[" * 10_000,
+            key_file(KEY, kdf="argon2"),
+            key_file(KEY, salt=None),
+            key_file(KEY, salt="!"),
+            key_file(KEY, salt=base64.b64encode(bytes(63)).decode()),
+            key_file(KEY, data=None),
+            key_file(KEY, data={}),
+            key_file(KEY)[:-1],
+        ):
+            self.assertRaises(ValueError, parse_key_file, NAME, content)
+
+    def test_parameters(self) -> None:
+        """Impossible and costly parameters are refused; those that restic may pick are not."""
+        for n, r, p in (
+            *((0, 1, 1), (1, 1, 1), (3, 1, 1), (-2, 1, 1), (2, 0, 1), (2, 1, 0), (2, -1, 1)),
+            *((2.0, 1, 1), (True, 1, 1), ("2", 1, 1), (None, 1, 1), (2, 1, True)),
+            *((2**22, 8, 1), (2**15, 8, 100), (2**63, 8, 1), (10**400, 1, 1), (2, 2**30, 1)),
+            *((2, 1, 2**22), (2, 2**22, 1), (2**9000, 2**9000, 2**9000)),
+        ):
+            content = json.dumps({**json.loads(key_file(KEY)), "N": n, "r": r, "p": p}).encode()
+            self.assertRaises(ValueError, parse_key_file, NAME, content)
+        for n, r, p in (
+            (2**15, 8, 1),
+            (2**15, 8, 5),
+            (2**15, 8, 40),
+            (2**16, 8, 10),
+            (2**17, 8, 1),
+        ):
+            content = json.dumps({**json.loads(key_file(KEY)), "N": n, "r": r, "p": p}).encode()
+            found = parse_key_file(NAME, content)
+            self.assertLessEqual(found.memory, MEMORY_LIMIT)
+
+    def test_rank(self) -> None:
+        """The usual goes before the costly, then the older before the younger."""
+        contents = [
+            key_file(KEY, N=2**20, r=1, created="2020"),
+            key_file(KEY, created="2022"),
+            key_file(KEY, created="2021"),
+            key_file(KEY, created=None),
+        ]
+        ranked = sorted((parse_key_file(NAME, one) for one in contents), key=lambda one: one.rank)
+        self.assertEqual([one.created for one in ranked], ["", "2021", "2022", "2020"])
+
+    def test_no_key_inside(self) -> None:
+        """The right password for something that is no master key is an error."""
+        whole = {"k": base64.b64encode(bytes([1] * 16)).decode()}
+        insides: list[Any] = [
+            [],
+            {"mac": None},
+            {"mac": {}, "encrypt": ""},
+            {"mac": whole, "encrypt": base64.b64encode(bytes([1] * 32)).decode()},
+            {
+                "mac": {**whole, "r": whole["k"]},
+                "encrypt": base64.b64encode(bytes(32)).decode(),
+            },
+        ]
+        for inside in insides:
+            found = parse_key_file(NAME, key_file(KEY, "p", inside=inside))
+            self.assertRaises(ValueError, open_key_file, found, b"p")
+
+
+TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+TIMES = st.one_of(
+    st.from_regex(
+        r"\A[0-9]{4}-[01][0-9]-[0-3][0-9]T[012][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+        r"(Z|[+-][012][0-9]:[0-5][0-9])\Z",
+        alphabet=string.printable,
+    ),
+    JSON,
+)
+SNAPSHOTS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("hostname", "username"), TEXT | JSON),
+        "time": TIMES,
+        **dict.fromkeys(("id", "tags", "summary", "paths", "other"), JSON),
+    },
+)
+
+
+class DecodeTests(SynchronousTestCase):
+    """Whole snapshot files."""
+
+    @given(st.lists(st.tuples(SNAPSHOTS, st.booleans()), max_size=4))
+    @settings(max_examples=100, deadline=None)
+    def test_arbitrary(self, values: list[tuple[dict[str, Any], bool]]) -> None:
+        """Any snapshot, compressed or not, comes out as the restic reader would see it."""
+        files, expected = [], []
+        for value, compress in values:
+            text = json.dumps(value).encode()
+            content = seal(KEY, compressed(text) if compress else text)
+            name = name_of(content)
+            files.append((name, content))
+            expected.append(parse_snapshot({**json.loads(text), "id": name}))
+        self.assertEqual([one.snapshot for one in decode(files, KEY)], expected)
+
+    def one(self, text: bytes, key: bytes = KEY) -> Any:
+        """What comes of a file with this text."""
+        [decoded] = decode([(NAME, seal(key, text))], KEY)
+        return decoded
+
+    def test_unusable(self) -> None:
+        """Text that is no usable snapshot gives an invalid one with its name."""
+        twice = b'{"time": "2025-01-01T00:00:00Z", "hostname": "h", "hostname": "h"}'
+        for text in (b"", b"null", b"[]", b'"x"', b"{", b"[" * 50_000, b"NaN", twice, b"{}"):
+            found = self.one(text).snapshot
+            self.assertEqual((found.id, found.time), (NAME, None))
+        self.assertEqual(self.one(b'{"time": NaN, "hostname": "h"}').snapshot.time, None)
+
+    def test_names_kept_of_unusable_time(self) -> None:
+        """A time that cannot be leaves the snapshot with its set."""
+        text = json.dumps(snapshot_json("0000-01-01T00:00:00Z", hostname="a")).encode()
+        self.assertEqual(self.one(text).snapshot, Snapshot(NAME, None, "a", "u"))
+
+    def test_flaws(self) -> None:
+        """A broken seal, too much content, and an unknown encoding are told apart."""
+        self.assertIs(self.one(b"{}", bytes(64)).flaw, Flaw.SEAL)
+        self.assertIs(self.one(b"\2nonsense").flaw, Flaw.ENCODING)
+        self.assertIs(self.one(compressed(bytes(CONTENT_LIMIT + 1))).flaw, Flaw.TOO_LARGE)
+        self.assertIs(self.one(b" " * (CONTENT_LIMIT + 1)).flaw, Flaw.TOO_LARGE)
+        self.assertIsNone(self.one(b" " * CONTENT_LIMIT).flaw)
+
+    def test_turns(self) -> None:
+        """A thread is given back after some files that took long, at least after one."""
+        sealed = seal(KEY, json.dumps(snapshot_json()).encode())
+        files = [(name_of(sealed), sealed)] * 5
+        self.assertEqual(len(decode(files, KEY)), 5)
+        self.patch(decoding, "_TURN", -1.0)
+        self.assertEqual(len(decode(files, KEY)), 1)
+
+    def test_long(self) -> None:
+        """A snapshot of many paths is like any other; one of many members or brackets is none."""
+        paths = [f"/home/user/some/path/{number}" for number in range(200_000)]
+        usual = self.one(json.dumps(snapshot_json()).encode()).snapshot
+        for value in (snapshot_json(paths=paths), {"excludes": paths, **snapshot_json()}):
+            text = json.dumps(value).encode()
+            self.assertGreater(len(text), 5 * 2**20)
+            for content in (text, compressed(text)):
+                self.assertEqual(self.one(content).snapshot, usual)
+        invalid = Snapshot(NAME, None, None, "UNKNOWN")
+        members = dict.fromkeys(map(str, range(500_000)), "")
+        for text in (
+            json.dumps(snapshot_json(**members)).encode(),
+            b'{"a":[' + b"[]," * 10**6 + b"0]}",
+            b"[]" * 2**21,
+            b"[" * 2**22,
+        ):
+            sealed = seal(KEY, compressed(text))
+            tracemalloc.start()
+            try:
+                [decoded] = decode([(NAME, sealed)], KEY)
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            self.assertEqual(decoded.snapshot, invalid)
+            self.assertLess(most, 8 * 2**20)
+
+    def test_names(self) -> None:
+        """Odd names come out as sets that stay apart."""
+        hosts = ["a\nb", 'a"b', "a\\b", "a\x00b", "a" * 10_000, "a" * 9_999 + "b", "", "\ud800"]
+        files = []
+        for host in hosts:
+            content = seal(KEY, json.dumps(snapshot_json(hostname=host)).encode())
+            files.append((name_of(content), content))
+        found = [one.snapshot for one in decode(files, KEY) if one.snapshot is not None]
+        shown = [host if len(host) < 1000 else sanitise(host) for host in hosts]
+        self.assertEqual([one.host for one in found], shown)
+        self.assertEqual(len(count_sets(found, 2e9).sets), len(hosts))

@@ -1,0 +1,465 @@
+"""Tests of `restic_reporter.schedule.cron`."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from zoneinfo import ZoneInfo, available_timezones
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from restic_reporter.schedule.cron import local_zone, next_due, parse_cron
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY = 86400
+
+# Zones with a change of some kind in the year; between them: gaps and repetitions of 30
+# minutes, one, two and three hours, at midnight, before midnight, and days left out.
+YEARS = (
+    ("Europe/Berlin", 2026),
+    ("America/New_York", 2026),
+    ("Australia/Lord_Howe", 2026),
+    ("America/Havana", 2026),
+    ("America/Asuncion", 2023),
+    ("America/Santiago", 2026),
+    ("America/Nuuk", 2026),
+    ("Asia/Beirut", 2026),
+    ("Africa/Cairo", 2026),
+    ("Africa/Casablanca", 2026),
+    ("Antarctica/Troll", 2026),
+    ("Antarctica/Casey", 2010),
+    ("Pacific/Chatham", 2026),
+    ("Pacific/Apia", 2011),
+    ("Pacific/Kwajalein", 1993),
+    ("UTC", 2026),
+)
+
+GAPS_AT_2_30 = {"Europe/Berlin", "America/New_York", "Antarctica/Troll", "Pacific/Chatham"}
+
+
+def instant(zone: tzinfo, *parts: int, fold: int = 0) -> float:
+    """The Unix time of a wall time in ``zone``."""
+    year, month, day, hour, minute = (*parts, 0, 0)[:5]
+    return datetime(year, month, day, hour, minute, fold=fold, tzinfo=zone).timestamp()
+
+
+def wall(moment: float, zone: tzinfo) -> datetime:
+    """The wall time in ``zone``, without a zone."""
+    return datetime.fromtimestamp(moment, zone).replace(tzinfo=None, fold=0)
+
+
+def runs(text: str, zone: tzinfo, start: float, end: float) -> list[float]:
+    """All due instants after ``start`` and up to ``end``."""
+    expression = parse_cron(text)
+    found = []
+    moment = next_due(expression, start, zone)
+    while moment <= end:
+        found.append(moment)
+        moment = next_due(expression, moment, zone)
+    return found
+
+
+def shown(moments: Iterable[float], zone: tzinfo) -> list[str]:
+    """The instants as wall times with their UTC offset."""
+    return [f"{datetime.fromtimestamp(m, zone):%m-%d %H:%M %z}" for m in moments]
+
+
+def offset_changes(zone: tzinfo, year: int) -> list[float]:
+    """Midnights (UTC) of the days of the year on which the offset of ``zone`` changes."""
+    start = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+    days = [start + number * DAY for number in range(366)]
+    offsets = [datetime.fromtimestamp(day, zone).utcoffset() for day in days]
+    return [days[i] for i in range(365) if offsets[i] != offsets[i + 1]]
+
+
+class ParseCronTests(SynchronousTestCase):
+    """Tests of `parse_cron`."""
+
+    def refusal(self, text: str) -> str:
+        """The message with which ``text`` is refused."""
+        message = str(self.assertRaises(ValueError, parse_cron, text))
+        self.assertIn(repr(text), message)
+        return message
+
+    def test_text_is_kept(self) -> None:
+        """An expression knows how it was written."""
+        self.assertEqual(parse_cron(" 0\t0 * *  mon-fri").text, " 0\t0 * *  mon-fri")
+
+    def test_equality(self) -> None:
+        """Two expressions are equal, and may stand for each other as a key, by their text."""
+        self.assertEqual({parse_cron("0 0 * * *"): 1}[parse_cron("0 0 * * *")], 1)
+        self.assertNotEqual(parse_cron("0 0 * * *"), parse_cron("1 0 * * *"))
+
+    def test_number_of_fields(self) -> None:
+        """Anything but five fields is refused with the number that was found."""
+        for text, number in (
+            ("", 0),
+            ("@daily", 1),
+            ("0 0 * *", 4),
+            ("0 0 * * * 0", 6),
+            ("0 0 * * * 0 2026", 7),
+            ("0\u00a00 * * *", 4),
+        ):
+            self.assertIn("five fields are needed (minute, hour, ", self.refusal(text))
+            self.assertTrue(self.refusal(text).endswith(f"not {number}"), text)
+
+    def test_bad_field_is_named(self) -> None:
+        """A field that is out of range or not understood is named with its value."""
+        for text, name, value in (
+            ("60 0 * * *", "minute", "60"),
+            ("*/0 0 * * *", "minute", "*/0"),
+            ("0 24 * * *", "hour", "24"),
+            ("0 -1 * * *", "hour", "-1"),
+            ("0 0 0 * *", "day of month", "0"),
+            ("0 0 * 13 *", "month", "13"),
+            ("0 0 * foo *", "month", "foo"),
+            ("0 0 * * 8", "day of week", "8"),
+            ("0 0 * * ,", "day of week", ","),
+            ("\uff10 0 * * *", "minute", "\uff10"),
+            (f"0 {'9' * 5000} * * *", "hour", "9" * 5000),
+        ):
+            self.assertIn(f": {name} {value!r} is not acceptable (", self.refusal(text))
+
+    def test_hashed_and_random_fields(self) -> None:
+        """H and R, which mean no certain time, are refused."""
+        for value in ("H", "h", "R", "r", "H(0-5)", "R(1-3)/2", "H/5"):
+            self.assertIn(f"minute {value!r}", self.refusal(f"{value} 0 * * *"))
+            self.assertIn(f"day of week {value!r}", self.refusal(f"0 0 * * {value}"))
+
+    def test_impossible_dates(self) -> None:
+        """An expression that no date matches is refused, and soon."""
+        began = perf_counter()
+        for text in ("0 0 30 2 *", "* * 30,31 2 *", "0 0 31 2,4,6,9,11 *"):
+            self.assertIn("no date ever matches", self.refusal(text))
+        self.assertLess(perf_counter() - began, 5)
+
+    def test_rare_dates(self) -> None:
+        """The rarest dates that there are, eight and forty years apart, are found."""
+        for text, after, due in (
+            ("0 0 29 2 *", (2096, 3, 1), (2104, 2, 29)),
+            ("0 0 * 2 mon#5", (2072, 3, 1), (2112, 2, 29)),
+        ):
+            found = next_due(parse_cron(text), instant(UTC, *after), UTC)
+            self.assertEqual(wall(found, UTC), datetime(*due))
+
+    def test_range_of_one(self) -> None:
+        """A range from a number to itself is that number."""
+        start = instant(UTC, 2026, 1, 1)
+        for text in ("5-5 5-5 * * *", "5-5/2 5-5 1-31 * *"):
+            self.assertEqual(
+                shown(runs(text, UTC, start, start + 2 * DAY), UTC),
+                ["01-01 05:05 +0000", "01-02 05:05 +0000"],
+            )
+
+    def test_days(self) -> None:
+        """Weekdays, days of the month, months, lists, steps and the last day are understood."""
+        start = instant(UTC, 2026, 1, 1)
+        for text, expected in (
+            ("0 0 * * sun", ["01-04", "01-11", "01-18", "01-25", "02-01"]),
+            ("0 0 * * 7", ["01-04", "01-11", "01-18", "01-25", "02-01"]),
+            ("0 0 13 * fri", ["01-02", "01-09", "01-13", "01-16", "01-23"]),
+            ("0 0 */10 mar,apr *", ["03-01", "03-11", "03-21", "03-31", "04-01"]),
+            ("0 0 L * *", ["01-31", "02-28", "03-31", "04-30", "05-31"]),
+        ):
+            found = runs(text, UTC, start, start + 200 * DAY)[:5]
+            self.assertEqual([f"{wall(m, UTC):%m-%d}" for m in found], expected, text)
+
+
+class NextDueTests(SynchronousTestCase):
+    """Tests of `next_due`."""
+
+    def test_strictly_after(self) -> None:
+        """A due instant is not due after itself, but it is due after any instant before it."""
+        midnight = instant(BERLIN, 2026, 6, 2)
+        daily = parse_cron("0 0 * * *")
+        for after, due in (
+            (midnight - DAY, midnight),
+            (midnight - 60, midnight),
+            (midnight - 0.25, midnight),
+            (midnight, midnight + DAY),
+            (midnight + 0.25, midnight + DAY),
+        ):
+            self.assertEqual(next_due(daily, after, BERLIN), due)
+
+    def test_spring(self) -> None:
+        """A skipped time of a daily job is due at the end of the gap."""
+        start = instant(BERLIN, 2026, 3, 28, 12)
+        self.assertEqual(
+            shown(runs("30 2 * * *", BERLIN, start, start + 2 * DAY), BERLIN),
+            ["03-29 03:00 +0200", "03-30 02:30 +0200"],
+        )
+
+    def test_several_times_in_gap(self) -> None:
+        """All times of one job that a gap skips are due together, once."""
+        start = instant(BERLIN, 2026, 3, 29)
+        self.assertEqual(
+            shown(runs("*/20 1-2 * * *", BERLIN, start, start + DAY / 2), BERLIN),
+            [f"03-29 {time}" for time in ("01:00 +0100", "01:20 +0100", "01:40 +0100")]
+            + ["03-29 03:00 +0200"],
+        )
+
+    def test_autumn(self) -> None:
+        """A repeated time of a daily job is due at the first occurrence only."""
+        start = instant(BERLIN, 2026, 10, 24, 12)
+        self.assertEqual(
+            shown(runs("30 2 * * *", BERLIN, start, start + 2 * DAY), BERLIN),
+            ["10-25 02:30 +0200", "10-26 02:30 +0100"],
+        )
+
+    def test_asked_in_second_pass(self) -> None:
+        """From within the second pass of a repeated hour, its times are over."""
+        for minute in (0, 29, 30, 31, 59):
+            after = instant(BERLIN, 2026, 10, 25, 2, minute, fold=1)
+            due = next_due(parse_cron("30 2 * * *"), after, BERLIN)
+            self.assertEqual(shown([due], BERLIN), ["10-26 02:30 +0100"])
+
+    def test_interval_in_autumn(self) -> None:
+        """A job by interval runs in both passes of a repeated hour."""
+        start = instant(BERLIN, 2026, 10, 25, 1)
+        self.assertEqual(
+            shown(runs("*/30 * * * *", BERLIN, start, start + 3 * 3600), BERLIN),
+            ["10-25 01:30 +0200"]
+            + [f"10-25 {time}" for time in ("02:00 +0200", "02:30 +0200")]
+            + [f"10-25 {time}" for time in ("02:00 +0100", "02:30 +0100", "03:00 +0100")],
+        )
+
+    def test_interval_in_spring(self) -> None:
+        """A job by interval of two hours has no run at a time that is skipped."""
+        start = instant(BERLIN, 2026, 3, 28, 23)
+        self.assertEqual(
+            shown(runs("0 */2 * * *", BERLIN, start, start + 7 * 3600), BERLIN),
+            ["03-29 00:00 +0100", "03-29 04:00 +0200", "03-29 06:00 +0200"],
+        )
+
+    def test_repeated_hour_seen_from_afar(self) -> None:
+        """A job by interval on one date is due in the first pass of that date's repeated hour."""
+        zone = ZoneInfo("America/Havana")
+        due = next_due(parse_cron("30 */12 1 11 *"), instant(zone, 2026, 1, 1), zone)
+        self.assertEqual(shown([due], zone), ["11-01 00:30 -0400"])
+
+    def test_one_hour_with_a_star(self) -> None:
+        """An hour field that begins with a star and allows one hour only is a daily job's."""
+        zone = ZoneInfo("Asia/Beirut")
+        start = instant(zone, 2026, 3, 28, 12)
+        for text in ("0 */24 * * *", "0 0 * * *"):
+            self.assertEqual(
+                shown(runs(text, zone, start, start + 1.5 * DAY), zone),
+                ["03-29 01:00 +0300", "03-30 00:00 +0300"],
+            )
+
+    def test_gap_before_midnight(self) -> None:
+        """Where the last hour of a day is skipped, that day's run is at midnight."""
+        zone = ZoneInfo("America/Nuuk")
+        start = instant(zone, 2026, 3, 28, 12)
+        self.assertEqual(
+            shown(runs("30 23 * * *", zone, start, start + 2 * DAY), zone),
+            ["03-29 00:00 -0100", "03-29 23:30 -0100"],
+        )
+
+    def test_missing_day(self) -> None:
+        """A day that a country leaves out has no run, and every other day has its own."""
+        zone = ZoneInfo("Pacific/Apia")
+        start = instant(zone, 2011, 12, 29) - 1
+        for text in ("0 0 * * *", "0 12 * * *", "59 23 * * *"):
+            found = runs(text, zone, start, start + 3 * DAY)
+            minute, hour = text.split()[:2]
+            self.assertEqual(
+                [wall(moment, zone) for moment in found],
+                [
+                    datetime(*date, int(hour), int(minute))
+                    for date in ((2011, 12, 29), (2011, 12, 31), (2012, 1, 1))
+                ],
+            )
+
+    def test_minutes_of_a_missing_day(self) -> None:
+        """A job of every minute goes on at once where a day is left out."""
+        zone = ZoneInfo("Pacific/Apia")
+        last = instant(zone, 2011, 12, 29, 23, 59)
+        self.assertEqual(next_due(parse_cron("* * * * *"), last, zone), last + 60)
+
+    def test_year_of_a_daily_job(self) -> None:
+        """Every day of a year has exactly one run, at its time or at the end of a gap."""
+        for name, year in YEARS:
+            zone = ZoneInfo(name)
+            for hour, minute in ((0, 0), (2, 30)) if name in GAPS_AT_2_30 else ((0, 0),):
+                start, end = instant(zone, year, 1, 1) - 1, instant(zone, year + 1, 1, 1) - 1
+                found = runs(f"{minute} {hour} * * *", zone, start, end)
+                days = {wall(start + 1 + m, zone).date() for m in range(0, int(end - start), 1800)}
+                self.assertEqual([wall(m, zone).date() for m in found], sorted(days), name)
+                for moment in found:
+                    time = wall(moment, zone)
+                    if (time.hour, time.minute) != (hour, minute):
+                        wanted = time.replace(hour=hour, minute=minute)
+                        self.assertLess(wall(moment - 1, zone), wanted)
+                        self.assertLess(wanted, time)
+
+    def test_weeks_of_an_hourly_job(self) -> None:
+        """Around changes by whole hours an hourly job runs every 3600 s exactly."""
+        for name, year in (*YEARS, ("Pacific/Apia", 2012)):
+            if name == "Australia/Lord_Howe":
+                continue
+            zone = ZoneInfo(name)
+            for change in offset_changes(zone, year):
+                found = runs("0 * * * *", zone, change - DAY, change + 2 * DAY)
+                steps = {b - a for a, b in pairwise(found)}
+                self.assertEqual(steps, {3600.0}, name)
+
+    @settings(
+        max_examples=25,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    )
+    @given(st.data())
+    def test_against_a_count_of_minutes(self, data: st.DataObject) -> None:
+        """Around a change in any zone, runs are those that a look at every minute finds."""
+        zone = ZoneInfo(data.draw(st.sampled_from(sorted(available_timezones()))))
+        changes = offset_changes(zone, data.draw(st.integers(1975, 2036)))
+        assume(changes)
+        start = data.draw(st.sampled_from(changes)) - DAY + data.draw(st.integers(0, DAY))
+        end = start + 1.5 * DAY
+        minutes = data.draw(st.sets(st.integers(0, 59), min_size=1, max_size=3))
+        by_interval = data.draw(st.booleans())
+        if by_interval:
+            step = data.draw(st.integers(1, 12))
+            hours, field = set(range(0, 24, step)), f"*/{step}"
+        else:
+            hours = data.draw(st.sets(st.integers(0, 23), min_size=1, max_size=3))
+            field = ",".join(map(str, hours))
+        text = f"{','.join(map(str, minutes))} {field} * * *"
+
+        first = int((start - 3 * DAY) // 60)
+        looks = [(m * 60.0, wall(m * 60.0, zone)) for m in range(first, int(end // 60) + 1)]
+        expected: set[float] = set()
+        if by_interval:
+            expected = {m for m, w in looks if w.hour in hours and w.minute in minutes}
+        else:
+            day, days = timedelta(days=1), {w.date() for _, w in looks}
+            for date in days:
+                for hour in hours:
+                    for minute in minutes:
+                        wanted = datetime(date.year, date.month, date.day, hour, minute)
+                        if wanted > looks[0][1] and date - day in days:
+                            reached = (m for m, w in looks if w >= wanted)
+                            expected.add(next(reached, end + 1))
+        self.assertEqual(
+            runs(text, zone, start, end), sorted(m for m in expected if start < m <= end), text
+        )
+
+
+POSIX_ZONES = (
+    "UTC0",
+    "<+03>-3",
+    "XYZ-5:45:30",
+    "GMT+3",
+    "CET-1CEST,M3.5.0,M10.5.0/3",
+    "IST-2IDT,M3.4.4/26,M10.5.0",
+    "NZST-12NZDT,M9.5.0,M4.1.0/3",
+    "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+    "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+    "AAA4BBB,J60/2,J300",
+)
+
+# Prints, for every zone of argv, the wall times of 2,000 instants of 2007 to 2036.
+C_LIBRARY = """
+import json, os, sys, time
+for name in sys.argv[1:]:
+    os.environ["TZ"] = name
+    time.tzset()
+    print(json.dumps([time.localtime(t)[:6] for t in range(1170000000, 2100000000, 465000)]))
+"""
+
+
+class LocalZoneTests(SynchronousTestCase):
+    """Tests of `local_zone`."""
+
+    def refusal(self, value: str) -> str:
+        """The message with which ``TZ`` is refused."""
+        message = str(self.assertRaises(ValueError, local_zone, {"TZ": value}))
+        self.assertTrue(message.startswith(f"TZ: {value!r}"), message)
+        return message
+
+    def tzfile(self) -> str:
+        """The path of a tzfile whose zone is always ten hours and a half ahead of UTC."""
+        header = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4)
+        block = header + struct.pack(">lbb", 37800, 0, 0) + b"ABC\0"
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(block * 2 + b"\nABC-10:30\n")
+        return str(path)
+
+    def test_name(self) -> None:
+        """A zone's name is found, with or without a colon before it."""
+        for name in ("Europe/Berlin", ":Europe/Berlin"):
+            self.assertIs(local_zone({"TZ": name}), BERLIN)
+
+    def test_like_the_c_library(self) -> None:
+        """POSIX strings and paths mean what they mean to the C library."""
+        names = [*POSIX_ZONES, self.tzfile(), "", ":"]
+        done = subprocess.run(
+            [sys.executable, "-c", C_LIBRARY, *names],
+            capture_output=True,
+            check=True,
+            env={"PATH": os.defpath},
+        )
+        for name, line in zip(names, done.stdout.splitlines(), strict=True):
+            zone = local_zone({"TZ": name})
+            expected = [datetime(*parts) for parts in json.loads(line)]
+            found = [wall(t, zone) for t in range(1170000000, 2100000000, 465000)]
+            self.assertEqual(found, expected, name)
+
+    def test_summer_time_without_rules(self) -> None:
+        """Summer time without rules follows those of the United States, as POSIX systems do."""
+        zone = local_zone({"TZ": "AAA5BBB"})
+        for month, day, hour in ((3, 8, 6), (3, 8, 7), (11, 1, 5), (11, 1, 6)):
+            moment = instant(UTC, 2026, month, day, hour)
+            self.assertEqual(wall(moment, zone), wall(moment, ZoneInfo("America/New_York")))
+
+    def test_schedule_in_posix_zone(self) -> None:
+        """Due times in a zone by rules are those of the named zone with the same rules."""
+        start = instant(BERLIN, 2026, 1, 1)
+        zone = local_zone({"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"})
+        self.assertEqual(
+            runs("30 2 * * *", zone, start, start + 365 * DAY),
+            runs("30 2 * * *", BERLIN, start, start + 365 * DAY),
+        )
+
+    def test_unset(self) -> None:
+        """Without TZ the zone is that of the system's file, or UTC where there is none."""
+        path = Path(self.tzfile())
+        self.assertEqual(wall(0, local_zone({}, path)), datetime(1970, 1, 1, 10, 30))
+        self.assertEqual(wall(0, local_zone({}, path.with_suffix(".none"))), datetime(1970, 1, 1))
+
+    def test_unusable_system_file(self) -> None:
+        """An unusable file of the system is an error that names it."""
+        path = Path(self.mktemp())
+        path.write_bytes(b"TZif2")
+        self.assertIn(str(path), str(self.assertRaises(ValueError, local_zone, {}, path)))
+
+    def test_unknown(self) -> None:
+        """A TZ that is no zone is refused by name and value, not taken for UTC."""
+        for value in ("Europe/Atlantis", "Europe", "FOO", "XX3", "../UTC", "\0", "UTC0\n", "\xe9"):
+            self.assertIn("not a known time zone", self.refusal(value))
+
+    def test_bad_rules(self) -> None:
+        """A POSIX string with rules that can't be used is refused."""
+        for value in ("CET-1CEST,foo", "CET-1CEST,M13.1.0,M10.5.0", "ABC167"):
+            self.assertIn("is not a usable time zone", self.refusal(value))
+        self.assertIn("plain day number", self.refusal("AAA4BBB,59/2,299"))
+
+    def test_bad_file(self) -> None:
+        """A path without a usable tzfile is refused."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        good = Path(self.tzfile()).read_bytes()
+        for name, content in (("text", b"Europe/Berlin\n"), ("cut", good[:60]), ("empty", b"")):
+            (folder / name).write_bytes(content)
+        for name in ("text", "cut", "empty", "absent", "."):
+            self.assertIn("time zone file", self.refusal(f"{folder}/{name}"))

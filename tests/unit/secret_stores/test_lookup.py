@@ -1,0 +1,171 @@
+"""Tests of `restic_reporter.secret_stores.lookup`."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from restic_reporter.config.secret_documents import material
+from restic_reporter.interfaces import ISecretStore
+from restic_reporter.model.errors import ConfigError, ReadError, Reason
+from restic_reporter.model.repository import Config, Repository
+from restic_reporter.redaction.secret import Secret
+from restic_reporter.secret_stores.lookup import Lookups
+from tests.doubles.repositories import repository
+from tests.doubles.stores import MemoryStore
+
+T = TypeVar("T")
+
+GOOD = {"key": "the password"}
+
+
+def wanting(
+    path: str = "a", url: str = "/p", position: int = 1, store: str = "vault"
+) -> Repository:
+    """A repository whose password is in a store."""
+    one = repository(url, position=position)
+    return evolve(one, password=None, materials=(material("", store, path),))
+
+
+class LookupsTests(SynchronousTestCase):
+    """`Lookups`."""
+
+    def setUp(self) -> None:
+        self.store = MemoryStore({"a": GOOD})
+        self.assertTrue(verifyObject(ISecretStore, self.store))
+        self.clock = Clock()
+        self.lookups = Lookups(self.clock, {"vault": self.store})
+
+    def hold(self) -> "list[Deferred[None]]":
+        """Let each answer wait for one of the Deferreds that will be in this list."""
+        waiting: list[Deferred[None]] = []
+
+        def wait() -> "Deferred[None]":
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.store.waiting = wait
+        return waiting
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "Deferred[T]":
+        """Begin."""
+        return Deferred.fromCoroutine(work)
+
+    def complete(self, one: Repository, round: int = 1) -> Repository:
+        """A repository that gets all it lacks."""
+        return self.successResultOf(self.start(self.lookups.complete(one, round)))
+
+    def failed(self, one: Repository, round: int = 1, reason: Reason = Reason.SECRET) -> str:
+        """The message where it does not."""
+        failure = self.failureResultOf(self.start(self.lookups.complete(one, round)), ReadError)
+        error: Any = failure.value
+        self.assertEqual(error.reason, reason)
+        return str(error.message)
+
+    def test_complete(self) -> None:
+        """What was missing is there, as if the entry had it, and each path is asked for once."""
+        self.assertEqual(
+            self.complete(wanting()), evolve(repository(), password=Secret("the password"))
+        )
+        self.complete(wanting(url="/q"), round=2)
+        self.assertEqual(self.store.asked, ["a"])
+
+    def test_shared(self) -> None:
+        """Who asks while it is asked for shares the answer; others are asked side by side."""
+        self.store.documents["b"] = GOOD
+        waiting = self.hold()
+        works = [self.start(self.lookups.complete(wanting(path), 1)) for path in "aab"]
+        self.assertEqual(self.store.asked, ["a", "b"])
+        for one in waiting:
+            one.callback(None)
+        for work in works:
+            self.assertEqual(self.successResultOf(work).materials, ())
+
+    def test_rounds(self) -> None:
+        """What could not be had is asked for once in each round, until it is there."""
+        self.store.documents.clear()
+        for round in (1, 1, 2, 2):
+            self.assertEqual(self.failed(wanting(), round), "vault_material: 'a': there is none")
+        self.assertEqual(self.store.asked, ["a", "a"])
+        self.store.documents["a"] = GOOD
+        self.complete(wanting(), 3)
+
+    def test_useless(self) -> None:
+        """A document that is of no use is asked for again in another round."""
+        self.store.documents["a"] = {"kye": "hidden"}
+        message = self.failed(wanting())
+        self.assertEqual(message, "vault_material: 'a': the document has no field 'key'")
+        self.store.documents["a"] = GOOD
+        self.complete(wanting(), 2)
+
+    def test_hanging(self) -> None:
+        """A store that hangs is given up, for all who wait; who leaves early spoils nothing."""
+        self.hold()
+        impatient = self.start(self.lookups.complete(wanting(), 1))
+        patient = self.start(self.lookups.complete(wanting(), 1))
+        impatient.cancel()
+        error: Any = self.failureResultOf(impatient, ReadError).value
+        self.assertIn("no answer in time", error.message)
+        self.assertEqual(error.reason, Reason.SECRET)
+        self.assertNoResult(patient)
+        self.clock.advance(30)
+        error = self.failureResultOf(patient, ReadError).value
+        self.assertIn("no end after 30", error.message)
+        self.assertEqual(error.reason, Reason.SECRET)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_store(self) -> None:
+        """A store whose plugin is broken fails its own entries."""
+        message = self.failed(wanting(store="other"))
+        self.assertEqual(message, "other_material: 'a': no plugin that works is the store 'other'")
+
+    def test_bug(self) -> None:
+        """A bug of a store is told as one, without its secrets."""
+        self.store.documents["a"] = ZeroDivisionError("with the store's own")
+        with capturedLogs() as events:
+            message = self.failed(wanting(), reason=Reason.INTERNAL)
+        self.assertIn("has a bug: ZeroDivisionError", message)
+        (text,) = map(formatEvent, events)
+        self.assertIn("ZeroDivisionError: with ***", text)
+        self.assertNotIn("own", text)
+
+    def complete_all(self, *repositories: Repository) -> "Deferred[Config]":
+        """Begin with a whole config."""
+        return self.start(self.lookups.complete_all(Config(repositories, name="c.json")))
+
+    def test_all(self) -> None:
+        """A whole config is completed, in its order."""
+        config = self.successResultOf(
+            self.complete_all(wanting(), repository("/x"), wanting(url="/q"))
+        )
+        self.assertEqual([one.url for one in config.repositories], ["/p", "/x", "/q"])
+        self.assertEqual([one.materials for one in config.repositories], [(), (), ()])
+        self.assertEqual(self.store.asked, ["a"])
+
+    def test_all_fail(self) -> None:
+        """All that could not be had is told in one go."""
+        self.store.documents["b"] = {"key": 5}
+        failing = self.complete_all(
+            wanting("b", "/1", 4), wanting("c", "/2", 7), wanting("a", "/3", 9)
+        )
+        error: Any = self.failureResultOf(failing, ConfigError).value
+        self.assertEqual(
+            error.problems,
+            (
+                "c.json: entry 4: vault_material: 'b': the field 'key' is no string",
+                "c.json: entry 7: vault_material: 'c': there is none",
+            ),
+        )
+
+    def test_all_without_store(self) -> None:
+        """What is in a store that is not set up stays to be looked up, and fails nobody."""
+        self.store.available = False
+        one = wanting()
+        config = self.successResultOf(self.complete_all(one, wanting(url="/q", store="other")))
+        self.assertEqual(config.repositories[0], one)
+        self.assertEqual(self.store.asked, [])

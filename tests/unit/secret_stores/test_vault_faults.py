@@ -1,0 +1,325 @@
+"""Tests of the Vault store against a Vault that hangs, floods, lies or is not there."""
+
+import gzip
+from pathlib import Path
+
+from twisted.internet.defer import gatherResults
+
+from restic_reporter.secret_stores.vault.transport import LIMIT
+from tests.doubles.fake_vault import FakeVault, refusal
+from tests.doubles.fake_vault_http import (
+    Answer,
+    Misbehaviour,
+    answer_as,
+    drip,
+    flood,
+    hang,
+    page,
+    reset,
+    truncated,
+)
+from tests.doubles.vault_case import VaultCase
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+SLOW: dict[str, Misbehaviour] = {
+    "nothing": hang,
+    "a body in drips": drip(_HEAD + b"Content-Length: 1000000\r\n\r\n", b" "),
+    "a status line in drips": drip(b"HTTP/1.1 200 ", b"O"),
+    "headers in drips": drip(_HEAD + b"X-Header: ", b"x"),
+    "chunks in drips": drip(_CHUNKED, b"1\r\n \r\n"),
+    "1xx for ever": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+FLOODS: dict[str, Misbehaviour] = {
+    "a body": flood(_HEAD + b"\r\n"),
+    "a huge body": flood(_HEAD + b"Content-Length: 10000000000\r\n\r\n"),
+    "chunks": flood(_CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+    "a chunk's size": flood(_CHUNKED, b"0" * 65536),
+    "a header": flood(_HEAD + b"X-Header: "),
+    "headers": flood(_HEAD, b"X-Header: " + b"x" * 1000 + b"\r\n"),
+    "an error's body": flood(b"HTTP/1.1 403 Forbidden\r\n\r\n"),
+}
+
+# What gets into the buffers of two sockets before the sender notices.
+_BUFFERS = 16 * 1024 * 1024
+
+
+class SlowTests(VaultCase):
+    """A Vault that does not come to an end."""
+
+    async def test_patience(self) -> None:
+        """Whatever it does to keep us, a call ends in time, and its thread too."""
+        store = await self.running(self.store(patience=15.0))
+        for name, trouble in SLOW.items():
+            self.fake.troubles["read"] = trouble
+            reads = self.fake.counts["read"]
+            failed = self.look_up_problem(store)
+            await self.until(lambda: self.fake.counts["read"] > reads)  # noqa: B023
+            self.clock.advance(15)
+            self.assertIn("no answer within 15 s", await failed, name)
+            await self.idle(store)
+            self.clock.advance(300)
+            await self.idle(store)
+
+    async def test_deadline(self) -> None:
+        """A look-up ends by its deadline, of which Vault is not found to be out of reach."""
+        store = await self.running(self.store())
+        self.fake.troubles["read"] = hang
+        failed = self.look_up_problem(store, seconds=2.0)
+        await self.until(lambda: self.fake.counts["read"] == 1)
+        self.clock.advance(2)
+        self.assertIn("Vault gives no 'restic/a'", await failed)
+        self.fake.troubles.clear()
+        self.assertEqual(await self.look_up(store), {"key": "value-a"})
+
+    async def test_login(self) -> None:
+        """A login that hangs ends too, and is tried again."""
+        self.fake.troubles["login"] = hang
+        store = self.store(patience=15.0)
+        store.start()
+        failed = gatherResults([self.look_up_problem(store) for _ in range(100)])
+        await self.until(lambda: self.fake.counts["login"] == 1)
+        self.clock.advance(15)
+        self.assertIn("no answer within 15 s", (await failed)[0])
+        self.fake.troubles.clear()
+        await self.pass_time(store, 1)
+        self.assertEqual(await self.look_up(store), {"key": "value-a"})
+
+    async def test_thousand(self) -> None:
+        """A thousand look-ups in a Vault that hangs all fail after one call's patience."""
+        store = await self.running(self.store(patience=15.0))
+        self.fake.troubles["mounts"] = hang
+        failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
+        await self.until(lambda: self.fake.counts["mounts"] == 7)
+        self.clock.advance(15)
+        self.assertEqual(len(await failed), 1000)
+        self.assertEqual(self.fake.counts["mounts"], 7)
+        await self.idle(store)
+
+    async def test_stop(self) -> None:
+        """A stop does not wait for what hangs."""
+        store = await self.running(self.store())
+        self.fake.troubles["read"] = hang
+        failed = self.look_up_problem(store)
+        await self.until(lambda: self.fake.counts["read"] == 1)
+        store.stop()
+        self.assertTrue(failed.called)
+        self.assertIn("the daemon stops", await failed)
+        await self.idle(store)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def test_stop_while_waiting(self) -> None:
+        """Nor does it for a pause, a turn or a check of the token that is put off."""
+        store = await self.running(self.store())
+        self.fake.denied.add("no")
+        self.assertIn("forbids", await self.problem(store, "no"))
+        waiting = [self.look_up_problem(store, "no") for _ in range(20)]
+        await self.until(lambda: self.fake.counts["read"] == 21)
+        await self.idle(store)
+        self.fake.troubles["read"] = refusal(503, "Vault is sealed")
+        waiting += [self.look_up_problem(store) for _ in range(20)]
+        await self.until(lambda: self.fake.counts["read"] == 28)
+        await self.idle(store)
+        self.assertFalse(any(one.called for one in waiting))
+        store.stop()
+        self.assertTrue(all(one.called for one in waiting))
+        for message in await gatherResults(waiting):
+            self.assertIn("the daemon stops", message)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class FloodTests(VaultCase):
+    """A Vault that sends without end."""
+
+    async def test_bounded(self) -> None:
+        """No more is read than a document can have, whatever it is part of."""
+        store = await self.running(self.store())
+        for name, trouble in FLOODS.items():
+            self.fake.troubles["read"] = trouble
+            pushed = self.fake.server.pushed
+            failed = self.look_up_problem(store)
+            await self.until(lambda: failed.called)  # noqa: B023
+            self.assertIn("Vault at http", await failed, name)
+            await self.idle(store)
+            self.assertLess(self.fake.server.pushed - pushed, LIMIT + _BUFFERS, name)
+            self.clock.advance(300)
+            await self.idle(store)
+
+    async def test_compressed(self) -> None:
+        """A compressed answer, which could be a bomb, is refused unread."""
+        bomb = answer_as(gzip.compress(b" " * 10_000_000), "Content-Encoding: gzip")
+        self.fake.troubles["login"] = bomb
+        self.assertIn("compressed", await self.problem(self.store()))
+        self.assertIn("accept-encoding", self.fake.requests[0].headers)
+        self.assertEqual(self.fake.requests[0].headers["accept-encoding"], "identity")
+
+
+class NonsenseTests(VaultCase):
+    """A Vault that is none, or is in trouble."""
+
+    async def told(self, kind: str, trouble: Answer | Misbehaviour) -> str:
+        """What a look-up says."""
+        self.fake.troubles = {kind: trouble}
+        store = self.store()
+        failed = self.look_up_problem(store)
+        await self.until(lambda: failed.called or store.idle)
+        while not failed.called:
+            await self.pass_time(store, 0.1)
+        store.stop()
+        return await failed
+
+    async def test_statuses(self) -> None:
+        """What says that Vault cannot serve now is out of reach, with Vault's own words."""
+        for status in (412, 429, 472, 473, 500, 502, 503):
+            for kind in ("login", "read"):
+                told = await self.told(kind, refusal(status, "some words"))
+                self.assertIn(f"status {status}: some words", told)
+
+    async def test_no_vault(self) -> None:
+        """Answers that no Vault gives are an error, and nothing of them is shown."""
+        odd: list[Answer | Misbehaviour] = [
+            page,
+            answer_as(b""),
+            answer_as(b"[]"),
+            answer_as(b"null"),
+            answer_as(b'"marker"'),
+            answer_as(b"{}"),
+            answer_as(b"[" * 100_000),
+            answer_as(b"\xff\xfe"),
+            answer_as(b'{"data": "marker", "auth": "marker"}'),
+            answer_as(b'{"data": {"data": null, "metadata": {}}, "auth": {}}'),
+            answer_as(b"marker", status="404 Not Found"),
+            answer_as(b'["marker"]', status="403 Forbidden"),
+            answer_as(b'{"errors": "marker"}', status="400 Bad"),
+            answer_as(b"", status="204 No Content"),
+            answer_as(b"", status="101 Switching Protocols"),
+        ]
+        for kind in ("login", "read"):
+            for trouble in odd:
+                told = await self.told(kind, trouble)
+                self.assertIn("Vault at http", told)
+                self.assertIn("its answer" if "answers" not in told else "answers", told)
+                self.assertNotIn("marker", told)
+
+    async def test_odd_logins(self) -> None:
+        """A login whose answer has no usable token or lease is none."""
+        good = {"client_token": "hvs.x", "lease_duration": 1, "renewable": True}
+        for wrong in (
+            {"client_token": ""},
+            {"client_token": 5},
+            {"client_token": "a\nb"},
+            {"lease_duration": -1},
+            {"lease_duration": "1h"},
+            {"lease_duration": True},
+            {"lease_duration": None},
+        ):
+            told = await self.told("login", Answer(200, {"auth": {**good, **wrong}}))
+            self.assertIn("its answer is not one of Vault's", told)
+        nan = answer_as(b'{"auth":{"client_token":"x","lease_duration":NaN,"renewable":true}}')
+        self.assertIn("its answer is not one of Vault's", await self.told("login", nan))
+
+    async def test_broken(self) -> None:
+        """A connection that breaks is an error; of a read, only when it does so again."""
+        for trouble in (reset, truncated):
+            for kind in ("login", "read"):
+                self.assertIn("connection", (await self.told(kind, trouble)).lower())
+        self.fake.troubles.clear()
+        self.fake.passing["read"] = [reset, reset]
+        looked = self.look_up(store := self.store())
+        while not looked.called:
+            await self.pass_time(store, 0.1)
+        self.assertEqual(await looked, {"key": "value-a"})
+
+    async def test_not_there(self) -> None:
+        """Where nobody listens, a thousand look-ups fail quickly, with the reason."""
+        store = await self.running(self.store())
+        self.fake.close()
+        failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
+        while not failed.called:
+            await self.pass_time(store, 0.1)
+        self.assertIn("Connection refused", (await failed)[0])
+
+    async def test_unknown_name(self) -> None:
+        """A name that cannot be resolved is said to be."""
+        environ = {**self.fake.environment(), "VAULT_ADDR": "http://nowhere.invalid"}
+        self.assertIn("its name cannot be resolved", await self.problem(self.store(environ)))
+
+
+class RedirectTests(VaultCase):
+    """A Vault that sends us elsewhere."""
+
+    async def test_not_followed(self) -> None:
+        """Nothing is sent to where a redirect leads; the message names the place."""
+        trap = self.made_fake()
+        for status in (301, 302, 303, 307, 308):
+            for kind in ("login", "mounts", "read"):
+                place = f"{trap.address}/v1/x?token=marker"
+                self.fake.troubles = {kind: Answer(status, {}, {"Location": place})}
+                message = await self.problem(self.store())
+                self.assertIn(f"redirects to '{trap.address}'", message)
+                self.assertNotIn("marker", message)
+        self.assertEqual(trap.requests, [])
+
+    async def test_odd_places(self) -> None:
+        """Whatever stands in Location, the message is a plain one."""
+        for place in ("", "/v1/other", "http://[", "//", "http://x:port/"):
+            self.fake.troubles["login"] = Answer(307, {}, {"Location": place})
+            self.assertIn("redirects to", await self.problem(self.store()))
+
+
+class SurroundingsTests(VaultCase):
+    """What lies about in files and variables, and is not meant for us."""
+
+    async def test_ignored(self) -> None:
+        """Neither ~/.vault-token nor .netrc nor variables of the libraries play a part."""
+        home = Path(self.mktemp())
+        home.mkdir()
+        (home / ".vault-token").write_text("hvs.marker")
+        (home / ".netrc").write_text("machine 127.0.0.1 login marker password marker\n")
+        (home / ".netrc").chmod(0o600)
+        dead = FakeVault()
+        dead.close()
+        for name, value in {
+            "HOME": str(home),
+            "NETRC": str(home / ".netrc"),
+            "VAULT_TOKEN": "hvs.marker",
+            "VAULT_ADDR": dead.address,
+            "VAULT_NAMESPACE": "marker",
+            "VAULT_CLIENT_CERT": "/marker",
+            "HTTP_PROXY": dead.address,
+            "http_proxy": dead.address,
+            "ALL_PROXY": dead.address,
+        }.items():
+            self.patch_environment(name, value)
+        self.assertEqual(await self.look_up(self.store()), {"key": "value-a"})
+        for request in self.fake.requests:
+            self.assertNotIn("marker", repr(request))
+            self.assertNotIn("authorization", request.headers)
+        self.assertNotIn("x-vault-token", self.fake.requests[0].headers)
+
+
+class MendedTests(VaultCase):
+    """A Vault that is in reach again."""
+
+    async def test_soon(self) -> None:
+        """However long it was not, the next look-up finds it, but for seconds after a failure."""
+        for kind in ("login", "read"):
+            self.fake.troubles = {kind: refusal(503, "Vault is sealed")}
+            store = await self.running(self.store(chance=1.0))
+            for _ in range(20):
+                failed = self.look_up_problem(store)
+                while not failed.called:
+                    await self.pass_time(store, 0.5)
+                await self.pass_time(store, 30)
+            counted = self.fake.counts[kind]
+            many = gatherResults([self.look_up_problem(store) for _ in range(20)])
+            while not many.called:
+                await self.pass_time(store, 0.5)
+            self.assertIn("sealed", (await many)[0])
+            self.assertLessEqual(self.fake.counts[kind] - counted, 21)
+            self.fake.troubles.clear()
+            await self.pass_time(store, 2)
+            self.assertEqual(await self.look_up(store), {"key": "value-a"})
+            store.stop()

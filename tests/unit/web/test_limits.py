@@ -1,0 +1,474 @@
+"""Tests for what hostile, slow and numerous clients may cost, over real connections."""
+
+import gc
+import os
+import resource
+import socket
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from restic_reporter.web.connections import Connection, Limits, State
+from tests.doubles.web_clients import Client, SiteTestCase, get, reactor
+
+MEGABYTE = 1_000_000
+
+
+def resident() -> int:
+    """The memory of this process, in bytes."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def later(seconds: float) -> "Deferred[None]":
+    """Fires after so many seconds."""
+    deferred: Deferred[None] = Deferred()
+    reactor.callLater(seconds, deferred.callback, None)
+    return deferred
+
+
+class LimitsTestCase(SiteTestCase):
+    """Tests that wait for the site, not for its clients."""
+
+    async def until_count(self, number: int, *states: State) -> None:
+        """Wait until so many connections are in one of ``states``."""
+        while self.site.connections.count(*states) != number:
+            await later(0.01)
+
+
+class Flood:
+    """Writes ``piece`` again and again, as fast as it is taken, up to ``total`` bytes."""
+
+    def __init__(self, client: Client, piece: bytes, total: int) -> None:
+        self.sent = 0
+        self._client = client
+        self._piece = piece
+        self._total = total
+        client.transport.registerProducer(self, False)
+
+    def resumeProducing(self) -> None:
+        """Write the next piece."""
+        if self.sent >= self._total:
+            self._client.transport.unregisterProducer()
+        else:
+            self.sent += len(self._piece)
+            self._client.transport.write(self._piece)
+
+    def stopProducing(self) -> None:
+        """The site has had enough."""
+
+
+class BodyTests(LimitsTestCase):
+    """Tests for request bodies."""
+
+    async def flood(self, head: bytes, piece: bytes) -> tuple[Client, Flood]:
+        """Send a body of 200 MB and wait until the site closes the connection."""
+        before = resident()
+        client = await self.connect(head)
+        flood = Flood(client, piece, 200 * MEGABYTE)
+        await client.lost
+        self.assertLess(resident() - before, 20 * MEGABYTE)
+        self.assertLess(flood.sent, 20 * MEGABYTE)
+        self.assertEqual((await self.ask()).status, 200)
+        return client, flood
+
+    async def test_content_length(self) -> None:
+        """A body of 200 MB is refused and its connection closed, and memory does not grow."""
+        self.serve()
+        for method in ("POST", "GET"):
+            head = get("/metrics", "Content-Length: 200000000", method=method)
+            await self.flood(head, b"x" * 65536)
+
+    async def test_chunked(self) -> None:
+        """So is a body without end in chunks, small or large."""
+        self.serve()
+        head = get("/metrics", "Transfer-Encoding: chunked", method="POST")
+        await self.flood(head, b"10\r\n0123456789abcdef\r\n" * 2000)
+        await self.flood(head + b"fffffff\r\n", b"x" * 65536)
+
+    async def test_answer(self) -> None:
+        """A client that waits for an answer before it sends the body is told 413, not 100."""
+        self.serve()
+        head = get("/metrics", "Content-Length: 65537", "Expect: 100-continue", method="POST")
+        answer = await self.exchange(head)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
+        # Large only as a whole, and complete.
+        head = get("/-/ready", "Transfer-Encoding: chunked")
+        answer = await self.exchange(
+            head + (b"8000\r\n" + b"x" * 32768 + b"\r\n") * 3 + b"0\r\n\r\n"
+        )
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+        self.assertEqual(answer.count(b"HTTP/1.1"), 1)
+
+    async def test_small(self) -> None:
+        """A small body is taken and passed over, in either form, and the connection lives on."""
+        self.serve()
+        body = b"x" * 65536
+        client = await self.connect()
+        for header, sent in (
+            ("Content-Length: 65536", body),
+            ("Transfer-Encoding: chunked", b"10000\r\n" + body + b"\r\n0\r\n\r\n"),
+        ):
+            client.transport.write(get("/metrics", header) + sent)
+            self.assertEqual((await client.response()).status, 200)
+
+    async def test_in_memory(self) -> None:
+        """No body, of no matter what length, makes a temporary file."""
+        self.patch(
+            __import__("twisted.web.http", fromlist=["tempfile"]).tempfile,
+            "TemporaryFile",
+            lambda *args: self.fail("a temporary file"),
+        )
+        self.serve()
+        for header in ("Content-Length: 60000", "Transfer-Encoding: chunked"):
+            chunk = b"" if "Length" in header else b"ea60\r\n"
+            end = b"\r\n0\r\n\r\n" if chunk else b""
+            client = await self.connect(get("/metrics", header) + chunk + b"x" * 60000 + end)
+            self.assertEqual((await client.response()).status, 200)
+
+
+class HeaderTests(LimitsTestCase):
+    """Tests for request lines and headers."""
+
+    async def test_endless(self) -> None:
+        """Endless request lines, headers and continuation lines are refused."""
+        self.serve()
+        for head, piece in (
+            (b"", b"x" * 65536),
+            (b"GET /", b"x" * 1000),
+            (b"GET / HTTP/1.1\r\n", b"a: b\r\n" * 1000),
+            (b"GET / HTTP/1.1\r\n", b"a: " + b"b" * 1000 + b"\r\n"),
+            (b"GET / HTTP/1.1\r\na: b\r\n", b" \r\n" * 10000),
+            (b"GET / HTTP/1.1\r\na: ", b"b" * 65536),
+            (b"", b"\r\n" * 10000),
+        ):
+            before = resident()
+            client = await self.connect(head)
+            flood = Flood(client, piece, 100 * MEGABYTE)
+            await client.lost
+            self.assertLess(flood.sent, 20 * MEGABYTE)
+            self.assertLess(resident() - before, 20 * MEGABYTE)
+        self.assertEqual((await self.ask()).status, 200)
+
+    async def test_bad(self) -> None:
+        """What is not HTTP is a 400, without a traceback in the log."""
+        self.serve()
+        for request in (
+            b"nonsense\r\n\r\n",
+            b"GET /\r\n\r\n",
+            b"GET /" + b"x" * 20_000,
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        ):
+            answer = await self.exchange(request)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (request[:80], answer))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class SlowReaderTests(LimitsTestCase):
+    """Tests for clients that do not read."""
+
+    page = b"x" * (5 * MEGABYTE)
+
+    async def unread(self, number: int, request: bytes) -> list[Client]:
+        """So many clients that send ``request`` and never read."""
+        clients = []
+        for _ in range(number):
+            client = await self.connect()
+            client.transport.pauseProducing()
+            client.transport.write(request)
+            clients.append(client)
+        await self.until_count(number, State.RESPONDING)
+        return clients
+
+    async def test_fifty(self) -> None:
+        """Fifty of them hold one page together; the others are answered."""
+        calls = []
+
+        def render(openmetrics: bool) -> bytes:
+            calls.append(openmetrics)
+            # Not the same bytes again, as a page's text is not.
+            return bytes(bytearray(self.page))
+
+        self.serve(render)
+        before = resident()
+        await self.unread(50, get())
+        self.assertLess(resident() - before, 60 * MEGABYTE)
+        self.assertLess(len(calls), 50)
+        for headers in ([], ["Accept-Encoding: gzip"]):
+            self.assertEqual((await self.ask("/metrics", *headers)).status, 200)
+        for path in ("/-/ready", "/"):
+            self.assertEqual((await self.ask(path)).status, 200)
+
+    async def test_response_timeout(self) -> None:
+        """A response that is not taken in time ends the connection."""
+        self.serve(lambda openmetrics: self.page, Limits(response_timeout=0.3, close_timeout=60))
+        await self.unread(3, get())
+        await self.until_count(0, *State)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_pipelined(self) -> None:
+        """One that sends requests without end and reads nothing costs no more."""
+        for path in ("/metrics", "/", "/x"):
+            self.serve(lambda openmetrics: self.page)
+            before = resident()
+            client = await self.connect()
+            client.transport.pauseProducing()
+            flood = Flood(client, get(path) * 1000, 400 * MEGABYTE)
+            sent = -1
+            while flood.sent != sent or not sent:
+                sent = flood.sent
+                await later(0.3)
+            self.assertLess(flood.sent, 100 * MEGABYTE)
+            self.assertLess(resident() - before, 40 * MEGABYTE)
+            client.transport.abortConnection()
+
+    async def test_gone(self) -> None:
+        """Once they are gone, so is the page they held."""
+        self.serve(lambda openmetrics: bytes(bytearray(self.page * 10)))
+        before = resident()
+        for client in await self.unread(3, get()):
+            client.transport.abortConnection()
+        await self.until_count(0, *State)
+        self.assertLess(resident() - before, 20 * MEGABYTE)
+
+
+class TimeoutTests(LimitsTestCase):
+    """Tests for the deadlines of a connection."""
+
+    async def test_silent(self) -> None:
+        """A connection on which nothing is sent is closed."""
+        self.serve(limits=Limits(request_timeout=0.1))
+        self.assertEqual(await self.exchange(b""), b"")
+
+    async def test_dripped(self) -> None:
+        """A request that comes a byte at a time does not extend its deadline."""
+        self.serve(limits=Limits(request_timeout=0.3))
+        for before in (b"", get()):
+            client = await self.connect(before)
+            if before:
+                await client.response()
+            dripped = 0
+            for byte in b"GET / HTTP/1.1\r\na: " + b"b" * 1000:
+                if client.lost.called:
+                    break
+                client.transport.write(bytes([byte]))
+                dripped += 1
+                await later(0.01)
+            self.assertLess(dripped, 500)
+
+    async def test_half_pipelined(self) -> None:
+        """The rest of a request that came along with a whole one has the same deadline."""
+        self.serve(limits=Limits(request_timeout=0.2))
+        for part in (b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\na: b"):
+            answer = await self.exchange(get("/-/ready") + part)
+            self.assertTrue(answer.endswith(b"OK\n"), answer)
+
+    async def test_keep_alive(self) -> None:
+        """Between two requests a connection may wait longer than for the rest of one."""
+        self.serve(limits=Limits(request_timeout=0.2, keep_alive=0.6))
+        client = await self.connect(get("/-/ready"))
+        await client.response()
+        await later(0.4)
+        client.transport.write(get("/-/ready"))
+        await client.response()
+        await client.lost
+
+
+class ConnectionCountTests(LimitsTestCase):
+    """Tests for many connections."""
+
+    def setUp(self) -> None:
+        """Have descriptors for both ends of all connections."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+
+    async def test_thousand(self) -> None:
+        """A thousand clients that come at once are all answered, and no more than 512 stay."""
+        self.serve(lambda openmetrics: b"a 1\n" * 1000)
+        connecting = [Deferred.fromCoroutine(self.connect(get())) for _ in range(1000)]
+        clients = [client for _, client in await DeferredList(connecting)]
+        answers = await DeferredList([client.response() for client in clients])
+        self.assertEqual({answer.status for _, answer in answers}, {200})
+        self.assertLessEqual(self.open_ones(), 512)
+        await self.until_count(0, State.CLOSING, State.ABORTING)
+        self.assertEqual((await self.ask()).status, 200)
+
+    async def test_thousand_silent(self) -> None:
+        """A thousand clients that say nothing keep nobody from being answered."""
+        self.serve()
+        connecting = [Deferred.fromCoroutine(self.connect()) for _ in range(1000)]
+        await DeferredList(connecting)
+        self.assertEqual((await self.ask()).status, 200)
+        self.assertLessEqual(self.open_ones(), 512)
+
+    async def test_longest_idle(self) -> None:
+        """The connection that has been idle longest makes room for a new one."""
+        self.serve(limits=Limits(max_connections=3))
+        clients = [await self.connect() for _ in range(3)]
+        for number in (0, 1, 2, 0):
+            clients[number].transport.write(get())
+            await clients[number].response()
+        new = await self.connect(get())
+        await new.response()
+        await clients[1].lost
+        self.assertFalse(clients[0].lost.called or clients[2].lost.called)
+
+    async def test_idle_before_receiving(self) -> None:
+        """One between two requests goes before one that may be about to send its first."""
+        self.serve(limits=Limits(max_connections=2))
+        silent = await self.connect()
+        idle = await self.connect(get())
+        await idle.response()
+        await self.connect(get())
+        await idle.lost
+        self.assertFalse(silent.lost.called)
+
+    async def stall(self, number: int) -> list[Client]:
+        """Clients that ask for more than the kernel's buffers hold, and do not read."""
+        clients = []
+        for _ in range(number):
+            client = await self.connect()
+            client.transport.pauseProducing()
+            client.transport.write(get())
+            clients.append(client)
+            while sum(one.state is State.RESPONDING for one in self.site.connections._slow) < len(
+                clients
+            ):
+                await later(0.01)
+        return clients
+
+    async def test_not_reading(self) -> None:
+        """Where nobody is idle, the one that has not taken its response longest makes room."""
+        self.serve(lambda openmetrics: b"x" * 5 * MEGABYTE, Limits(max_connections=2))
+        stalled = await self.stall(2)
+        self.assertEqual((await self.ask("/-/ready")).status, 200)
+        for client in stalled:
+            client.transport.resumeProducing()
+        await stalled[0].lost
+        self.assertEqual((await stalled[1].response()).length, 5 * MEGABYTE)
+
+    async def test_thousand_not_reading(self) -> None:
+        """A thousand clients that ask and never read keep nobody from being answered."""
+        self.serve(lambda openmetrics: b"a 1\n" * 2000)
+        request = get() * 100
+
+        async def flood() -> None:
+            client = await self.connect()
+            client.transport.pauseProducing()
+            client.transport.write(request)
+
+        flooding = [Deferred.fromCoroutine(flood()) for _ in range(1000)]
+        for _ in range(20):
+            for path in ("/-/healthy", "/metrics"):
+                self.assertEqual((await self.ask(path)).status, 200)
+        await DeferredList(flooding)
+        self.assertEqual((await self.ask()).status, 200)
+
+    async def test_address_with_most(self) -> None:
+        """The room is made by the address that has most connections, however long others wait."""
+        self.serve(limits=Limits(max_connections=3))
+        other = socket.socket()
+        self.addCleanup(other.close)
+        other.bind(("127.0.0.2", 0))
+        other.connect(("127.0.0.1", self.port))
+        await self.until_count(1, State.RECEIVING)
+        many = [await self.connect() for _ in range(2)]
+        self.assertEqual((await self.ask()).status, 200)
+        await many[0].lost
+        other.settimeout(10)
+        other.sendall(get("/-/healthy"))
+        while not (
+            answer := [
+                one
+                for one in self.site.connections._by_state[State.IDLE]
+                if one.address == "127.0.0.2"
+            ]
+        ):
+            await later(0.01)
+        self.assertTrue(answer)
+        self.assertTrue(other.recv(100).startswith(b"HTTP/1.1 200 "))
+
+    async def test_being_answered(self) -> None:
+        """Those for which a response is made are not ended for others, of whom few may come."""
+        page: Deferred[bytes] = Deferred()
+
+        async def render(openmetrics: bool) -> bytes:
+            return await page
+
+        self.serve(render, Limits(max_connections=8))
+        waiting = []
+        for number in range(1, 11):
+            waiting.append(await self.connect(get()))
+            await self.until_count(number, State.RESPONDING)
+        self.assertEqual(await self.exchange(get("/-/ready")), b"")
+        page.callback(b"a 1\n")
+        for client in waiting:
+            self.assertEqual((await client.response()).status, 200)
+
+    async def test_closing(self) -> None:
+        """Connections that never take the end of what they are sent do not pile up."""
+        self.serve(
+            lambda openmetrics: b"x" * 5 * MEGABYTE,
+            Limits(max_connections=4, close_timeout=60, request_timeout=60, response_timeout=60),
+        )
+        for _ in range(20):
+            client = await self.connect()
+            client.transport.pauseProducing()
+            client.transport.write(get())
+            await self.until_count(1, State.RESPONDING)
+            # Until the kernel's buffers are full.
+            await later(0.05)
+            for channel in self.channels(State.RESPONDING):
+                channel.loseConnection()
+        self.assertEqual(self.site.connections.count(State.CLOSING), 2)
+
+    def open_ones(self) -> int:
+        """How many connections are open and not closing."""
+        return self.site.connections.count(State.RECEIVING, State.RESPONDING, State.IDLE)
+
+    def channels(self, state: State) -> list[Connection]:
+        """The site's connections in ``state``."""
+        return list(self.site.connections._by_state[state])
+
+    async def test_no_descriptors(self) -> None:
+        """Without a free descriptor clients are turned away, and later ones are answered."""
+        self.serve()
+        self.assertEqual((await self.ask()).status, 200)
+        sockets = [socket.socket() for _ in range(5)]
+        for client in sockets:
+            self.addCleanup(client.close)
+            client.setblocking(False)
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        taken = []
+        while (descriptor := os.open(os.devnull, os.O_RDONLY)) < highest:
+            taken.append(descriptor)
+        taken.append(descriptor)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor + 1, hard))
+        try:
+            self.assertRaises(OSError, os.open, os.devnull, os.O_RDONLY)
+            for client in sockets:
+                client.connect_ex(("127.0.0.1", self.port))
+            for client in sockets:
+                while True:
+                    try:
+                        self.assertEqual(client.recv(1), b"")
+                        break
+                    except BlockingIOError:
+                        await later(0.01)
+                    except ConnectionError:
+                        break
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for descriptor in taken:
+                os.close(descriptor)
+        self.assertEqual((await self.ask()).status, 200)

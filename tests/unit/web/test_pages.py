@@ -1,0 +1,344 @@
+"""Tests for the pages, over real connections."""
+
+import gzip
+import zlib
+from typing import Any
+
+import treq
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.web.client import Agent
+from twisted.web.server import Request
+
+from restic_reporter.concurrency.deadline import sleep
+from restic_reporter.web.connections import State
+from restic_reporter.web.pages import Page, Pages
+from tests.doubles.web_clients import SiteTestCase, get, reactor
+from tests.unit.web.test_negotiate import JUNK, PROMETHEUS_2_53, PROMETHEUS_3_5
+
+TEXT = "text/plain; charset=utf-8"
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OM_PAGE = b"a 1\n# EOF\n"
+TEXT_PAGE = b"a 1\n"
+
+
+class Renderer:
+    """Gives a page, larger by ``padding`` bytes, and counts how often it was asked."""
+
+    def __init__(self, padding: int = 0) -> None:
+        self.calls: list[bool] = []
+        self.padding = b"# " + b"x" * padding + b"\n" if padding else b""
+
+    def __call__(self, openmetrics: bool) -> bytes:
+        """The page."""
+        self.calls.append(openmetrics)
+        return self.padding + (OM_PAGE if openmetrics else TEXT_PAGE)
+
+
+class MetricsPageTests(SiteTestCase):
+    """Tests for ``/metrics``."""
+
+    async def test_text(self) -> None:
+        """Without an Accept header the answer is the text format, uncompressed."""
+        self.serve(Renderer())
+        response = await self.ask()
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.body, TEXT_PAGE)
+        self.assertEqual(response.headers["content-type"], TEXT_FORMAT)
+        self.assertEqual(response.length, len(TEXT_PAGE))
+        self.assertEqual(response.headers["vary"], "Accept, Accept-Encoding")
+        self.assertEqual(response.headers["server"], "restic-reporter")
+        self.assertNotIn("content-encoding", response.headers)
+
+    async def test_openmetrics(self) -> None:
+        """Prometheus gets OpenMetrics, also when it sends the header in two lines."""
+        self.serve(Renderer())
+        first, _, second = PROMETHEUS_3_5.partition(",text")
+        for headers in (
+            [f"Accept: {PROMETHEUS_2_53}"],
+            [f"Accept: {PROMETHEUS_3_5}"],
+            [f"Accept: {first}", f"Accept: text{second}"],
+        ):
+            response = await self.ask("/metrics", *headers)
+            self.assertEqual(response.body, OM_PAGE)
+            self.assertEqual(response.headers["content-type"], OPENMETRICS)
+
+    async def test_gzip(self) -> None:
+        """A small page and a large one are compressed where the client takes that."""
+        for padding in (0, 3_000_000):
+            renderer = Renderer(padding)
+            self.serve(renderer)
+            response = await self.ask("/metrics", "Accept-Encoding: gzip, br")
+            self.assertEqual(response.headers["content-encoding"], "gzip")
+            self.assertEqual(response.length, len(response.body))
+            self.assertEqual(gzip.decompress(response.body), renderer(False))
+
+    async def test_treq(self) -> None:
+        """An ordinary HTTP client reads a page of megabytes whole."""
+        renderer = Renderer(5_000_000)
+        self.serve(renderer)
+        response = await treq.get(
+            f"http://127.0.0.1:{self.port}/metrics", agent=Agent(reactor), timeout=20
+        )
+        self.assertEqual(await treq.content(response), renderer(False))
+
+    async def test_head(self) -> None:
+        """HEAD gets the headers of GET, and nothing else."""
+        self.serve(Renderer(300_000))
+        for headers in ([], ["Accept-Encoding: gzip", f"Accept: {PROMETHEUS_3_5}"]):
+            head = await self.ask("/metrics", *headers, method="HEAD")
+            whole = await self.ask("/metrics", *headers)
+            self.assertEqual(head.body, b"")
+            for answer in (head, whole):
+                answer.headers.pop("date")
+            self.assertEqual(head.headers, whole.headers)
+
+    async def test_query(self) -> None:
+        """A query is ignored."""
+        self.serve()
+        for query in ("?", "?a=b&name[]=x", "?" + "&" * 5000, "?%ff"):
+            self.assertEqual((await self.ask(f"/metrics{query}")).status, 200)
+
+    async def test_bad_accept(self) -> None:
+        """No Accept or Accept-Encoding header makes the answer an error."""
+        self.serve(Renderer())
+        for junk in (*JUNK, "," * 8000, "a;" * 4000):
+            if "\x00" in junk or any(ord(character) > 255 for character in junk):
+                continue
+            response = await self.ask("/metrics", f"Accept: {junk}", f"Accept-Encoding: {junk}")
+            self.assertEqual((response.status, response.body), (200, TEXT_PAGE), junk)
+            self.assertEqual(response.headers["content-type"], TEXT_FORMAT)
+
+    async def test_render_fails(self) -> None:
+        """A page that cannot be made is a 500 without details; the log has the traceback."""
+
+        def render(openmetrics: bool) -> bytes:
+            raise ZeroDivisionError("a detail")
+
+        self.serve(render)
+        response = await self.ask("/metrics", "Accept-Encoding: gzip")
+        self.assertEqual(response.status, 500)
+        self.assertEqual(response.body, b"500 Internal Server Error\n")
+        self.assertEqual(response.headers["content-type"], TEXT)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_compression_fails(self) -> None:
+        """A page that cannot be compressed is a 500 too, and the next scrape is fine."""
+        self.serve(Renderer(300_000))
+
+        def broken(*args: Any, **kwargs: Any) -> bytes:
+            raise zlib.error("no")
+
+        patch = self.patch(gzip, "compress", broken)
+        response = await self.ask("/metrics", "Accept-Encoding: gzip")
+        self.assertEqual(response.status, 500)
+        self.assertNotIn("content-encoding", response.headers)
+        self.assertEqual(len(self.flushLoggedErrors(zlib.error)), 1)
+        patch.restore()
+        self.assertEqual((await self.ask("/metrics", "Accept-Encoding: gzip")).status, 200)
+
+    async def test_leaves_during_compression(self) -> None:
+        """A client that leaves while its page is compressed does no harm."""
+        self.serve(Renderer(5_000_000))
+        for _ in range(3):
+            client = await self.connect(get("/metrics", "Accept-Encoding: gzip"))
+            client.transport.loseConnection()
+            await client.lost
+        response = await self.ask("/metrics", "Accept-Encoding: gzip")
+        self.assertEqual(response.status, 200)
+
+    async def test_in_turns(self) -> None:
+        """Scrapes that come while a page is made share it, though the first one leaves."""
+        renders: list[Deferred[bytes]] = []
+
+        async def render(openmetrics: bool) -> bytes:
+            renders.append(Deferred())
+            return await renders[-1]
+
+        self.serve(render)
+        first = await self.connect(get())
+        while not renders:
+            await sleep(reactor, 0.001)
+        others = [
+            await self.connect(get("/metrics", *headers))
+            for headers in ([], ["Accept-Encoding: gzip"])
+        ]
+        while self.site.connections.count(State.RESPONDING) < 3:
+            await sleep(reactor, 0.001)
+        first.transport.loseConnection()
+        await first.lost
+        renders[0].callback(TEXT_PAGE)
+        responses = [await client.response() for client in others]
+        self.assertEqual(responses[0].body, TEXT_PAGE)
+        self.assertEqual(gzip.decompress(responses[1].body), TEXT_PAGE)
+        self.assertEqual(len(renders), 1)
+
+    async def test_failure_in_turns(self) -> None:
+        """A page that cannot be made is a 500 for all who wait for it, and no later one."""
+        renders: list[Deferred[bytes]] = []
+
+        async def render(openmetrics: bool) -> bytes:
+            renders.append(Deferred())
+            return await renders[-1]
+
+        self.serve(render)
+        client = await self.connect(get())
+        while not renders:
+            await sleep(reactor, 0.001)
+        renders[0].errback(ZeroDivisionError())
+        self.assertEqual((await client.response()).status, 500)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        client = await self.connect(get())
+        while len(renders) < 2:
+            await sleep(reactor, 0.001)
+        renders[1].callback(TEXT_PAGE)
+        self.assertEqual((await client.response()).status, 200)
+
+    async def test_fresh(self) -> None:
+        """A scrape that comes after another one has its own page."""
+        renderer = Renderer()
+        self.serve(renderer)
+        client = await self.connect()
+        for _ in range(3):
+            client.transport.write(get())
+            await client.response()
+        self.assertEqual(len(renderer.calls), 3)
+
+    async def test_shared(self) -> None:
+        """Scrapes that come at the same time share a page, one for each format."""
+        renderer = Renderer(5_000_000)
+        self.serve(renderer)
+        compressed = []
+        compress = gzip.compress
+
+        def counted(body: bytes, **kwargs: int) -> bytes:
+            compressed.append(body)
+            return compress(body, **kwargs)
+
+        self.patch(gzip, "compress", counted)
+        kinds: tuple[list[str], ...] = (
+            [],
+            ["Accept-Encoding: gzip"],
+            [f"Accept: {PROMETHEUS_3_5}"],
+            [f"Accept: {PROMETHEUS_3_5}", "Accept-Encoding: gzip"],
+        )
+        clients = [await self.connect() for _ in range(12)]
+        for number, client in enumerate(clients):
+            client.transport.write(get("/metrics", *kinds[number % 4]))
+        responses = await DeferredList([client.response() for client in clients])
+        self.assertEqual({response.status for _, response in responses}, {200})
+        self.assertEqual(sorted(renderer.calls), [False, True])
+        self.assertEqual(len(compressed), 2)
+
+
+class OtherPagesTests(SiteTestCase):
+    """Tests for every other path."""
+
+    async def test_health(self) -> None:
+        """The two checks say OK."""
+        self.serve()
+        for path in ("/-/healthy", "/-/ready"):
+            response = await self.ask(path)
+            self.assertEqual((response.status, response.body), (200, b"OK\n"))
+            self.assertEqual(response.headers["content-type"], TEXT)
+            head = await self.ask(path, method="HEAD")
+            self.assertEqual((head.status, head.length, head.body), (200, 3, b""))
+
+    async def test_landing(self) -> None:
+        """The landing page names program and version, and links to what there is."""
+        self.serve()
+        response = await self.ask("/")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.headers["content-type"], "text/html; charset=utf-8")
+        page = response.body.decode("utf-8")
+        for part in ("restic-reporter", "1.2.3", '"/metrics"', '"/-/healthy"', '"/-/ready"'):
+            self.assertIn(part, page)
+        self.assertNotIn("//", page)
+        policy = response.headers["content-security-policy"]
+        self.assertTrue(policy.startswith("default-src 'none'; style-src 'unsafe-inline'"))
+        self.assertEqual(response.headers["x-content-type-options"], "nosniff")
+        self.assertEqual(response.headers["referrer-policy"], "no-referrer")
+
+    async def test_not_found(self) -> None:
+        """Every other path is a 404 that does not repeat it."""
+        self.serve()
+        for path in (
+            "/metrics/",
+            "/metrics/x",
+            "//metrics",
+            "/-/",
+            "/-",
+            "/-/healthy/",
+            "/<script>",
+            "/..",
+            "/%00",
+            "/%",
+            "/METRICS",
+            "/x" * 4000,
+        ):
+            for method in ("GET", "HEAD", "POST"):
+                response = await self.ask(path, method=method)
+                self.assertEqual(response.status, 404, path)
+                self.assertEqual(response.body, b"" if method == "HEAD" else b"404 Not Found\n")
+
+    async def test_wrong_method(self) -> None:
+        """A wrong method is a 405 that tells the right ones."""
+        self.serve()
+        for path in ("/", "/metrics", "/-/healthy", "/-/ready"):
+            for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW", "get"):
+                response = await self.ask(path, method=method)
+                self.assertEqual(response.status, 405, method)
+                self.assertEqual(response.headers["allow"], "GET, HEAD")
+                self.assertEqual(response.body, b"405 Method Not Allowed\n")
+
+    async def test_server_header(self) -> None:
+        """No answer tells which Twisted this is."""
+        self.serve()
+        for request in (
+            get("/"),
+            get("/x"),
+            get("*", method="OPTIONS"),
+            get("/metrics", "Content-Length: 99999999"),
+            b"nonsense\r\n\r\n",
+        ):
+            client = await self.connect(request)
+            response = await client.response()
+            self.assertEqual(response.headers["server"], "restic-reporter")
+
+    async def test_added_page(self) -> None:
+        """A page that takes only POST says so, and one that fails is a plain 500."""
+
+        class Broken(Page):
+            """Takes POST, and fails."""
+
+            def render_POST(self, request: Request) -> int:
+                raise ZeroDivisionError("a detail")
+
+        self.serve()
+        pages = self.site.resource
+        assert isinstance(pages, Pages)
+        pages.paths[b"/broken"] = Broken()
+        for method in ("GET", "HEAD"):
+            response = await self.ask("/broken", method=method)
+            self.assertEqual((response.status, response.headers["allow"]), (405, "POST"))
+        response = await self.ask("/broken", method="POST")
+        self.assertEqual(response.status, 500)
+        self.assertEqual(response.body, b"500 Internal Server Error\n")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_http_1_0(self) -> None:
+        """An HTTP/1.0 client is answered, and its connection closed."""
+        self.serve()
+        answer = await self.exchange(b"GET /-/ready HTTP/1.0\r\n\r\n")
+        self.assertTrue(answer.endswith(b"\r\n\r\nOK\n"), answer)
+
+    async def test_pipelined(self) -> None:
+        """Requests sent at once are answered in their order."""
+        self.serve(Renderer(200_000))
+        paths = ["/-/ready", "/metrics", "/x", "/", "/metrics", "/-/healthy"] * 20
+        client = await self.connect(b"".join(get(path) for path in paths))
+        for path in paths:
+            response = await client.response()
+            self.assertEqual(response.status, 404 if path == "/x" else 200)
+            if path == "/metrics":
+                self.assertGreater(response.length, 200_000)
