@@ -21,7 +21,7 @@ NUMBERS = (signal.SIGHUP, signal.SIGUSR1)
 HEAD = """
 import os, signal, sys
 from twisted.internet import reactor
-from restic_reporter.signals import SignalHandlers, quiet_second_stop
+from restic_reporter.daemon.signals import SignalHandlers, quiet_second_stop
 
 def tell(text):
     os.write(1, (text + "\\n").encode())
@@ -40,7 +40,7 @@ reactor.run()
 
 # Holds signals, and has handlers in place when a line has come on standard input.
 HELD = """
-from restic_reporter.signals import hold_signals
+from restic_reporter.daemon.signals import hold_signals
 
 handlers.restore()
 came = hold_signals()
@@ -85,7 +85,7 @@ Slow().setServiceParent(application)
 # Starts slowly: it runs the reactor when a line has come on standard input.
 SLOW_START = """
 from twisted.application.service import Application, Service
-from restic_reporter.signals import stop_once_running
+from restic_reporter.daemon.signals import stop_once_running
 
 class Slow(Service):
     def privilegedStartService(self):
