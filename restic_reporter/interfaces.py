@@ -239,6 +239,9 @@ class ISecretStore(Interface):
         :raises ReadError: ``secret``; the message names no value.
         """
 
+    def forget_failures() -> None:
+        """Ask again at once: an order by hand may mean that somebody has mended something."""
+
     def stop() -> None:
         """Do nothing more. Returns at once, whatever still hangs, and nothing waits for that."""
 
@@ -248,6 +251,7 @@ class StoreTools:
     """What a secret store is given to work with; ``now`` is the wall clock in Unix seconds."""
 
     reactor: Any
+    http: BoundedHTTPClient
     now: Callable[[], float]
 
 

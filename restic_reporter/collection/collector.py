@@ -1,7 +1,7 @@
 """One run over all repositories: side by side, each under its own deadline."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
@@ -16,18 +16,24 @@ from ..redaction.masks import redact
 from .read_repository import read_repository
 from .state import JobStatus, Reading, RepositoryStatus, Task
 
+Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
+
+
+async def _as_they_are(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
+    return tasks
+
 
 @define
 class _Run:
     """
-    One collection: what is left to read, and whether it was told to end.
-
-    ``round`` is a value that no other collection has.
+    One collection: what is left to read, what waits for its secrets, and whether it was told
+    to end. ``idle`` are workers that wait for what waits for its secrets.
     """
 
     queue: deque[RepositoryStatus]
-    round: object = field(factory=object)
+    incomplete: list[RepositoryStatus]
     cancelled: bool = False
+    idle: "list[Deferred[None]]" = field(factory=list)
 
 
 class _Workers(DeferredList):  # type: ignore[misc,valid-type]
@@ -59,13 +65,19 @@ class Collector:
     _now: Callable[[], float]
     _concurrency: int
     _tasks: dict[str, Task] = field(factory=dict)
+    _complete: Complete = _as_they_are
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
 
-    def set_tasks(self, tasks: Mapping[str, Task]) -> None:
-        """Use ``tasks``, by label, from the next collection on."""
+    def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _as_they_are) -> None:
+        """
+        Use ``tasks``, by label, from the next collection on.
+
+        ``complete`` gives those whose secrets are still to be looked up anew, or why not.
+        """
         self._tasks = dict(tasks)
+        self._complete = complete
 
     @property
     def running(self) -> bool:
@@ -96,11 +108,13 @@ class Collector:
         self.job.running = True
         try:
             due = self._take_up_tasks(labels)
-            # Those that failed last time, or need a secret store first, wait until the others
-            # have been read, so that many dead servers delay nobody else.
-            due.sort(key=lambda status: status.success is False or status.task.complete is not None)
-            run = _Run(deque(due))
-            workers = [
+            incomplete = [one for one in due if one.task.repository.materials]
+            ready = [one for one in due if not one.task.repository.materials]
+            # Those that failed last time wait until the others have been read, so that many
+            # dead servers delay nobody else.
+            run = _Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
+            workers = [Deferred.fromCoroutine(self._look_up(run))] if incomplete else []
+            workers += [
                 Deferred.fromCoroutine(self._work(run))
                 for _ in range(min(self._concurrency, len(due)))
             ]
@@ -145,9 +159,39 @@ class Collector:
                 due.append(status)
         return due
 
+    async def _look_up(self, run: _Run) -> None:
+        """Put what waits for its secrets into the queue, or note why it cannot be read."""
+        complete, incomplete = self._complete, run.incomplete
+        started = self._clock.seconds()
+        tasks = [one.task for one in incomplete]
+        try:
+            for status, outcome in zip(incomplete, await complete(tasks), strict=True):
+                if isinstance(outcome, ReadError):
+                    status.duration = self._clock.seconds() - started
+                    self._note_failure(status, outcome)
+                    self._tell(status)
+                    continue
+                label = outcome.repository.url
+                # A reload may have come meanwhile.
+                if self._tasks.get(label) is status.task:
+                    self._tasks[label] = outcome
+                status.task = outcome
+                run.queue.append(status)
+        finally:
+            run.incomplete = []
+            for one in run.idle:
+                one.callback(None)
+
     async def _work(self, run: _Run) -> None:
-        while run.queue and not run.cancelled:
-            await self._read(run.queue.popleft(), run)
+        while not run.cancelled:
+            if run.queue:
+                await self._read(run.queue.popleft(), run)
+            elif run.incomplete:
+                waiting: Deferred[None] = Deferred(run.idle.remove)
+                run.idle.append(waiting)
+                await waiting
+            else:
+                break
 
     async def _read(self, status: RepositoryStatus, run: _Run) -> None:
         """Read one repository and note how it went, unless it went as it did for a cancellation."""
@@ -156,21 +200,18 @@ class Collector:
         deadline = Deadline.after(self._clock, status.task.timeout)
         try:
             reading = await within(
-                deadline, self._reading(status, run.round, deadline), "reading it"
+                deadline,
+                read_repository(status.task, status, self._now(), self._clock, deadline),
+                "reading it",
             )
         except ReadError as error:
             if run.cancelled:
                 return
-            self._note_failure(status, error.reason)
-            self._log.error(
-                "cannot read {url}: {error}",
-                url=url,
-                error=redact(str(error), status.task.repository.secrets()),
-            )
+            self._note_failure(status, error)
         except Exception:
             if run.cancelled:
                 return
-            self._note_failure(status, Reason.INTERNAL)
+            self._count_failure(status, Reason.INTERNAL)
             # Not as a failure event: nobody knows what a plugin puts into its exceptions.
             self._log.error(
                 "cannot read {url}: a bug (internal)\n{traceback}",
@@ -180,28 +221,26 @@ class Collector:
         else:
             self._note_success(status, reading)
         status.duration = self._clock.seconds() - started
+        self._tell(status)
+
+    def _tell(self, status: RepositoryStatus) -> None:
         status.revision += 1
         try:
             self.on_read(status)
         except Exception:
             # The others must be read all the same.
+            url = status.task.repository.url
             self._log.failure("cannot take note of {url}: a bug", url=url)
 
-    async def _reading(
-        self, status: RepositoryStatus, round: object, deadline: Deadline
-    ) -> Reading:
-        """Read one repository; before that, look up the secrets that its entry lacks."""
-        task = incomplete = status.task
-        if incomplete.complete is not None:
-            label = incomplete.repository.url
-            task = await incomplete.complete(round)
-            status.task = task
-            # A reload may have come meanwhile.
-            if self._tasks.get(label) is incomplete:
-                self._tasks[label] = task
-        return await read_repository(task, status, self._now(), self._clock, deadline)
+    def _note_failure(self, status: RepositoryStatus, error: ReadError) -> None:
+        self._count_failure(status, error.reason)
+        self._log.error(
+            "cannot read {url}: {error}",
+            url=status.task.repository.url,
+            error=redact(str(error), status.task.repository.secrets()),
+        )
 
-    def _note_failure(self, status: RepositoryStatus, reason: Reason) -> None:
+    def _count_failure(self, status: RepositoryStatus, reason: Reason) -> None:
         status.success = False
         status.failures[reason] = status.failures.get(reason, 0) + 1
 

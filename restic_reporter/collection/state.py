@@ -1,7 +1,5 @@
 """A repository, what reads it, and what is known of it: kept from one collection to the next."""
 
-from collections.abc import Awaitable, Callable, Hashable
-
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
@@ -18,9 +16,8 @@ class Task:
     """
     A repository and what reads it.
 
-    ``backend`` is ``None`` where the reader is all we have. ``complete`` is there as long as
-    secrets of the entry are still to be looked up: it gives the task to be used then. What it
-    is called with is the same throughout one collection.
+    ``backend`` is ``None`` where the reader is all we have, and as long as secrets of the entry
+    are still to be looked up.
     """
 
     repository: Repository
@@ -28,7 +25,6 @@ class Task:
     backend: IBackend | None
     reader: ISnapshotReader
     timeout: float
-    complete: Callable[[Hashable], Awaitable["Task"]] | None = None
 
 
 @frozen

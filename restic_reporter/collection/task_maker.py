@@ -1,11 +1,9 @@
 """A config to tasks: which backend and which reader serve each repository."""
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NoReturn
 
 from attrs import evolve, frozen
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -52,29 +50,33 @@ class BrokenBackend:
 @frozen
 class TaskMaker:
     """
-    Makes the tasks of a config.
+    Makes the tasks of one config.
 
     ``makers`` are by scheme. ``timeout`` (seconds) is for repositories that have none of their
     own. ``broken`` are plugins that may have served the schemes that nobody serves.
-    ``completed`` is told of each repository whose secrets have been looked up.
+    ``lookups`` has the secrets of the config; ``completed`` is told of each repository whose
+    secrets have been looked up.
     """
 
     makers: Mapping[str, IBackendMaker]
     tools: BackendTools
     readers: Readers
     timeout: float
+    lookups: Lookups
     broken: Sequence[BrokenPlugin] = ()
     completed: Callable[[Repository], object] = lambda _: None
 
-    def tasks(self, config: Config, lookups: Lookups | None = None) -> dict[str, Task]:
+    def renewed(self, lookups: Lookups) -> "TaskMaker":
+        """The task maker for another config, which shares nothing with the one before."""
+        return evolve(self, lookups=lookups, tools=evolve(self.tools, shared={}))
+
+    def tasks(self, config: Config) -> dict[str, Task]:
         """
         One task for each enabled repository, by label.
 
-        Those that are not complete yet look up at their reads what they lack, in ``lookups``.
-
         :raises ConfigError: backends refuse their repositories, or no reader can read them.
         """
-        return at_once(self._steps(config, lookups))
+        return at_once(self._steps(config))
 
     def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
         """What is allowed but worth a look: sentences."""
@@ -83,18 +85,13 @@ class TaskMaker:
             return ["there is no program restic: what has to be read with it will fail"]
         return []
 
-    async def tasks_in_turns(
-        self, clock: IReactorTime, config: Config, lookups: Lookups | None = None
-    ) -> dict[str, Task]:
+    async def tasks_in_turns(self, config: Config) -> dict[str, Task]:
         """The same, while others have their turns: ten thousand take their time."""
-        return await in_turns(clock, self._steps(config, lookups))
+        return await in_turns(self.tools.reactor, self._steps(config))
 
-    def _steps(
-        self, config: Config, lookups: Lookups | None
-    ) -> Generator[None, None, dict[str, Task]]:
+    def _steps(self, config: Config) -> Generator[None, None, dict[str, Task]]:
         problems = Problems()
         tasks = {}
-        tools = evolve(self.tools, shared={})
         for repository in config.repositories:
             yield
             where = f"entry {repository.position}"
@@ -104,51 +101,46 @@ class TaskMaker:
                 problems.add(f"{where}: reader: {error}")
                 continue
             try:
-                tasks[repository.url] = self._task(repository, reader, tools, lookups)
+                tasks[repository.url] = self._task(repository, reader)
             except ValueError as error:
                 problems.add(f"{where}: repo: {redact(str(error), repository.secrets())}")
         problems.raise_any(config.name)
         return tasks
 
-    def _task(
-        self,
-        repository: Repository,
-        reader: ISnapshotReader,
-        tools: BackendTools,
-        lookups: Lookups | None,
-    ) -> Task:
+    def _task(self, repository: Repository, reader: ISnapshotReader) -> Task:
         maker = self.makers.get(repository.scheme)
         timeout = repository.timeout or self.timeout
         name = repository.scheme if maker is None else maker.name
-        if repository.materials and lookups is not None:
-            later = partial(self._completed, repository, reader, tools, lookups)
-            return Task(repository, name, None, reader, timeout, later)
-        if maker is None:
+        backend: IBackend | None = None
+        if maker is not None and not repository.materials:
+            backend = _made(maker, repository, self.tools)
+        elif maker is None:
             backend = self._without_maker(repository.scheme)
-        else:
-            backend = _made(maker, repository, reader, tools)
         return Task(repository, name, backend, reader, timeout)
 
-    async def _completed(
-        self,
-        repository: Repository,
-        reader: ISnapshotReader,
-        tools: BackendTools,
-        lookups: Lookups,
-        round: Hashable,
-    ) -> Task:
-        try:
-            completed = await lookups.complete(repository, round)
-        except ReadError as error:
-            message = f"entry {repository.position}: {error.message}"
-            raise ReadError(error.reason, message) from None
-        self.completed(completed)
-        try:
-            return self._task(completed, reader, tools, None)
-        except ValueError as error:
-            problem = redact(str(error), completed.secrets())
-            message = f"entry {repository.position}: repo: {problem}"
-            raise ReadError(Reason.SECRET, message) from None
+    async def complete(self, tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
+        """``tasks`` with the secrets that they lack, or why they cannot be had."""
+        outcomes = await self.lookups.complete(one.repository for one in tasks)
+        steps = self._completing(tasks, outcomes)
+        return await in_turns(self.tools.reactor, steps)
+
+    def _completing(
+        self, tasks: Sequence[Task], outcomes: Sequence[Repository | ReadError]
+    ) -> Generator[None, None, list[Task | ReadError]]:
+        result: list[Task | ReadError] = []
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            yield
+            where = f"entry {task.repository.position}"
+            if isinstance(outcome, ReadError):
+                result.append(ReadError(outcome.reason, f"{where}: {outcome.message}"))
+                continue
+            self.completed(outcome)
+            try:
+                result.append(self._task(outcome, task.reader))
+            except ValueError as error:
+                problem = redact(str(error), outcome.secrets())
+                result.append(ReadError(Reason.SECRET, f"{where}: repo: {problem}"))
+        return result
 
     def _without_maker(self, scheme: str) -> IBackend | None:
         if scheme in RESTIC_SCHEMES:
@@ -157,9 +149,7 @@ class TaskMaker:
         return BrokenBackend(f"no plugin that works serves the scheme {scheme!r}: {plugins}")
 
 
-def _made(
-    maker: IBackendMaker, repository: Repository, reader: ISnapshotReader, tools: BackendTools
-) -> IBackend:
+def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:
     """
     The backend of ``repository``, or what stands in for it.
 

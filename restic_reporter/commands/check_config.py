@@ -74,9 +74,10 @@ def check_config(
         BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor)),
         Readers(any_reader, any_reader, reader, lambda: has_restic),
         timeout=1,
+        lookups=Lookups(reactor, {}),
         broken=plugins.broken,
     )
-    tasks = maker.tasks(config, Lookups(reactor, {}))
+    tasks = maker.tasks(config)
     warnings = [
         *(f"the plugin {broken}" for broken in plugins.broken),
         *config.warnings,

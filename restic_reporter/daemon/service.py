@@ -93,7 +93,8 @@ class ReporterService(Service):
         self._reloading = False
         self._reload_again = False
         self._stopping = False
-        self._use(config, masks_of(config), parts.task_maker.tasks(config, self._lookups()))
+        maker = self._task_maker()
+        self._use(config, masks_of(config), maker.tasks(config), maker)
 
     # Start and stop
 
@@ -144,6 +145,14 @@ class ReporterService(Service):
                 store.stop()
             except Exception:
                 self._log.failure("the secret store {name!r} cannot be stopped", name=name)
+
+    def _forget_failures(self) -> None:
+        """An order by hand asks secret stores anew, however recently they were out of reach."""
+        for name, store in self._parts.stores.items():
+            try:
+                store.forget_failures()
+            except Exception:
+                self._log.failure("a bug of the secret store {name!r}", name=name)
 
     async def _serve(self) -> None:
         """Listen once the first collection has ended."""
@@ -213,6 +222,7 @@ class ReporterService(Service):
         """Collect all repositories now; while a collection runs, only say so."""
         if self._stopping:
             return
+        self._forget_failures()
         if self._parts.runs.collect_all():
             self._log.info("collecting all repositories now")
         else:
@@ -226,6 +236,7 @@ class ReporterService(Service):
             self._reload_again = True
             return
         self._reloading = True
+        self._forget_failures()
         reloaded = Deferred.fromCoroutine(self._reload())
         reloaded.addErrback(lambda failure: self._log.failure("a bug in reloading", failure))
 
@@ -242,8 +253,7 @@ class ReporterService(Service):
                     raise ConfigError(loaded.problems)
                 if self._stopping:
                     return
-                config, masks, tasks = loaded
-                self._use(config, masks, tasks)
+                self._use(*loaded)
         except ConfigError as error:
             parts.page.config_successful = False
             for problem in error.problems:
@@ -257,7 +267,7 @@ class ReporterService(Service):
         else:
             self._log.info(
                 "config reloaded: {count} repositories, from the next collection on",
-                count=len(config.repositories),
+                count=len(loaded[0].repositories),
             )
         finally:
             self._reloading = False
@@ -265,28 +275,30 @@ class ReporterService(Service):
                 self._reload_again = False
                 self.reload()
 
-    def _lookups(self) -> Lookups:
-        return Lookups(self._parts.reactor, self._parts.stores)
+    def _task_maker(self) -> TaskMaker:
+        return self._parts.task_maker.renewed(Lookups(self._parts.reactor, self._parts.stores))
 
-    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task]] | ConfigError:
+    async def _load(self) -> tuple[Config, Masks, Mapping[str, Task], TaskMaker] | ConfigError:
         """What to use, or why not: as an exception it would keep half a config, in a cycle."""
-        parts, lookups = self._parts, self._lookups()
+        parts, maker = self._parts, self._task_maker()
         config = await in_daemon_thread(parts.reactor, _config_or_error, parts.load_config)
         if isinstance(config, ConfigError):
             return config
         try:
-            config = await lookups.complete_all(config)
+            config = await maker.lookups.complete_all(config)
             masks = await in_daemon_thread(parts.reactor, masks_of, config)
-            tasks = await parts.task_maker.tasks_in_turns(parts.reactor, config, lookups)
+            tasks = await maker.tasks_in_turns(config)
         except ConfigError as error:
             return ConfigError(error.problems)
-        return config, masks, tasks
+        return config, masks, tasks, maker
 
-    def _use(self, config: Config, masks: Masks, tasks: Mapping[str, Task]) -> None:
+    def _use(
+        self, config: Config, masks: Masks, tasks: Mapping[str, Task], maker: TaskMaker
+    ) -> None:
         """Swap ``config`` in, with all that was made of it."""
         parts = self._parts
         parts.redactor.replace(masks)
-        parts.collector.set_tasks(tasks)
+        parts.collector.set_tasks(tasks, maker.complete)
         parts.http.keep_only(one.transport for one in config.repositories)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         parts.runs.set_schedules(tuple(tasks), own)

@@ -33,6 +33,7 @@ from ..readers.restic import ResticReader
 from ..redaction.masks import Redactor
 from ..schedule.cron import local_zone
 from ..schedule.cron_service import CronService
+from ..secret_stores.lookup import Lookups
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import AddressError, Listener
 from ..web.server import make_site
@@ -75,13 +76,13 @@ def wire(
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
     store_makers = by_name(plugins.stores)
-    stores = _stores(store_makers, environ, reactor)
     # One of the broken plugins may be the one that serves an unknown scheme or secret store.
     schemes = None if plugins.broken else tuple(makers)
     store_names = None if plugins.broken else tuple(store_makers)
     shard: Shard = options["shard"]
     limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
+    stores = _stores(store_makers, environ, StoreTools(reactor, http, time.time))
     collector = Collector(reactor, time.time, options["concurrency"])
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
@@ -126,6 +127,7 @@ def wire(
             BackendTools(reactor, http, KeyedThreads(reactor)),
             readers,
             options["timeout"],
+            Lookups(reactor, stores),
             plugins.broken,
             completed=lambda one: redactor.add(secrets_of([one])),
         ),
@@ -177,14 +179,13 @@ def _web_limits(concurrency: int) -> Limits:
 
 
 def _stores(
-    makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], reactor: Any
+    makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], tools: StoreTools
 ) -> dict[str, ISecretStore]:
     """
     The secret stores by name.
 
     :raises ValueError: one is set up by half.
     """
-    tools = StoreTools(reactor, time.time)
     stores = {}
     for name, maker in makers.items():
         try:

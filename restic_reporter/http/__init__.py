@@ -8,6 +8,7 @@ whose message shows no credential.
 
 from ..model.repository import Transport
 from .client import BoundedHTTPClient
+from .errors import UnavailableError
 from .responses import Response, basic_auth, raise_for_status
 from .tls import parse_ca_certificates, parse_client_certificate
 
@@ -15,6 +16,7 @@ __all__ = [
     "BoundedHTTPClient",
     "Response",
     "Transport",
+    "UnavailableError",
     "basic_auth",
     "parse_ca_certificates",
     "parse_client_certificate",

@@ -16,7 +16,7 @@ from ..model.errors import ReadError, Reason
 from ..model.repository import DEFAULT_TRANSPORT, Transport
 from ..model.snapshots import Meter
 from .body import Answer, BytesProducer
-from .errors import BrokenConnectionError
+from .errors import BrokenConnectionError, UnavailableError
 from .limits import Exchange
 from .pool import ExchangeAgent, Route
 from .responses import Response
@@ -87,7 +87,8 @@ class BoundedHTTPClient:
         :param url: without credentials: these go into ``headers``.
         :param operation: ``list``, ``load`` or ``auth``: what ``meter`` counts, try by try,
             and what error messages begin with.
-        :raises ReadError: network, timeout, tls, redirect, protocol, too_large, unavailable.
+        :raises ReadError: network, timeout, tls, redirect, protocol, too_large; unavailable as an
+            `UnavailableError`.
         :raises ValueError: for a URL or PEM that cannot be used.
         """
         origin, rest = split(url)
@@ -105,10 +106,11 @@ class BoundedHTTPClient:
             meter.count_request(operation)
             route = self._route(transport)
             sending: Deferred[IResponse]
-            if place.uri is not None and body is None and is_plain(rest):
+            if place.uri is not None and is_plain(rest) and (body is None or place.ipv6):
                 # Just what treq would send, without the layers that make it sure.
+                producer = None if body is None else BytesProducer(body)
                 sending = route.send(
-                    exchange, method.upper().encode(), place.uri, rest.encode(), sent
+                    exchange, method.upper().encode(), place.uri, rest.encode(), sent, producer
                 )
             else:
                 sending = maybeDeferred(
@@ -139,7 +141,7 @@ class BoundedHTTPClient:
                 if not is_retryable(response.status):
                     return response
                 message = f"{what}: unavailable (status {response.status})"
-                error = ReadError(Reason.UNAVAILABLE, message)
+                error = UnavailableError(message, response)
                 wait = backoff(STATUS_WAITS, refused, self._random)
                 refused += 1
                 asked = retry_after(response.headers, self._now())

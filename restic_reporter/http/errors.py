@@ -17,8 +17,25 @@ from twisted.web.client import (
 
 from ..model.errors import ReadError, Reason
 from .limits import Exchange
+from .responses import Response
+
+# What OpenSSL says of bytes that are no TLS.
+_NOT_TLS = {
+    "wrong version number",
+    "http request",
+    "packet length too long",
+    "record layer failure",
+}
 
 _WRAPPERS = (RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed)
+
+
+class UnavailableError(ReadError):
+    """Every try was answered with 429 or 5xx; ``response`` is the last such answer."""
+
+    def __init__(self, message: str, response: Response) -> None:
+        super().__init__(Reason.UNAVAILABLE, message)
+        self.response = response
 
 
 class BrokenConnectionError(ReadError):
@@ -70,12 +87,14 @@ def _explain_connecting(error: BaseException, exchange: Exchange) -> BaseExcepti
 
 def _tls_text(error: BaseException) -> str:
     if isinstance(error, VerificationError):
-        return "the certificate is for another host"
+        return "certificate for another host"
     if isinstance(error, CertificateError):
-        return "the certificate names no host"
+        return "certificate without a host name"
     stack = error.args[0] if error.args else ()
     if isinstance(stack, list | tuple):
         reasons = [entry[-1] for entry in stack if isinstance(entry, tuple) and entry]
+        if _NOT_TLS & set(reasons):
+            return "the server does not speak TLS on this port"
         if reasons:
             return ", ".join(str(reason) for reason in reasons)
     return str(error) or type(error).__name__

@@ -11,13 +11,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from OpenSSL.crypto import X509, PKey
+from OpenSSL.SSL import VERIFY_FAIL_IF_NO_PEER_CERT, VERIFY_PEER, Connection, Error
+from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
+    CertificateOptions,
     optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
 )
+from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -26,6 +32,18 @@ from ..model.repository import Transport
 _PRIVATE_KEY = re.compile(
     rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL
 )
+
+# OpenSSL's codes, as in x509_vfy.h.
+_VERDICTS = {
+    2: "certificate signed by an unknown authority",
+    9: "certificate not valid yet",
+    10: "certificate expired",
+    18: "self-signed certificate",
+    19: "self-signed certificate in its chain",
+    20: "certificate signed by an unknown authority",
+    21: "certificate signed by an unknown authority",
+    23: "certificate revoked",
+}
 
 
 def _load_certificates(pem: bytes, what: str) -> list[x509.Certificate]:
@@ -88,6 +106,59 @@ def _spki(holder: Any) -> bytes:
     return public
 
 
+class CertificateRefusedError(Error):
+    """OpenSSL's verdict on a server's certificate, in words."""
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class _Verified:
+    """
+    Verifies a server's certificate and name, and says what is wrong with either.
+
+    OpenSSL's own error says only that something is, so this takes the place of the callback
+    that newer versions of Twisted set, and does what that does.
+    """
+
+    inner: IOpenSSLClientConnectionCreator
+    server: ServiceID
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Connection:
+        connection: Connection = self.inner.clientConnectionForTLS(tlsProtocol)
+        connection.set_verify(VERIFY_PEER | VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+        return connection
+
+    def _verify(
+        self, connection: Connection, certificate: X509, code: int, depth: int, good: int
+    ) -> bool:
+        # What is raised in here would get lost.
+        try:
+            if not good:
+                problem = _VERDICTS.get(code, f"certificate refused (OpenSSL's code {code})")
+                raise CertificateRefusedError(problem)
+            if depth == 0:
+                verify_service_identity(extract_patterns(certificate), [self.server], [])
+        except Exception:
+            connection.get_app_data().failVerification(Failure())
+            return False
+        return True
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class _Unverified:
+    """Speaks TLS with whoever answers."""
+
+    hostname: bytes
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Connection:
+        connection = Connection(CertificateOptions().getContext(), None)
+        name = self.hostname.decode()
+        if not isIPAddress(name) and not isIPv6Address(name):
+            connection.set_tlsext_host_name(self.hostname)
+        return connection
+
+
 @implementer(IPolicyForHTTPS)
 @frozen
 class TLSPolicy:
@@ -95,6 +166,7 @@ class TLSPolicy:
 
     trust_root: Any = Factory(platformTrust)
     client_certificate: dict[str, Any] = field(factory=dict, repr=False)
+    verify: bool = True
 
     @classmethod
     def for_transport(cls, transport: Transport) -> "TLSPolicy":
@@ -107,11 +179,17 @@ class TLSPolicy:
         return cls(
             platformTrust() if ca is None else parse_ca_certificates(ca),
             {} if own is None else parse_client_certificate(own),
+            transport.verify,
         )
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
-        return optionsForClientTLS(
-            hostname.decode("ascii"),
+        if not self.verify:
+            return _Unverified(hostname)
+        name = hostname.decode("ascii")
+        creator = optionsForClientTLS(
+            name,
             trustRoot=self.trust_root,
             extraCertificateOptions=dict(self.client_certificate),
         )
+        is_address = isIPAddress(name) or isIPv6Address(name)
+        return _Verified(creator, IPAddress_ID(name) if is_address else DNS_ID(name))

@@ -37,11 +37,12 @@ def describe_target(locations: Sequence[bytes] | None) -> str:
 class Place:
     """
     A server: ``shown`` is how messages name it. ``uri`` is its root as treq sends it, ``None``
-    where its name cannot be one.
+    where its name cannot be one. ``ipv6`` says that its name is an address, which treq refuses.
     """
 
     shown: str
     uri: URI | None
+    ipv6: bool
 
 
 def split(url: str) -> tuple[str, str]:
@@ -76,7 +77,8 @@ def place_of(origin: str, transport: Transport) -> Place:
     else:
         name = f"[{host}]" if ":" in host else host
         shown = f"{name}:{port or (443 if parts.scheme == 'https' else 80)}"
-    return Place(shown, _uri(f"{origin}/", ":" in host))
+    ipv6 = ":" in host
+    return Place(shown, _uri(f"{origin}/", ipv6), ipv6)
 
 
 def _uri(root: str, ipv6: bool) -> URI | None:

@@ -16,12 +16,14 @@ class Transport:
     ``ca_certificates`` (PEM, one or more) are trusted *instead* of the system's.
     ``client_certificate`` is PEM: the certificate, its intermediates if any, and the
     private key. With ``unix_socket`` the connection goes to that path, whatever the
-    URL's host; the host still counts for TLS and the ``Host`` header.
+    URL's host; the host still counts for TLS and the ``Host`` header. Without ``verify``
+    anybody may pass for the server.
     """
 
     ca_certificates: bytes | None = field(default=None, repr=False)
     client_certificate: bytes | None = field(default=None, repr=False)
     unix_socket: str | None = None
+    verify: bool = True
 
 
 DEFAULT_TRANSPORT = Transport()

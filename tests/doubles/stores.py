@@ -25,6 +25,7 @@ class MemoryStore:
     waiting: Callable[[], Awaitable[object]] | None = None
     asked: list[str] = Factory(list)
     running: bool = False
+    forgotten: int = 0
 
     def secrets(self) -> Iterable[Secret]:
         """Its own."""
@@ -45,6 +46,10 @@ class MemoryStore:
         if document is None:
             raise ReadError(Reason.SECRET, "there is none")
         return document
+
+    def forget_failures(self) -> None:
+        """Count."""
+        self.forgotten += 1
 
     def stop(self) -> None:
         """End."""

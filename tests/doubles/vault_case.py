@@ -12,6 +12,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.concurrency.deadline import Deadline, sleep
+from restic_reporter.http import BoundedHTTPClient, Response
 from restic_reporter.interfaces import StoreTools
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.secret_stores.vault import VaultStore
@@ -25,11 +26,34 @@ DAY = 86400.0
 
 
 class SteppedReactor(Clock):
-    """Time goes on only as a test says; threads are real."""
+    """Time goes on only as a test says; sockets are real."""
 
-    def callFromThread(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call ``function`` in the reactor's thread."""
-        reactor.callFromThread(function, *arguments)  # type: ignore[attr-defined]
+    def __getattr__(self, name: str) -> Any:
+        """Whatever has nothing to do with time."""
+        return getattr(reactor, name)
+
+
+class CountedClient(BoundedHTTPClient):
+    """Knows how many requests are under way."""
+
+    under_way = 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether a server has been sent a request and may still answer."""
+        connections = [one for route in self._routes.values() for one in route._opened]
+        return any(one.exchange is not None for one in connections)
+
+    async def _tries(self, attempt: Callable[[], Any], *arguments: Any) -> Response:
+        async def counted() -> Response:
+            self.under_way += 1
+            try:
+                response: Response = await attempt()
+            finally:
+                self.under_way -= 1
+            return response
+
+        return await super()._tries(counted, *arguments)  # type: ignore[arg-type]
 
 
 class VaultCase(TestCase):
@@ -49,6 +73,7 @@ class VaultCase(TestCase):
         self.fake = self.made_fake()
         self.said: list[str] = []
         self.levels: list[str] = []
+        self.clients: dict[VaultStore, CountedClient] = {}
         observer: Any = self._observe
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
@@ -75,13 +100,21 @@ class VaultCase(TestCase):
         """A store, not started, by default with the AppRole."""
         settings = parse_settings(self.fake.environment() if environ is None else environ)
         assert settings is not None
-        tools = StoreTools(options.pop("reactor", self.clock), self.now)
+        clock = options.pop("reactor", self.clock)
+        client = CountedClient(clock, random=lambda: chance, idle_timeout=60.0)
+        tools = StoreTools(clock, client, self.now)
         store = VaultStore(settings, tools, lambda: chance, **options)
+        self.clients[store] = client
+        self.addCleanup(client.close)
         self.addCleanup(store.stop)
         return store
 
+    def is_idle(self, store: VaultStore) -> bool:
+        """Whether ``store`` has no request under way."""
+        return not self.clients[store].under_way
+
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for what happens in threads; no time goes on for the store."""
+        """Wait for what happens on sockets; no time goes on for the store."""
         limit = time.monotonic() + PATIENCE / 2
         while not condition():
             if time.monotonic() > limit:
@@ -95,11 +128,12 @@ class VaultCase(TestCase):
         return store
 
     async def idle(self, store: VaultStore) -> None:
-        """Wait until no thread is at work for ``store``, nor what it has called for."""
+        """Wait until no request of ``store`` is under way, nor what it brings about."""
         for _ in range(3):
-            # What one thread's end brings about may begin only in the reactor's next turn.
+            # What one answer brings about may begin only in the reactor's next turn.
             await sleep(reactor, 0)
-            await self.until(lambda: store.idle)
+            self.clock.advance(0)
+            await self.until(lambda: self.is_idle(store))
 
     async def pass_time(self, store: VaultStore, seconds: float) -> None:
         """Let time go on from timer to timer, each with all that it brings about."""
@@ -111,6 +145,20 @@ class VaultCase(TestCase):
             await self.idle(store)
             if moment >= end:
                 return
+
+    async def no_timers(self, store: VaultStore) -> None:
+        """Nothing is to be done later for ``store``, but to close idle connections."""
+        await self.clients[store].close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def passing(self, work: "Deferred[T]") -> T:
+        """The outcome of ``work``, while time goes on."""
+        while not work.called:
+            # A server is not kept from answering; a connection that is refused needs time.
+            if not any(client.asks for client in self.clients.values()):
+                self.clock.advance(0.1)
+            await sleep(reactor, 0)
+        return await work
 
     def look_up(
         self, store: VaultStore, path: str = "restic/a", seconds: float = 60.0

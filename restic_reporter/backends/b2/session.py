@@ -9,6 +9,7 @@ from attrs import Factory, define
 from twisted.internet.interfaces import IReactorTime
 
 from ...concurrency.deadline import Deadline, within
+from ...concurrency.single_flight import SingleFlight
 from ...http import BoundedHTTPClient, Response, basic_auth
 from ...interfaces import BackendTools
 from ...model.errors import ReadError, Reason
@@ -22,7 +23,6 @@ from .answers import (
     parse_object,
     raise_for_error,
 )
-from .sharing import SharedWork
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ class Session:
     _credentials: B2Credentials
     _transport: Transport
     _current: Authorization | None = None
-    _authorizing: SharedWork[Authorization] = Factory(SharedWork)
+    _authorizing: SingleFlight[Authorization] = Factory(SingleFlight)
     _bucket_ids: dict[str, str] = Factory(dict)
-    _looking_up: dict[str, SharedWork[str]] = Factory(dict)
+    _looking_up: dict[str, SingleFlight[str]] = Factory(dict)
 
     @classmethod
     def shared(
@@ -127,7 +127,7 @@ class Session:
                 )
             return buckets[bucket]
         if bucket not in self._bucket_ids:
-            looking_up = self._looking_up.setdefault(bucket, SharedWork())
+            looking_up = self._looking_up.setdefault(bucket, SingleFlight())
             found = await self._share(
                 looking_up,
                 lambda longer: self._look_up(bucket, longer, meter),
@@ -213,7 +213,7 @@ class Session:
 
     async def _share(
         self,
-        work: SharedWork[T],
+        work: SingleFlight[T],
         begin: Callable[[Deadline], Coroutine[Any, Any, T]],
         what: str,
         deadline: Deadline,
@@ -221,7 +221,7 @@ class Session:
         """The outcome of ``work``, which may go on without us and has a deadline of its own."""
 
         async def wait() -> T:
-            return await work.wait(
+            return await work.join(
                 lambda: begin(Deadline.after(self._clock, max(deadline.remaining(), _SHARED_TIME)))
             )
 

@@ -6,15 +6,11 @@ class VaultOutageError(Exception):
     Vault is out of reach, or answers in a way that is none of Vault's; it may pass.
 
     The message is about Vault as a whole, and has no secret but what a server may echo.
-    ``may_pass_soon`` tells that another try may help at once, ``by_vault`` that it is Vault
-    that lets us in no more.
+    ``by_vault`` tells that it is Vault that lets us in no more.
     """
 
-    def __init__(
-        self, message: str, *, may_pass_soon: bool = False, by_vault: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, by_vault: bool = False) -> None:
         super().__init__(message)
-        self.may_pass_soon = may_pass_soon
         self.by_vault = by_vault
 
 

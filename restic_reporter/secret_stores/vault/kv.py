@@ -22,32 +22,32 @@ class KVMount:
     """
     What is known of the mount at ``kv/``; ``clock`` gives seconds.
 
-    Threads share it without a lock: the worst is that several find out the same.
+    Several look-ups may find out the same at one time.
     """
 
     clock: Callable[[], float]
     version: int | None = None
     found_at: float = 0.0
 
-    def read(self, client: VaultClient, path: str) -> dict[str, object]:
+    async def read(self, client: VaultClient, path: str) -> dict[str, object]:
         """
-        The document at ``path``. Blocks.
+        The document at ``path``.
 
         :raises VaultOutageError: Vault is of no help now.
         :raises VaultRefusedError: 403 or 404; ``data`` as Vault's answer to a deleted version.
         """
         known, found_at = self.version, self.found_at
         if known is None:
-            return self._find_and_read(client, path)
+            return await self._find_and_read(client, path)
         try:
-            return _read(client, known, path)
+            return await _read(client, known, path)
         except VaultRefusedError as refusal:
             # What is refused as of the wrong version looks like any other refusal.
             if refusal.status not in (403, 404) or self.clock() - found_at < _RECHECK:
                 raise
-            return self._find_and_read(client, path, known, refusal)
+            return await self._find_and_read(client, path, known, refusal)
 
-    def _find_and_read(
+    async def _find_and_read(
         self,
         client: VaultClient,
         path: str,
@@ -55,15 +55,15 @@ class KVMount:
         refusal: VaultRefusedError | None = None,
     ) -> dict[str, object]:
         try:
-            version = client.mount_version()
+            version = await client.mount_version()
         except VaultRefusedError:
-            return self._try_both(client, path, known, refusal)
+            return await self._try_both(client, path, known, refusal)
         self._found(version)
         if version == known and refusal is not None:
             raise refusal
-        return _read(client, version, path)
+        return await _read(client, version, path)
 
-    def _try_both(
+    async def _try_both(
         self, client: VaultClient, path: str, known: int | None, refusal: VaultRefusedError | None
     ) -> dict[str, object]:
         refusals = [] if refusal is None else [refusal]
@@ -71,7 +71,7 @@ class KVMount:
             if version == known:
                 continue
             try:
-                document = _read(client, version, path)
+                document = await _read(client, version, path)
             except VaultRefusedError as another:
                 refusals.append(another)
                 if another.data is not None:
@@ -87,8 +87,8 @@ class KVMount:
         self.version, self.found_at = version, self.clock()
 
 
-def _read(client: VaultClient, version: int, path: str) -> dict[str, object]:
-    return client.read_v2(path) if version == 2 else client.read_v1(path)
+async def _read(client: VaultClient, version: int, path: str) -> dict[str, object]:
+    return await (client.read_v2(path) if version == 2 else client.read_v1(path))
 
 
 def _most_telling(refusals: list[VaultRefusedError]) -> VaultRefusedError:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ...concurrency.deadline import sleep
+from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
 from .lease import Backoff
-from .shared import Shared
 
 if TYPE_CHECKING:
     from .lease import Grant
@@ -49,7 +49,7 @@ class RefusalCheck:
         self._replace = replace
         self._reactor = reactor
         self._chance = chance
-        self._work = Shared(self._check)
+        self._work: SingleFlight[None] = SingleFlight(outlives=True)
         self._checked_at: float | None = None
         self._replacements = Backoff()
 
@@ -59,7 +59,7 @@ class RefusalCheck:
 
         :raises VaultOutageError: Vault is of no help.
         """
-        await self._work.join()
+        await self._work.join(self._check)
 
     def stop(self) -> None:
         """Do nothing more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
@@ -11,12 +11,11 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ...concurrency.deadline import Deadline, sleep, within
+from ...concurrency.deadline import Deadline, within
 from ...interfaces import ISecretStore, StoreTools
 from ...model.errors import ReadError, Reason
 from ...redaction.masks import redact
 from ...redaction.secret import Secret
-from .calls import AT_ONE_TIME, VaultCalls
 from .errors import VaultOutageError, VaultRefusedError
 from .kv import KVMount, checked_path, explain
 from .lease import LONGEST_HOLD, Backoff
@@ -25,15 +24,14 @@ from .token_keeper import TokenKeeper
 
 if TYPE_CHECKING:
     from .client import VaultClient
-    from .transport import Channel
 
 T = TypeVar("T")
 
 # What Vault answers at all, it answers in milliseconds.
 _PATIENCE = 15.0
 
-# A connection that breaks, or a limit of requests, is often over in a moment.
-_ATTEMPTS = 3
+# Look-ups that ask at one time; the others wait for their turn.
+_AT_ONE_TIME = 8
 
 _LONGEST_MESSAGE = 300
 
@@ -57,6 +55,9 @@ class NoVault:
         """Fail."""
         raise ReadError(Reason.SECRET, f"no look-up of {path!r} in Vault: VAULT_ADDR is not set")
 
+    def forget_failures(self) -> None:
+        """Nothing to do."""
+
     def stop(self) -> None:
         """Nothing to do."""
 
@@ -71,10 +72,8 @@ class VaultStore:
     ``VAULT_NAMESPACE``, ``VAULT_SKIP_VERIFY``. Where both ways to log in are set, the token is
     used until it is refused or cannot be prolonged, and the AppRole from then on.
 
-    ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured for an https address; through a proxy the
-    token of a plain one would be seen, so ``HTTP_PROXY`` is not. Nothing else plays a part:
-    not ``~/.vault-token``, not ``.netrc``, no other certificates than ``VAULT_CACERT`` or
-    the system's.
+    Nothing else plays a part: not ``~/.vault-token``, not ``.netrc``, no proxy, no other
+    certificates than ``VAULT_CACERT`` or the system's.
     """
 
     _log = Logger()
@@ -88,19 +87,23 @@ class VaultStore:
         patience: float = _PATIENCE,
     ) -> None:
         """``chance`` gives numbers from 0 to 1; one call to Vault has ``patience`` seconds."""
+        # hvac takes a quarter of a second to import, and most have no Vault.
+        from .client import VaultClient
+
+        self._client = VaultClient
         self._settings = settings
         self._reactor = tools.reactor
+        self._http = tools.http
         self._chance = chance
         self._patience = patience
-        self._calls = VaultCalls(tools.reactor, settings)
         self._keeper = TokenKeeper(
             settings, self._ask, tools.reactor, tools.now, chance, self._shown
         )
         self._mount = KVMount(tools.reactor.seconds)
-        # One thread is left to the keeper of the token.
-        self._turn = DeferredSemaphore(AT_ONE_TIME - 1)
+        self._turn = DeferredSemaphore(_AT_ONE_TIME)
         self._outage = Backoff(LONGEST_HOLD)
-        self._outage_since = 0.0
+        # Failures of what was asked before this are no news.
+        self._news_since = 0.0
         self._pending: set[Deferred[dict[str, object]]] = set()
         self._stopped = False
 
@@ -112,8 +115,9 @@ class VaultStore:
         :raises ValueError: a variable is missing or wrong; the message names it.
         """
         settings = parse_settings(environ)
-        store: ISecretStore = NoVault() if settings is None else cls(settings, tools)
-        return store
+        if settings is None:
+            return NoVault()
+        return cls(settings, tools)
 
     @property
     def expires_at(self) -> float | None:
@@ -123,18 +127,13 @@ class VaultStore:
         """
         return self._keeper.expires_at
 
-    @property
-    def idle(self) -> bool:
-        """Whether no thread is at work."""
-        return self._calls.idle
-
     def secrets(self) -> Iterable[Secret]:
-        """The tokens, the secret id and the proxy's password."""
+        """The tokens and the secret id."""
         return [*self._settings.secrets(), *self._keeper.secrets()]
 
     def start(self) -> None:
         """Log in, and stay so; what goes wrong is logged and tried again."""
-        if self._settings.skip_verify and self._settings.address.startswith("https:"):
+        if not self._settings.transport.verify and self._settings.address.startswith("https:"):
             self._log.warn("VAULT_SKIP_VERIFY is set: anybody may pass for Vault")
         self._keeper.start()
 
@@ -144,7 +143,12 @@ class VaultStore:
         self._keeper.stop()
         for pending in list(self._pending):
             pending.cancel()
-        self._calls.stop()
+
+    def forget_failures(self) -> None:
+        """Ask again at once, however recently Vault was out of reach."""
+        self._news_since = self._reactor.seconds()
+        self._outage.reset()
+        self._keeper.forget_failures()
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
         """
@@ -197,57 +201,38 @@ class VaultStore:
         return await self._read(path, another)
 
     async def _read(self, path: str, token: Secret) -> dict[str, object]:
-        """Read ``path``, again if that may help, and not at all while Vault is out of reach."""
+        """Read ``path``, but not while Vault was out of reach a moment ago."""
         await self._turn.acquire()
         try:
-            attempts = 0
-            while True:
-                now = self._reactor.seconds()
-                if self._outage.holds(now):
-                    raise VaultOutageError(self._outage.problem)
-                attempts += 1
-                try:
-                    document = await self._ask(lambda client: self._mount.read(client, path), token)
-                except VaultOutageError as outage:
-                    if not outage.may_pass_soon or attempts == _ATTEMPTS:
-                        self._out_of_reach(now, outage)
-                        raise
-                else:
-                    self._outage.reset()
-                    return document
-                await sleep(self._reactor, attempts * (0.25 + 0.25 * self._chance()))
+            now = self._reactor.seconds()
+            if self._outage.holds(now):
+                raise VaultOutageError(self._outage.problem)
+            try:
+                document = await self._ask(lambda client: self._mount.read(client, path), token)
+            except VaultOutageError as outage:
+                self._out_of_reach(now, outage)
+                raise
+            self._outage.reset()
+            return document
         finally:
             # Not at once: a thousand that fail would each be called by the one before.
             self._reactor.callFromThread(self._turn.release)
 
     def _out_of_reach(self, asked_at: float, outage: VaultOutageError) -> None:
         """Leave Vault alone for a while; what was asked before that is no new failure."""
-        if asked_at >= self._outage_since:
-            self._outage_since = self._reactor.seconds()
-            self._outage.fail(self._outage_since, self._chance(), str(outage))
+        if asked_at >= self._news_since:
+            self._news_since = self._reactor.seconds()
+            self._outage.fail(self._news_since, self._chance(), str(outage))
 
-    async def _ask(self, call: Callable[[VaultClient], T], token: Secret | None) -> T:
+    async def _ask(self, call: Callable[[VaultClient], Awaitable[T]], token: Secret | None) -> T:
         """
-        Make one call in a thread.
+        Make one call.
 
         :raises VaultOutageError: it came to nothing, within our patience.
         :raises VaultRefusedError: Vault refuses.
         """
-
-        def in_thread(channel: Channel) -> T:
-            try:
-                from .client import VaultClient
-            except ImportError as error:
-                raise VaultOutageError(f"hvac cannot be imported: {error}") from None
-            return call(VaultClient(self._settings, channel, token))
-
-        async def run() -> T:
-            return await self._calls.run(in_thread)
-
-        try:
-            return await within(Deadline.after(self._reactor, self._patience), run(), "a call")
-        except ReadError:
-            raise VaultOutageError(f"no answer within {self._patience:g} s") from None
+        deadline = Deadline.after(self._reactor, self._patience)
+        return await call(self._client(self._http, self._settings, deadline, token))
 
     def _shown(self, problem: object) -> str:
         """``problem`` in one line and without our secrets."""

@@ -10,18 +10,19 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
 from .lease import LONGEST_HOLD, Backoff, Grant, Lease
 from .refusals import RefusalCheck
 from .settings import AppRole, VaultSettings
-from .shared import Shared
 from .warnings import EndWarnings
 
 if TYPE_CHECKING:
     from .client import VaultClient
 
-    Ask = Callable[[Callable[[VaultClient], Grant], Secret | None], Coroutine[Any, Any, Grant]]
+    Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
+    Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
 
 # Wake at least so often and look at the wall clock, which alone goes on in a sleep.
 _LONGEST_NAP = 1800.0
@@ -65,7 +66,7 @@ class TokenKeeper:
         # Vault has not confirmed VAULT_TOKEN, and a policy may be the reason: it is tried.
         self._unconfirmed = False
         self._must_log_in = False
-        self._tending = Shared(self._tend, self._schedule)
+        self._renewal: SingleFlight[None] = SingleFlight(self._schedule, outlives=True)
         self._refusals = RefusalCheck(
             self._usable,
             lambda token: ask(lambda client: client.look_up_self(), token),
@@ -75,6 +76,8 @@ class TokenKeeper:
         )
         self._failures = Backoff()
         self._put_off_until = 0.0
+        # When the latest attempt began, and when somebody ordered another.
+        self._began = self._ordered = 0.0
         self._timer: IDelayedCall | None = None
         self._warnings = EndWarnings(now)
         self._stopped = False
@@ -107,7 +110,7 @@ class TokenKeeper:
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._tending.stop(VaultOutageError("the daemon stops"))
+        self._renewal.stop(VaultOutageError("the daemon stops"))
         self._refusals.stop()
 
     async def token(self) -> Secret:
@@ -116,16 +119,17 @@ class TokenKeeper:
 
         :raises VaultOutageError: there is none; unless it is time to try again, at once.
         """
-        token = self._usable()
-        if token is None:
+        while (token := self._usable()) is None:
             if self._stopped:
                 raise VaultOutageError("the daemon stops")
-            if self._tending.running or not self._is_put_off():
-                await self._tending.join()
-                token = self._usable()
-        if token is None:
-            raise VaultOutageError(self._failures.problem)
+            if self._is_put_off() and not self._renewal.running:
+                raise VaultOutageError(self._failures.problem)
+            await self._renewal.join(self._renew_or_log_in)
         return token
+
+    def forget_failures(self) -> None:
+        """Let the next look-up try again, however recently that has failed."""
+        self._ordered = self._put_off_until = self._reactor.seconds()
 
     async def replacement(self, refused: Secret) -> Secret | None:
         """
@@ -160,9 +164,11 @@ class TokenKeeper:
             self._lose(self._lease, self._lease.expires_at)
         if self._lease is not None and self._role is None:
             self._warnings.look_at(self._lease)
-        if self._is_due() and not self._tending.running and not self._failures.holds(now):
+        if self._is_due() and not self._renewal.running and not self._failures.holds(now):
             # Other failures than a stop are dealt with in the work itself.
-            self._tending.join().addErrback(lambda failure: failure.trap(VaultOutageError))
+            self._renewal.join(self._renew_or_log_in).addErrback(
+                lambda failure: failure.trap(VaultOutageError)
+            )
         else:
             self._schedule()
 
@@ -185,7 +191,7 @@ class TokenKeeper:
         moments = []
         lease = self._lease
         # While something is being done, its end is when to think of what is next.
-        if not self._tending.running:
+        if not self._renewal.running:
             if self._is_due():
                 moments.append(self._failures.retry_at)
             elif lease is not None and lease.grant.ttl:
@@ -198,9 +204,10 @@ class TokenKeeper:
 
     # What is done, one thing at a time
 
-    async def _tend(self) -> None:
+    async def _renew_or_log_in(self) -> None:
         """Renew the token or get another; a failure is kept in `_failures`, and logged."""
         lease = self._lease
+        self._began = self._reactor.seconds()
         try:
             if lease is None or self._must_log_in or not lease.grant.renewable:
                 await self._log_in()
@@ -276,15 +283,15 @@ class TokenKeeper:
                 self._lose(self._lease, self._now())
                 self._schedule()
             return
-        if self._tending.running:
-            await self._tending.join()
+        if self._renewal.running:
+            await self._renewal.join(self._renew_or_log_in)
         if self._usable() != token:
             return
         if self._is_put_off():
             raise VaultOutageError(self._failures.problem)
         self._log.info("Vault does not know our token any more: logging in again")
         self._must_log_in = True
-        await self._tending.join()
+        await self._renewal.join(self._renew_or_log_in)
         if self._usable() == token:
             raise VaultOutageError(self._failures.problem)
 
@@ -317,7 +324,8 @@ class TokenKeeper:
         self._failures.fail(self._reactor.seconds(), self._chance(), problem)
         # A wrong secret id too often, and Vault may lock the role out for everybody.
         hold = _LONGEST_NAP if outage.by_vault else LONGEST_HOLD
-        self._put_off_until = min(self._failures.retry_at, self._reactor.seconds() + hold)
+        if self._began >= self._ordered:
+            self._put_off_until = min(self._failures.retry_at, self._reactor.seconds() + hold)
         self._log.emit(
             level,
             "Vault at {address}: {problem}; it will be tried again, until it works",

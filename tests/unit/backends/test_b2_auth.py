@@ -7,11 +7,9 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.backends.b2 import session
-from restic_reporter.backends.b2.sharing import SharedWork
-from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from tests.doubles.b2_case import B2Case, fill
 from tests.doubles.fake_b2_account import READ_ONLY
@@ -329,82 +327,3 @@ class FaultTests(B2Case):
         self.assertEqual(await self.load(backend, "config"), b"config")
         self.fake.fault(LIST, delay=1.0)
         await self.assert_fails(self.list(backend, seconds=0.2), Reason.TIMEOUT)
-
-
-class SharedWorkTests(SynchronousTestCase):
-    """`SharedWork`."""
-
-    def setUp(self) -> None:
-        self.begun: list[Deferred[int]] = []
-        self.work: SharedWork[int] = SharedWork()
-
-    async def begin(self) -> int:
-        """Work that ends when the test says so."""
-        self.begun.append(Deferred())
-        return await self.begun[-1]
-
-    def test_one_outcome(self) -> None:
-        """All who wait get it; later ones begin anew."""
-        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
-        self.assertEqual(len(self.begun), 1)
-        self.begun[0].callback(7)
-        self.assertEqual((self.successResultOf(first), self.successResultOf(second)), (7, 7))
-        self.assertNoResult(self.work.wait(self.begin))
-        self.assertEqual(len(self.begun), 2)
-
-    def test_at_once(self) -> None:
-        """Work that has no need to wait."""
-
-        async def begin() -> int:
-            return 7
-
-        self.assertEqual(self.successResultOf(self.work.wait(begin)), 7)
-        self.assertEqual(self.successResultOf(self.work.wait(begin)), 7)
-
-    def test_failure(self) -> None:
-        """Each who waits gets an exception of its own."""
-        waiting = [self.work.wait(self.begin) for _ in range(2)]
-        self.begun[0].errback(ReadError(Reason.AUTH, "no"))
-        errors = [self.failureResultOf(one, ReadError).value for one in waiting]
-        self.assertEqual([str(error) for error in errors], ["no (auth)"] * 2)
-        self.assertIsNot(errors[0], errors[1])
-
-    def test_cancelled(self) -> None:
-        """The work is cancelled with the last who waits, and not before; then it begins anew."""
-        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
-        first.cancel()
-        self.failureResultOf(first, CancelledError)
-        self.assertFalse(self.begun[0].called)
-        second.cancel()
-        self.failureResultOf(second, CancelledError)
-        self.assertTrue(self.begun[0].called)
-        third = self.work.wait(self.begin)
-        self.begun[1].callback(8)
-        self.assertEqual(self.successResultOf(third), 8)
-
-    def test_ends_late(self) -> None:
-        """What cancelled work comes to in the end is nobody's."""
-        cleaning: Deferred[int] = Deferred()
-
-        async def stubborn() -> int:
-            try:
-                return await self.begin()
-            except CancelledError:
-                return await cleaning
-
-        first = self.work.wait(stubborn)
-        first.cancel()
-        self.failureResultOf(first, CancelledError)
-        second = self.work.wait(self.begin)
-        cleaning.callback(7)
-        self.assertNoResult(second)
-        self.begun[1].callback(8)
-        self.assertEqual(self.successResultOf(second), 8)
-
-    def test_cancelled_by_another(self) -> None:
-        """Who is cancelled by another's callback is left alone."""
-        first, second = self.work.wait(self.begin), self.work.wait(self.begin)
-        first.addCallback(lambda _: second.cancel())
-        self.begun[0].callback(7)
-        self.failureResultOf(second, CancelledError)
-        self.successResultOf(first)

@@ -1,6 +1,6 @@
 """Tests of `restic_reporter.collection.collector`."""
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 from typing import cast
 
 from attrs import evolve
@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
 from restic_reporter.collection.state import RepositoryStatus, Task
+from restic_reporter.config.secret_documents import material
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.repositories import NOW, World, repository, snapshot
 
@@ -416,17 +417,23 @@ class SecretStoreTests(CollectorCase):
     def setUp(self) -> None:
         super().setUp()
         self.world = World.make("/0")
-        self.rounds: list[Hashable] = []
+        self.asked: list[list[str]] = []
         self.error: ReadError | None = ReadError(Reason.SECRET, "no answer")
-        self.incomplete = evolve(self.world.task, backend=None, complete=self.complete)
-        self.collector.set_tasks({"/0": self.incomplete})
+        self.answer: Deferred[None] | None = None
+        self.incomplete = self.without_secrets(self.world)
+        self.collector.set_tasks({"/0": self.incomplete}, self.complete)
 
-    async def complete(self, round: Hashable) -> Task:
+    def without_secrets(self, world: World) -> Task:
+        """The task of ``world`` before its secrets have been looked up."""
+        wanting = evolve(world.task.repository, materials=(material("", "vault", "a"),))
+        return evolve(world.task, repository=wanting, backend=None)
+
+    async def complete(self, tasks: Sequence[Task]) -> list[Task | ReadError]:
         """Look the secrets up."""
-        self.rounds.append(round)
-        if self.error is not None:
-            raise self.error
-        return self.world.task
+        self.asked.append([one.repository.url for one in tasks])
+        if self.answer is not None:
+            await self.answer
+        return [self.error or self.world.task for _ in tasks]
 
     def test_until_it_is_there(self) -> None:
         """It fails with the reason until its secrets are there, and needs no more of them then."""
@@ -437,40 +444,53 @@ class SecretStoreTests(CollectorCase):
         for _ in range(2):
             self.collect()
             self.assertTrue(self.status().success)
-        self.assertEqual(len(set(self.rounds)), 3)
+        self.assertEqual(self.asked, [["/0"]] * 3)
         self.assertEqual(self.world.reader.reads, 1)
 
-    def test_rounds(self) -> None:
-        """In one collection all look up in the same round."""
-        others = {f"/{index}": evolve(self.incomplete) for index in range(1, 4)}
-        self.collector.set_tasks(others)
+    def test_together(self) -> None:
+        """In one collection all are looked up together; one that fails is told like a read."""
+        seen: list[str] = []
+        self.collector.on_read = lambda status: seen.append(status.task.repository.url)
+        others = [World.make(f"/{index}") for index in range(1, 4)]
+        tasks = {one.task.repository.url: self.without_secrets(one) for one in others}
+        self.collector.set_tasks(tasks, self.complete)
         self.collect()
-        self.assertEqual((len(self.rounds), len(set(self.rounds))), (3, 1))
+        self.assertEqual(self.asked, [["/1", "/2", "/3"]])
+        self.assertEqual(seen, ["/1", "/2", "/3"])
 
-    def test_last(self) -> None:
-        """Those that need nothing go first."""
-        concurrency = self.collector._concurrency
-        good = [World.make(f"/{index}") for index in range(1, concurrency + 1)]
-        waiting = [world.hold() for world in good]
-        self.collector.set_tasks(
-            {"/0": self.incomplete, **{one.task.repository.url: one.task for one in good}}
-        )
+    def test_beside_the_others(self) -> None:
+        """Nobody waits for secrets that others need, and they for nobody else's repository."""
+        self.error, self.answer = None, Deferred()
+        good, slow = World.make("/1"), World.make("/2")
+        waiting = slow.hold()
+        tasks = {one.task.repository.url: one.task for one in (good, slow)}
+        self.collector.set_tasks({"/0": self.incomplete, **tasks}, self.complete)
         collection = self.collector.collect()
-        self.assertEqual(self.rounds, [])
-        for (one,) in waiting:
-            one.callback(None)
-        self.assertEqual(len(self.rounds), 1)
+        self.assertEqual((good.reader.reads, self.world.reader.reads), (1, 0))
+        self.answer.callback(None)
+        self.assertEqual(self.world.reader.reads, 1)
+        self.assertNoResult(collection)
+        waiting.pop().callback(None)
         self.successResultOf(collection)
+
+    def test_cancelled(self) -> None:
+        """A collection that is ended ends the look-up too, and counts no failure."""
+        self.answer = Deferred()
+        collection = self.collector.collect()
+        collection.cancel()
+        self.assertIsNone(self.successResultOf(collection))
+        self.assertEqual(self.status().failures, {})
+        self.assertFalse(self.collector.running)
 
     def test_reload_meanwhile(self) -> None:
         """A config that comes while a secret is looked up is not undone by it."""
         newer = World.make("/0", snapshots=7)
 
-        async def complete(round: Hashable) -> Task:
+        async def complete(tasks: Sequence[Task]) -> list[Task | ReadError]:
             self.use(newer)
-            return self.world.task
+            return [self.world.task]
 
-        self.collector.set_tasks({"/0": evolve(self.incomplete, complete=complete)})
+        self.collector.set_tasks({"/0": self.incomplete}, complete)
         for count in (1, 7):
             self.collect()
             content = self.status().content

@@ -20,6 +20,7 @@ from restic_reporter.model.errors import ConfigError, ReadError, Reason
 from restic_reporter.model.repository import Config, Repository
 from restic_reporter.model.snapshots import Meter
 from restic_reporter.plugin.discovery import BrokenPlugin
+from restic_reporter.secret_stores.lookup import Lookups
 from tests.doubles.repositories import MemoryBackend, MemoryReader, Storage, no_tools, repository
 
 
@@ -63,7 +64,7 @@ class TaskMakerTests(SynchronousTestCase):
         makers = dict.fromkeys(maker.schemes, maker)
         broken = (BrokenPlugin("a_dropin", "SyntaxError: bug"),)
         readers = Readers(self.reader, self.native, "auto", lambda: True)
-        return TaskMaker(makers, no_tools(), readers, 300.0, broken)
+        return TaskMaker(makers, no_tools(), readers, 300.0, Lookups(Clock(), {}), broken)
 
     def problem(self, maker: TaskMaker, repository: Repository) -> str:
         """Why each look at a repository fails, where something in a plugin is broken."""

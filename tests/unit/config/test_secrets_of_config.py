@@ -121,6 +121,7 @@ class ReprTests(SecretsCase):
             tools,
             Readers(reader, reader, "auto", lambda: True),
             1.0,
+            Lookups(clock, {}),
         )
         tasks = maker.tasks(self.config())
         self.assertEqual(len(tasks), len(self.document))

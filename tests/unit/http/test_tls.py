@@ -138,17 +138,17 @@ class VerificationTests(TLSCase):
 
     async def test_self_signed(self) -> None:
         """A self-signed certificate is refused."""
-        await self.assert_untrusted(self_signed(), "certificate verify failed")
+        await self.assert_untrusted(self_signed(), "self-signed certificate")
 
     async def test_expired(self) -> None:
         """An expired certificate is refused."""
         pem = self.authority.issue(expired=True)
-        await self.assert_untrusted(pem, "certificate verify failed")
+        await self.assert_untrusted(pem, "certificate expired")
 
     async def test_system_authorities(self) -> None:
         """Without a CA of its own, a Transport trusts the system's, which know no test CA."""
         pem = self.authority.issue()
-        await self.assert_untrusted(pem, "certificate verify failed", Transport())
+        await self.assert_untrusted(pem, "signed by an unknown authority", Transport())
 
     async def test_plain_server(self) -> None:
         """A server that speaks plain HTTP on the port is a TLS error, and gets no request."""

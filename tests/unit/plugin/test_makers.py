@@ -8,6 +8,7 @@ from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackendMaker, ISecretStoreMaker, StoreTools
 from restic_reporter.model.repository import Repository
 from restic_reporter.plugin import BackendMaker, SecretStoreMaker
@@ -70,7 +71,7 @@ class SecretStoreMakerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Tools."""
-        self.tools = StoreTools(Clock(), lambda: 0.0)
+        self.tools = StoreTools(Clock(), BoundedHTTPClient(Clock()), lambda: 0.0)
 
     def test_contract(self) -> None:
         """It is a plugin and a maker of secret stores."""

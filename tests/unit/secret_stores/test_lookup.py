@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,67 +56,80 @@ class LookupsTests(SynchronousTestCase):
         """Begin."""
         return Deferred.fromCoroutine(work)
 
-    def complete(self, one: Repository, round: int = 1) -> Repository:
-        """A repository that gets all it lacks."""
-        return self.successResultOf(self.start(self.lookups.complete(one, round)))
+    def outcome(self, one: Repository) -> Repository | ReadError:
+        """What becomes of one repository."""
+        (outcome,) = self.successResultOf(self.start(self.lookups.complete([one])))
+        return outcome
 
-    def failed(self, one: Repository, round: int = 1, reason: Reason = Reason.SECRET) -> str:
+    def complete(self, one: Repository) -> Repository:
+        """A repository that gets all it lacks."""
+        outcome = self.outcome(one)
+        assert isinstance(outcome, Repository), outcome
+        return outcome
+
+    def failed(self, one: Repository, reason: Reason = Reason.SECRET) -> str:
         """The message where it does not."""
-        failure = self.failureResultOf(self.start(self.lookups.complete(one, round)), ReadError)
-        error: Any = failure.value
-        self.assertEqual(error.reason, reason)
-        return str(error.message)
+        outcome = self.outcome(one)
+        assert isinstance(outcome, ReadError), outcome
+        self.assertEqual(outcome.reason, reason)
+        return outcome.message
 
     def test_complete(self) -> None:
         """What was missing is there, as if the entry had it, and each path is asked for once."""
         self.assertEqual(
             self.complete(wanting()), evolve(repository(), password=Secret("the password"))
         )
-        self.complete(wanting(url="/q"), round=2)
+        self.complete(wanting(url="/q"))
         self.assertEqual(self.store.asked, ["a"])
 
-    def test_shared(self) -> None:
-        """Who asks while it is asked for shares the answer; others are asked side by side."""
-        self.store.documents["b"] = GOOD
+    def test_side_by_side(self) -> None:
+        """Each path is asked for once, side by side, whatever becomes of the others."""
         waiting = self.hold()
-        works = [self.start(self.lookups.complete(wanting(path), 1)) for path in "aab"]
+        work = self.start(self.lookups.complete([wanting(path) for path in "aab"]))
         self.assertEqual(self.store.asked, ["a", "b"])
         for one in waiting:
             one.callback(None)
-        for work in works:
-            self.assertEqual(self.successResultOf(work).materials, ())
+        first, second, third = self.successResultOf(work)
+        assert isinstance(first, Repository) and isinstance(second, Repository)
+        self.assertEqual((first.materials, second.materials), ((), ()))
+        assert isinstance(third, ReadError)
+        self.assertEqual(third.message, "vault_material: 'b': there is none")
 
-    def test_rounds(self) -> None:
-        """What could not be had is asked for once in each round, until it is there."""
+    def test_again(self) -> None:
+        """What could not be had is asked for again the next time, until it is there."""
         self.store.documents.clear()
-        for round in (1, 1, 2, 2):
-            self.assertEqual(self.failed(wanting(), round), "vault_material: 'a': there is none")
+        for _ in range(2):
+            self.assertEqual(self.failed(wanting()), "vault_material: 'a': there is none")
         self.assertEqual(self.store.asked, ["a", "a"])
         self.store.documents["a"] = GOOD
-        self.complete(wanting(), 3)
+        self.complete(wanting())
 
     def test_useless(self) -> None:
-        """A document that is of no use is asked for again in another round."""
+        """A document that is of no use is asked for again the next time."""
         self.store.documents["a"] = {"kye": "hidden"}
         message = self.failed(wanting())
         self.assertEqual(message, "vault_material: 'a': the document has no field 'key'")
         self.store.documents["a"] = GOOD
-        self.complete(wanting(), 2)
+        self.complete(wanting())
 
     def test_hanging(self) -> None:
-        """A store that hangs is given up, for all who wait; who leaves early spoils nothing."""
+        """A store that hangs is given up."""
         self.hold()
-        impatient = self.start(self.lookups.complete(wanting(), 1))
-        patient = self.start(self.lookups.complete(wanting(), 1))
-        impatient.cancel()
-        error: Any = self.failureResultOf(impatient, ReadError).value
-        self.assertIn("no answer in time", error.message)
-        self.assertEqual(error.reason, Reason.SECRET)
-        self.assertNoResult(patient)
+        work = self.start(self.lookups.complete([wanting()]))
+        self.assertNoResult(work)
         self.clock.advance(30)
-        error = self.failureResultOf(patient, ReadError).value
+        (error,) = self.successResultOf(work)
+        assert isinstance(error, ReadError)
         self.assertIn("no end after 30", error.message)
         self.assertEqual(error.reason, Reason.SECRET)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled(self) -> None:
+        """Who does not wait any longer leaves nothing at work."""
+        self.hold()
+        work = self.start(self.lookups.complete([wanting()]))
+        work.cancel()
+        self.successResultOf(work.addErrback(lambda failure: failure.trap(CancelledError)))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_store(self) -> None:

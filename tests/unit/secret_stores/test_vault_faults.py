@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.internet.defer import gatherResults
 
-from restic_reporter.secret_stores.vault.transport import LIMIT
+from restic_reporter.secret_stores.vault.client import LIMIT
 from tests.doubles.fake_vault import FakeVault, refusal
 from tests.doubles.fake_vault_http import (
     Answer,
@@ -50,7 +50,7 @@ class SlowTests(VaultCase):
     """A Vault that does not come to an end."""
 
     async def test_patience(self) -> None:
-        """Whatever it does to keep us, a call ends in time, and its thread too."""
+        """Whatever it does to keep us, a call ends in time, and its connection too."""
         store = await self.running(self.store(patience=15.0))
         for name, trouble in SLOW.items():
             self.fake.troubles["read"] = trouble
@@ -58,7 +58,7 @@ class SlowTests(VaultCase):
             failed = self.look_up_problem(store)
             await self.until(lambda: self.fake.counts["read"] > reads)  # noqa: B023
             self.clock.advance(15)
-            self.assertIn("no answer within 15 s", await failed, name)
+            self.assertIn("no answer in time", await failed, name)
             await self.idle(store)
             self.clock.advance(300)
             await self.idle(store)
@@ -82,7 +82,7 @@ class SlowTests(VaultCase):
         failed = gatherResults([self.look_up_problem(store) for _ in range(100)])
         await self.until(lambda: self.fake.counts["login"] == 1)
         self.clock.advance(15)
-        self.assertIn("no answer within 15 s", (await failed)[0])
+        self.assertIn("no answer in time", (await failed)[0])
         self.fake.troubles.clear()
         await self.pass_time(store, 1)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
@@ -92,10 +92,10 @@ class SlowTests(VaultCase):
         store = await self.running(self.store(patience=15.0))
         self.fake.troubles["mounts"] = hang
         failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
-        await self.until(lambda: self.fake.counts["mounts"] == 7)
+        await self.until(lambda: self.fake.counts["mounts"] == 8)
         self.clock.advance(15)
         self.assertEqual(len(await failed), 1000)
-        self.assertEqual(self.fake.counts["mounts"], 7)
+        self.assertEqual(self.fake.counts["mounts"], 8)
         await self.idle(store)
 
     async def test_stop(self) -> None:
@@ -108,7 +108,7 @@ class SlowTests(VaultCase):
         self.assertTrue(failed.called)
         self.assertIn("the daemon stops", await failed)
         await self.idle(store)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        await self.no_timers(store)
 
     async def test_stop_while_waiting(self) -> None:
         """Nor does it for a pause, a turn or a check of the token that is put off."""
@@ -120,14 +120,14 @@ class SlowTests(VaultCase):
         await self.idle(store)
         self.fake.troubles["read"] = refusal(503, "Vault is sealed")
         waiting += [self.look_up_problem(store) for _ in range(20)]
-        await self.until(lambda: self.fake.counts["read"] == 28)
+        await self.until(lambda: self.fake.counts["read"] == 29)
         await self.idle(store)
         self.assertFalse(any(one.called for one in waiting))
         store.stop()
         self.assertTrue(all(one.called for one in waiting))
         for message in await gatherResults(waiting):
             self.assertIn("the daemon stops", message)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        await self.no_timers(store)
 
 
 class FloodTests(VaultCase):
@@ -151,7 +151,7 @@ class FloodTests(VaultCase):
         """A compressed answer, which could be a bomb, is refused unread."""
         bomb = answer_as(gzip.compress(b" " * 10_000_000), "Content-Encoding: gzip")
         self.fake.troubles["login"] = bomb
-        self.assertIn("compressed", await self.problem(self.store()))
+        self.assertIn("Content-Encoding", await self.problem(self.store()))
         self.assertIn("accept-encoding", self.fake.requests[0].headers)
         self.assertEqual(self.fake.requests[0].headers["accept-encoding"], "identity")
 
@@ -164,7 +164,7 @@ class NonsenseTests(VaultCase):
         self.fake.troubles = {kind: trouble}
         store = self.store()
         failed = self.look_up_problem(store)
-        await self.until(lambda: failed.called or store.idle)
+        await self.until(lambda: failed.called or self.is_idle(store))
         while not failed.called:
             await self.pass_time(store, 0.1)
         store.stop()
@@ -200,7 +200,6 @@ class NonsenseTests(VaultCase):
             for trouble in odd:
                 told = await self.told(kind, trouble)
                 self.assertIn("Vault at http", told)
-                self.assertIn("its answer" if "answers" not in told else "answers", told)
                 self.assertNotIn("marker", told)
 
     async def test_odd_logins(self) -> None:
@@ -224,7 +223,7 @@ class NonsenseTests(VaultCase):
         """A connection that breaks is an error; of a read, only when it does so again."""
         for trouble in (reset, truncated):
             for kind in ("login", "read"):
-                self.assertIn("connection", (await self.told(kind, trouble)).lower())
+                self.assertRegex(await self.told(kind, trouble), "connection broke|cut short")
         self.fake.troubles.clear()
         self.fake.passing["read"] = [reset, reset]
         looked = self.look_up(store := self.store())
@@ -237,14 +236,12 @@ class NonsenseTests(VaultCase):
         store = await self.running(self.store())
         self.fake.close()
         failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
-        while not failed.called:
-            await self.pass_time(store, 0.1)
-        self.assertIn("Connection refused", (await failed)[0])
+        self.assertIn("Connection refused", (await self.passing(failed))[0])
 
     async def test_unknown_name(self) -> None:
         """A name that cannot be resolved is said to be."""
         environ = {**self.fake.environment(), "VAULT_ADDR": "http://nowhere.invalid"}
-        self.assertIn("its name cannot be resolved", await self.problem(self.store(environ)))
+        self.assertIn("DNS lookup failed", await self.problem(self.store(environ)))
 
 
 class RedirectTests(VaultCase):
@@ -258,7 +255,7 @@ class RedirectTests(VaultCase):
                 place = f"{trap.address}/v1/x?token=marker"
                 self.fake.troubles = {kind: Answer(status, {}, {"Location": place})}
                 message = await self.problem(self.store())
-                self.assertIn(f"redirects to '{trap.address}'", message)
+                self.assertIn(f"redirect ({status}) to '{trap.address}'", message)
                 self.assertNotIn("marker", message)
         self.assertEqual(trap.requests, [])
 
@@ -266,7 +263,7 @@ class RedirectTests(VaultCase):
         """Whatever stands in Location, the message is a plain one."""
         for place in ("", "/v1/other", "http://[", "//", "http://x:port/"):
             self.fake.troubles["login"] = Answer(307, {}, {"Location": place})
-            self.assertIn("redirects to", await self.problem(self.store()))
+            self.assertIn("redirect (307) to", await self.problem(self.store()))
 
 
 class SurroundingsTests(VaultCase):
@@ -318,8 +315,39 @@ class MendedTests(VaultCase):
             while not many.called:
                 await self.pass_time(store, 0.5)
             self.assertIn("sealed", (await many)[0])
-            self.assertLessEqual(self.fake.counts[kind] - counted, 21)
+            # Eight at one time, each tried four times.
+            self.assertLessEqual(self.fake.counts[kind] - counted, 32)
             self.fake.troubles.clear()
             await self.pass_time(store, 2)
+            self.assertEqual(await self.look_up(store), {"key": "value-a"})
+            store.stop()
+
+    async def test_by_hand(self) -> None:
+        """After an order by hand the next look-up asks at once, whatever failed a moment ago."""
+        for kind in ("login", "read"):
+            self.fake.troubles = {kind: refusal(503, "Vault is sealed")}
+            store = await self.running(self.store(chance=1.0))
+            await self.passing(self.look_up_problem(store))
+            self.fake.troubles.clear()
+            self.assertIn("sealed", await self.problem(store))
+            store.forget_failures()
+            self.assertEqual(await self.look_up(store), {"key": "value-a"})
+            store.stop()
+
+    async def test_by_hand_meanwhile(self) -> None:
+        """What was asked before an order, and fails after it, does not count either."""
+        for kind in ("login", "read"):
+            self.fake.troubles = {kind: hang}
+            store = self.store(chance=1.0)
+            before = self.fake.counts[kind]
+            hanging = self.look_up_problem(store)
+            await self.until(lambda: self.fake.counts[kind] > before)  # noqa: B023
+            self.clock.advance(1)
+            store.forget_failures()
+            self.fake.troubles.clear()
+            self.clock.advance(14)
+            # The one that waits for a login waits for another.
+            waited = await hanging.addErrback(lambda _: "answered")
+            self.assertEqual("answered" in waited, kind == "login", waited)
             self.assertEqual(await self.look_up(store), {"key": "value-a"})
             store.stop()

@@ -1,11 +1,13 @@
 """Tests of `restic_reporter.secret_stores.vault.settings`."""
 
-import os
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.model.repository import Transport
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.vault.settings import VaultSettings, parse_settings
+from tests.doubles.certificates import Authority
 
 TOKEN = {"VAULT_ADDR": "https://vault.example:8200", "VAULT_TOKEN": "hvs.marker-token"}
 
@@ -58,11 +60,10 @@ class ParseTests(SynchronousTestCase):
         settings = parse(
             VAULT_ROLE_ID="role",
             VAULT_SECRET_ID="marker-secret",
-            HTTPS_PROXY="http://user:marker-proxy@proxy:3128",
         )
         self.assertNotIn("marker", f"{settings!r}{settings}")
         revealed = {secret.reveal() for secret in settings.secrets()}
-        self.assertLessEqual({"hvs.marker-token", "marker-secret", "marker-proxy"}, revealed)
+        self.assertEqual({"hvs.marker-token", "marker-secret"}, revealed)
 
     def test_address(self) -> None:
         """Only a plain http(s) URL is an address; a path in it and slashes at its end may be."""
@@ -94,62 +95,30 @@ class ParseTests(SynchronousTestCase):
     def test_skip_verify(self) -> None:
         """VAULT_SKIP_VERIFY has Go's spellings of true and false."""
         for text in ("1", "t", "T", "TRUE", "true", "True"):
-            self.assertTrue(parse(VAULT_SKIP_VERIFY=text).skip_verify)
+            self.assertFalse(parse(VAULT_SKIP_VERIFY=text).transport.verify)
         for text in ("", "0", "f", "F", "FALSE", "false", "False"):
-            self.assertFalse(parse(VAULT_SKIP_VERIFY=text).skip_verify)
+            self.assertTrue(parse(VAULT_SKIP_VERIFY=text).transport.verify)
         self.assertIn("VAULT_SKIP_VERIFY", self.problem({**TOKEN, "VAULT_SKIP_VERIFY": "yes"}))
 
     def test_optional_ones(self) -> None:
         """What is not set, or empty, is None."""
         for settings in (parse(), parse(VAULT_NAMESPACE="", VAULT_CACERT="")):
-            self.assertEqual((settings.namespace, settings.cacert, settings.proxy), (None,) * 3)
-        settings = parse(VAULT_NAMESPACE="team/a", VAULT_CACERT="/ca.pem")
-        self.assertEqual((settings.namespace, settings.cacert), ("team/a", "/ca.pem"))
+            self.assertEqual((settings.namespace, settings.transport), (None, Transport()))
+        self.assertEqual(parse(VAULT_NAMESPACE="team/a").namespace, "team/a")
 
-    def test_relative_path(self) -> None:
-        """A relative path is resolved at once, as twistd changes directory later."""
-        self.assertEqual(parse(VAULT_CACERT="ca.pem").cacert, os.path.abspath("ca.pem"))
-
-
-class ProxyTests(SynchronousTestCase):
-    """The proxy that `parse_settings` finds."""
-
-    def proxy(self, **environ: str) -> str | None:
-        """Its URL."""
-        proxy = parse(**environ).proxy
-        return None if proxy is None else proxy.reveal()
-
-    def test_https(self) -> None:
-        """HTTPS_PROXY is for https addresses alone: another way the proxy would see the token."""
-        self.assertEqual(self.proxy(HTTPS_PROXY="http://proxy:3128"), "http://proxy:3128")
-        self.assertEqual(self.proxy(https_proxy="proxy:3128"), "http://proxy:3128")
-        self.assertIsNone(self.proxy(HTTP_PROXY="http://proxy:3128", ALL_PROXY="http://proxy"))
-        plain = {"VAULT_ADDR": "http://vault", "HTTP_PROXY": "http://p", "HTTPS_PROXY": "http://p"}
-        self.assertIsNone(self.proxy(**plain))
-
-    def test_exceptions(self) -> None:
-        """NO_PROXY, and this machine, are reached directly."""
-        for exceptions in (
-            "*",
-            "vault.example",
-            "example",
-            ".example",
-            "*.example",
-            "a, vault.EXAMPLE ,b",
-            "vault.example:8200",
-        ):
-            self.assertIsNone(self.proxy(HTTPS_PROXY="proxy", NO_PROXY=exceptions), exceptions)
-        for exceptions in ("", ",", "ample", "vault.example:1", "x.vault.example", "10.0.0.0/8"):
-            self.assertIsNotNone(self.proxy(HTTPS_PROXY="proxy", NO_PROXY=exceptions), exceptions)
-        for host in ("localhost", "127.0.0.2", "[::1]"):
-            self.assertIsNone(self.proxy(VAULT_ADDR=f"https://{host}", HTTPS_PROXY="proxy"))
-        within = {"VAULT_ADDR": "https://10.1.2.3", "HTTPS_PROXY": "proxy"}
-        self.assertIsNone(self.proxy(**within, NO_PROXY="10.0.0.0/8"))
-        self.assertIsNotNone(self.proxy(**within, NO_PROXY="10.2.0.0/16,x/8"))
-
-    def test_unusable(self) -> None:
-        """A proxy of a kind that we cannot use is refused, and its password not shown."""
-        for wrong in ("socks5://user:marker@proxy", "http://", "http://proxy:port"):
-            error = self.assertRaises(ValueError, parse, HTTPS_PROXY=wrong)
-            self.assertIn("HTTPS_PROXY", str(error))
-            self.assertNotIn("marker", str(error))
+    def test_certificates(self) -> None:
+        """VAULT_CACERT is read at once; a file that cannot be used is named, and why."""
+        path = Path(self.mktemp())
+        self.assertIn(
+            f"VAULT_CACERT: cannot read '{path}': No such file",
+            self.problem({**TOKEN, "VAULT_CACERT": str(path)}),
+        )
+        path.write_bytes(b"no certificate")
+        self.assertIn(
+            f"VAULT_CACERT: no usable certificate in '{path}'",
+            self.problem({**TOKEN, "VAULT_CACERT": str(path)}),
+        )
+        pem = Authority.make().pem
+        path.write_bytes(pem)
+        settings = parse(VAULT_CACERT=str(path))
+        self.assertEqual(settings.transport, Transport(ca_certificates=pem))
