@@ -22,6 +22,7 @@ DAY = 86400
 # minutes, one, two and three hours, at midnight, before midnight, and days left out.
 YEARS = (
     ("Europe/Berlin", 2026),
+    ("Europe/Dublin", 2026),
     ("America/New_York", 2026),
     ("Australia/Lord_Howe", 2026),
     ("America/Havana", 2026),
