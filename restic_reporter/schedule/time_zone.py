@@ -1,4 +1,4 @@
-"""Local time is the C library's; here is what it does not check."""
+"""Check the time zone at start: the C library takes an unknown one for UTC silently."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _TIME = r"[+-]?(\d?\d|1[0-5]\d|16[0-7])(:[0-5]\d){0,2}"
 _RULE = f",{_DATE}(/{_TIME})?"
 _POSIX_STRING = re.compile(f"{_NAME}{_OFFSET}({_NAME}({_OFFSET})?({_RULE}{_RULE})?)?", re.ASCII)
 
-# What needs no file to be UTC, as containers often have none.
+# These need no file, which containers often lack: what the C library cannot find is UTC.
 _UTC = ("", "UTC", "Etc/UTC", "GMT")
 
 
@@ -22,9 +22,9 @@ def check_time_zone(localtime: str = "/etc/localtime") -> None:
     """
     Refuse a time zone that the C library would silently take for UTC, or for another one.
 
-    As it does, this looks at ``TZ`` in the process's own environment for a file (a name such
+    Like the C library, this takes ``TZ`` from the process's own environment: a file (a name such
     as ``Europe/Berlin``, or a path), else a POSIX string such as ``CET-1CEST,M3.5.0,M10.5.0/3``;
-    without ``TZ`` at the file ``localtime``, which may be missing.
+    without ``TZ``, the file ``localtime``, which may be missing.
 
     :raises ValueError: with a message for the user.
     """
