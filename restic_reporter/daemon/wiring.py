@@ -31,8 +31,8 @@ from ..readers.cache import SnapshotCache
 from ..readers.native import NativeReader
 from ..readers.restic import ResticReader
 from ..redaction.masks import Redactor
-from ..schedule.cron import local_zone
 from ..schedule.cron_service import CronService
+from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import AddressError, Listener
@@ -63,7 +63,7 @@ def wire(
     # every deadline by an hour.
     reactor.seconds = time.monotonic
     reactor.installNameResolver(DaemonThreadResolver(reactor))
-    zone = local_zone(environ)
+    check_time_zone()
     plugins = installed_plugins()
     makers = by_scheme(plugins.makers)
     for broken in plugins.broken:
@@ -88,7 +88,6 @@ def wire(
     cron_service: CronService[str | None] = CronService(
         clock=reactor,
         now=time.time,
-        zone=zone,
         due=runs.due,
         schedules={},
     )

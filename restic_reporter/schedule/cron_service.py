@@ -1,7 +1,6 @@
 """The service that tells which schedules are due, whatever the clocks do."""
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import tzinfo
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -35,7 +34,6 @@ class _Plan:
     """
 
     _expression: CronExpression
-    _zone: tzinfo
     latest: float
     due: float = field(init=False)
     ran: set[float] = field(factory=set)
@@ -66,9 +64,9 @@ class _Plan:
         return far
 
     def _after(self, moment: float) -> float:
-        due = next_due(self._expression, moment, self._zone)
+        due = next_due(self._expression, moment)
         while due in self.ran:
-            due = next_due(self._expression, due, self._zone)
+            due = next_due(self._expression, due)
         return due
 
     @property
@@ -97,13 +95,11 @@ class CronService(Service, Generic[K]):
         *,
         clock: IReactorTime,
         now: Callable[[], float],
-        zone: tzinfo,
         due: Callable[[frozenset[K]], None],
         schedules: Mapping[K, CronExpression],
     ) -> None:
         self._clock = clock
         self._now = now
-        self._zone = zone
         self._due = due
         self._schedules = dict(schedules)
         # By expression and not by key: what is due together stays together over a reload.
@@ -147,7 +143,7 @@ class CronService(Service, Generic[K]):
     def _plan(self) -> None:
         known = self._plans
         self._plans = {
-            expression: known.get(expression) or _Plan(expression, self._zone, self._wall)
+            expression: known.get(expression) or _Plan(expression, self._wall)
             for expression in self._schedules.values()
         }
 

@@ -61,6 +61,12 @@ class StartTests(SynchronousTestCase):
         """A time zone that nobody knows is named: ages and schedules would be wrong silently."""
         self.assert_refused("TZ", "Mars/Base", environment={"TZ": "Mars/Base"})
 
+    def test_no_time_zone_files(self) -> None:
+        """A good name is refused on a machine without time zone files, where it means UTC."""
+        self.assert_refused(
+            "'Europe/Berlin'", "tzdata", environment={"TZ": "Europe/Berlin", "TZDIR": "/nowhere"}
+        )
+
     def test_config_that_is_not_there(self) -> None:
         """A config that cannot be read is named, as it was written."""
         self.assert_refused("missing.json: cannot be read", options=("--config=missing.json",))

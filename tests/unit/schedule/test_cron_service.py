@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.schedule.cron_service import LONGEST_SLEEP, CronService
+from tests.doubles.local_time import local_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600.0
@@ -44,7 +45,6 @@ class World:
         self.service = CronService(
             clock=self.clock,
             now=lambda: self.wall,
-            zone=self.zone,
             due=record,
             schedules={key: parse_cron(text) for key, text in schedules.items()},
         )
@@ -75,7 +75,17 @@ def at(*parts: int, zone: tzinfo = UTC) -> datetime:
     return datetime(2026, 6, day, hour, minute, second, tzinfo=zone)
 
 
-class CronServiceTests(SynchronousTestCase):
+class CronServiceTestCase(SynchronousTestCase):
+    """The local time is that of ``zone``."""
+
+    zone = "UTC"
+
+    def setUp(self) -> None:
+        """The zone."""
+        self.enterContext(local_time(self.zone))
+
+
+class CronServiceTests(CronServiceTestCase):
     """Tests of `CronService`."""
 
     def test_daily(self) -> None:
@@ -171,7 +181,7 @@ class CronServiceTests(SynchronousTestCase):
         self.assertEqual(world.runs, [(at(3, 6).timestamp(), frozenset("b"))])
 
 
-class ReloadTests(SynchronousTestCase):
+class ReloadTests(CronServiceTestCase):
     """Tests of `CronService.set_schedules`."""
 
     def test_unchanged(self) -> None:
@@ -222,7 +232,7 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(world.times(), ["02 00:00:00"])
 
 
-class WrongClockTests(SynchronousTestCase):
+class WrongClockTests(CronServiceTestCase):
     """Tests of `CronService` when the wall clock does not go evenly."""
 
     def late(self, world: World) -> None:
@@ -433,8 +443,10 @@ class WrongClockTests(SynchronousTestCase):
         self.assertEqual(world.service.next_due, at(2).timestamp())
 
 
-class DaylightSavingTests(SynchronousTestCase):
+class DaylightSavingTests(CronServiceTestCase):
     """Tests of `CronService` over the days on which the clocks change."""
+
+    zone = "Europe/Berlin"
 
     def days(self, start: datetime, texts: Iterable[str]) -> list[tuple[str, str]]:
         """All runs of three days, as time with offset, and key."""
