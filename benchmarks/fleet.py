@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.doubles import servers
 from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder
 
-from .fleet_chart import draw, groups
+from .fleet_chart import draw, figure, groups
 from .fleet_data import EASY, Fleet, Template
 from .fleet_measure import (
     Bare,
@@ -94,7 +94,7 @@ def cold(folder: Folder, fleet: Fleet, report: Report) -> None:
     mine, yard = min(ours), least(gets).wall
     report.row(
         f"{what}; {len(urls):,} bare treq GETs",
-        f"{mine:.3g} s", f"{yard:.3g} s", f"{mine / yard:.2f} x", "", None,
+        f"{figure(mine)} s", f"{figure(yard)} s", f"{mine / yard:.2f} x", "", None,
     )  # fmt: skip
     single.close()
 
@@ -147,7 +147,8 @@ def warm(folder: Folder, size: int, snapshots: int, with_restic: Fleet, report: 
     times = restic / mine.per(size).wall
     report.row(
         f"{goal}, unchanged; restic snapshots on each, two at a time",
-        f"{mine.per(size).wall * 1000:.3g} ms", f"{restic * 1000:.3g} ms", f"{times:.0f} x faster",
+        f"{figure(mine.per(size).wall * 1000)} ms", f"{figure(restic * 1000)} ms",
+        f"{times:.0f} x faster",
         "≥ 300 x faster", times >= 300,
     )  # fmt: skip
     added, gets = [], []

@@ -28,8 +28,7 @@ KINDS = {
 WIDTH, LEFT, RIGHT = 800, 260, 710
 TOP, BAR, STEP, GROUP = 84, 20, 24, 94
 
-_ROW = re.compile(r"^\| ([^|]+) \| ([\d.]+) (s|ms) \| ([\d.]+) (s|ms) \|", re.MULTILINE)
-_MILLISECONDS = {"ms": 1.0, "s": 1000.0}
+_ROW = re.compile(r"^\| ([^|]+) \| ([\d.,]+) (s|ms) \| ([\d.,]+) (s|ms) \|", re.MULTILINE)
 
 _STYLE = """\
 <style>
@@ -74,7 +73,7 @@ def groups(table: str) -> list[Group]:
     :raises KeyError: a row is missing.
     """
     rows = {
-        name: (float(measured) * _MILLISECONDS[unit], float(yardstick) * _MILLISECONDS[other])
+        name: (_milliseconds(measured, unit), _milliseconds(yardstick, other))
         for name, measured, unit, yardstick, other in _ROW.findall(table)
     }
     sizes = [number(name) for name in rows if "unchanged, wall;" in name]
@@ -112,9 +111,13 @@ def number(text: str) -> int:
     return int(found[0].replace(",", "")) if found else 0
 
 
-def shown(milliseconds: float) -> str:
-    """Milliseconds as the bars have them."""
-    return f"{milliseconds:.3g} ms" if milliseconds < 1000 else f"{milliseconds:,.0f} ms"
+def figure(value: float) -> str:
+    """A measured number as the table and the bars show it."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
+
+
+def _milliseconds(shown: str, unit: str) -> float:
+    return float(shown.replace(",", "")) * (1000 if unit == "s" else 1)
 
 
 def draw(all_groups: list[Group]) -> str:
@@ -162,7 +165,7 @@ def _lines(all_groups: list[Group]) -> Iterator[str]:
                 f' width="{x(value) - LEFT:.1f}" height="{BAR}" rx="2"/>'
             )
             strong = "value name" if kind == "ours" else "value"
-            yield _text(x(value) + 8, y + 15, shown(value), strong)
+            yield _text(x(value) + 8, y + 15, f"{figure(value)} ms", strong)
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrs import define, field
 
+from .fleet_chart import figure
 from .fleet_measure import Cost
 
 
@@ -46,13 +47,13 @@ class Report:
         """A row whose goal is to cost at most ``goal`` times the yardstick."""
         ratio = measured / yardstick
         self.row(
-            what, f"{measured:.3g} {unit}", f"{yardstick:.3g} {unit}", f"{ratio:.2f} x",
+            what, f"{figure(measured)} {unit}", f"{figure(yardstick)} {unit}", f"{ratio:.2f} x",
             f"≤ {goal:g} x", ratio <= goal,
         )  # fmt: skip
 
     def below(self, what: str, measured: float, unit: str, goal: float) -> None:
         """A row whose goal is a plain number."""
-        self.row(what, f"{measured:.3g} {unit}", "", "", f"≤ {goal:g} {unit}", measured <= goal)
+        self.row(what, f"{figure(measured)} {unit}", "", "", f"≤ {goal:g} {unit}", measured <= goal)
 
     def grown(self, size: int, unchanged: Cost, added: Cost, megabytes: float) -> None:
         """Keep what a repository costs in a fleet of this size, for `growth`."""
