@@ -121,6 +121,12 @@ class Fleet:
             f"http://{self.server.address}/{name}/{path}" for name in self.names for path in paths
         ]
 
+    def urls_of_all(self) -> list[str]:
+        """All that a first read asks for, once each."""
+        key, snapshots = self.template.key, (self.template.path / "snapshots").iterdir()
+        files = [f"keys/{key.name}", *(f"snapshots/{file.name}" for file in snapshots)]
+        return self.urls("snapshots/", "locks/", "keys/", "config", *files)
+
     def close(self) -> None:
         """End the server and remove the copies."""
         self.server.stop()

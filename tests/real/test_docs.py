@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks import fleet_chart
 from restic_reporter.backends import local, rest
 from restic_reporter.config import keys
 from restic_reporter.http.limits import HEAD_LIMIT
@@ -120,6 +121,11 @@ class PagesTests(SynchronousTestCase):
             self.assertEqual(
                 set(re.findall(r"https?://[^\"]+", text)), {"http://www.w3.org/2000/svg"}
             )
+
+    def test_chart(self) -> None:
+        """The chart shows the figures of the table that stands below it."""
+        drawn = fleet_chart.draw(fleet_chart.groups((DOCS / "performance.md").read_text()))
+        self.assertEqual((DOCS / "performance.svg").read_text(), drawn)
 
     def test_config_snippets(self) -> None:
         """Every config that the pages show is JSON, or YAML, of keys that this version takes."""
