@@ -22,27 +22,39 @@ install_packages() {
     $install "$@" >&2 || die "could not install $*"
 }
 
-# find_python: prints python3 where that is new enough, else the newest python3.X that works.
+# find_python: prints the path of python3 where that is new enough, else of the newest python3.X that works.
 find_python() {
     for candidate in python3 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 \
         python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            printf '%s\n' "$candidate"
+            command -v "$candidate"
             return
         fi
     done
     die "needs Python 3.11 or newer, and finds none on PATH"
 }
 
-# make_venv REQUIREMENT...: .venv with these installed; quick when it has them already.
+# install_venv PYTHON: the part of Python that makes virtual environments, which Debian has in a package of its own.
+install_venv() {
+    if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_packages "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    fi
+}
+
+# make_venv REQUIREMENT...: .venv with these installed; when it has them already, without pip, which asks the network.
 make_venv() {
-    python=$(find_python) || exit 1
-    if ! .venv/bin/python -c '' 2>/dev/null; then
-        if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-            install_packages "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-        fi
+    note=".venv/installed-by-$(basename "$0")"
+    # Programs in .venv/bin name its folder, so a checkout that was moved needs a new one.
+    wanted="$PWD $* $(cat setup.cfg)"
+    if .venv/bin/python -c 'import pip' 2>/dev/null && [ "$(cat "$note" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    if ! .venv/bin/pip --version >/dev/null 2>&1; then
+        python=$(find_python) || exit 1
+        install_venv "$python"
         say "making .venv"
         "$python" -m venv --clear .venv || die "could not make .venv"
     fi
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" || die "pip failed"
+    printf '%s\n' "$wanted" >"$note"
 }

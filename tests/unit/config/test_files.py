@@ -127,8 +127,9 @@ class OpenFileTests(FilesCase):
     def test_enough(self) -> None:
         """One that only its owner and group can read draws none."""
         for mode in (0o600, 0o640, 0o440, 0o662):
-            self.file("password", mode=mode)
-            self.assertEqual(self.warnings({"repo": "/p", "password_file": "password"}), [])
+            name = f"password-{mode:o}"
+            self.file(name, mode=mode)
+            self.assertEqual(self.warnings({"repo": "/p", "password_file": name}), [])
 
     def test_link(self) -> None:
         """It is the file itself that counts, not a link to it, which all can read."""
