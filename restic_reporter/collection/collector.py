@@ -163,9 +163,10 @@ class Collector:
                 return
             self._note_failure(status, error.reason)
             self._log.error(
-                "cannot read {url}: {error}",
+                "cannot read {url}: {error} ({reason})",
                 url=url,
-                error=redact(str(error), status.task.repository.secrets()),
+                error=redact(error.message, status.task.repository.secrets()),
+                reason=error.reason,
             )
         except Exception:
             if run.cancelled:
@@ -215,17 +216,18 @@ class Collector:
         content = reading.content
         emit = self._log.debug if reading.unchanged else self._log.info
         emit(
-            "read {url}: {count} snapshots in {sets} backup sets{unchanged}",
+            "read {url}: {count} snapshots in {sets} backup sets"
+            + (", unchanged" if reading.unchanged else ""),
             url=status.task.repository.url,
             count=content.snapshot_count,
             sets=len(content.sets) + content.dropped_sets,
-            unchanged=", unchanged" if reading.unchanged else "",
         )
         if reading.locks_error is not None:
             self._log.warn(
-                "{url}: cannot list the locks, so their metrics are left out: {error}",
+                "{url}: cannot list the locks, so their metrics are left out: {error} ({reason})",
                 url=status.task.repository.url,
-                error=redact(str(reading.locks_error), status.task.repository.secrets()),
+                error=redact(reading.locks_error.message, status.task.repository.secrets()),
+                reason=reading.locks_error.reason,
             )
         if content.dropped_sets:
             self._log.warn(

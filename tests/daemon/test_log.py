@@ -109,6 +109,25 @@ class UnreadLogTests(SynchronousTestCase):
         self.assertEqual(later.count("cannot read"), len(MISSING))
 
 
+class LinesTests(SynchronousTestCase):
+    """The lines that are written."""
+
+    def test_weak_passwords(self) -> None:
+        """Passwords that are words of our messages are not told by masks in these."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        words = ("repo", "repositories", "read", "cannot", "listening")
+        config = [
+            {"repo": f"/missing/{index}", "password": word} for index, word in enumerate(words)
+        ]
+        daemon = Daemon(folder, config).serving()
+        daemon.stop()
+        text = daemon.program.output
+        self.assertIn("cannot read /missing/0: ", text)
+        self.assertIn(f"collected {len(words)} repositories", text)
+        self.assertNotIn("***", text)
+
+
 class FailedStartTests(SynchronousTestCase):
     """A start that fails once twistd logs."""
 
