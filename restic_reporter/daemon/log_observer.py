@@ -24,6 +24,7 @@ from zope.interface import implementer
 from ..model.errors import Reason
 from ..redaction.masks import redact
 from .log_queue import LogQueue
+from .twisted_events import PlainEvents
 
 Redact = Callable[[str], str]
 
@@ -61,7 +62,7 @@ class _MaskedFields(Formatter):
 @frozen
 class RedactingObserver:
     """
-    Hands events on as nothing but their text, message and traceback, after ``redact``.
+    Hands events on as nothing but their level and text, message and traceback, after ``redact``.
 
     The words of our own messages are left as they are: masks in these would tell a password
     that is one of them. Nothing else that an event holds, such as a failure with all that
@@ -74,9 +75,16 @@ class RedactingObserver:
     def __call__(self, event: LogEvent) -> None:
         """Hand on ``event``."""
         shown = {key: event[key] for key in _KEPT if key in event}
-        if event.get("log_system") is not None:
-            shown["log_system"] = self._shown(str(event["log_system"]))
-        self.observer({**shown, "log_format": "{log_text}", "log_text": self._text(event)})
+        level = event.get("log_level")
+        self.observer(
+            {
+                **shown,
+                # What Twisted's observers write before the text, in brackets.
+                "log_system": "-" if level is None else level.name,
+                "log_format": "{log_text}",
+                "log_text": self._text(event),
+            }
+        )
 
     def _text(self, event: LogEvent) -> str:
         if f"{event.get('log_namespace')}.".startswith(_OURS):
@@ -189,6 +197,7 @@ def observer_factory(
         if predicate.defaultLogLevel < LogLevel.warn:
             # It tells of each 1xx answer, which a hostile server sends by the thousand.
             predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
-        return FilteringLogObserver(RedactingObserver(observer, redact), [predicate])
+        plain = PlainEvents(RedactingObserver(observer, redact))
+        return FilteringLogObserver(plain, [predicate])
 
     return make

@@ -103,8 +103,8 @@ class UnreadLogTests(SynchronousTestCase):
         self.daemon.stop()
         reading.join()
         text = "".join(lines)
-        self.assertLess(text.index("starting up"), text.index("listening on"))
-        self.assertIn("Server Shut Down", lines[-1])
+        self.assertLess(text.index("starting restic-reporter"), text.index("listening on"))
+        self.assertTrue(lines[-1].endswith(" [info] stopped\n"), lines[-1])
         later = text.partition("log lines")[2]
         self.assertEqual(later.count("cannot read"), len(MISSING))
 
@@ -112,11 +112,35 @@ class UnreadLogTests(SynchronousTestCase):
 class LinesTests(SynchronousTestCase):
     """The lines that are written."""
 
+    def test_shape(self) -> None:
+        """A line is a time, a level and a message; those at start and end say it plainly."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        daemon = Daemon(folder, [ENTRY, {**ENTRY, "repo": "/missing"}]).serving()
+        daemon.stop()
+        lines = daemon.program.output.splitlines()
+        shape = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[(info|error)\] (.*)")
+        found = [shape.fullmatch(line) for line in lines]
+        self.assertNotIn(None, found, lines)
+        messages = [one[2] for one in found if one is not None]
+        expected = (
+            r"starting restic-reporter \S+ \(Twisted \S+, Python \S+\)",
+            r"cannot read /missing: .* \(not_found\)",
+            rf"read {re.escape(str(EXAMPLE))}: 62 snapshots in \d+ backup sets",
+            r"collected 2 repositories in \d+\.\d s, 1 could not be read",
+            r"listening on 127\.0\.0\.1:\d+",
+            r"Received SIGINT, shutting down",
+            r"stopped",
+        )
+        self.assertEqual(len(messages), len(expected), messages)
+        for message, pattern in zip(messages, expected, strict=True):
+            self.assertRegex(message, f"^{pattern}$")
+
     def test_weak_passwords(self) -> None:
         """Passwords that are words of our messages are not told by masks in these."""
         folder = Folder()
         self.addCleanup(folder.close)
-        words = ("repo", "repositories", "read", "cannot", "listening")
+        words = ("repo", "repositories", "read", "cannot", "listening", "Received", "starting")
         config = [
             {"repo": f"/missing/{index}", "password": word} for index, word in enumerate(words)
         ]
@@ -138,7 +162,7 @@ class FailedStartTests(SynchronousTestCase):
         options = ("-n", f"--rundir={folder.path}/missing")
         daemon = Daemon(folder, [ENTRY], twistd_options=options)
         self.assertEqual(daemon.program.end(), 1)
-        before, _, after = daemon.program.output.partition("starting up")
+        before, _, after = daemon.program.output.partition("starting restic-reporter")
         self.assertEqual(before.count("\n"), 0, before)
         self.assertIn("FileNotFoundError", after)
 

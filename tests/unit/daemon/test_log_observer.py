@@ -91,13 +91,15 @@ class ObserverFactoryTests(SynchronousTestCase):
             self.assertIn("a warning", path.read_text())
 
     def test_stdout(self) -> None:
-        """In the foreground the log goes to stdout, with a time and where it comes from."""
+        """In the foreground the log goes to stdout, each line with its time and level."""
         for options in (
             {"nodaemon": True},
             {"nodaemon": True, "logfile": "-"},
             {"debug": True},
         ):
-            self.assertRegex(self.stdout(options), r"\A\d{4}-\d\d-\d\dT.* \[x#info\] an event of i")
+            self.assertRegex(
+                self.stdout(options), r"\A\d{4}-\d\d-\d\dT.*[+-]\d{4} \[info\] an event of info\n"
+            )
 
     def test_file(self) -> None:
         """A log file is written to, in the foreground too; and never stdout beside it."""
@@ -125,7 +127,7 @@ class ObserverFactoryTests(SynchronousTestCase):
         self.patch(SyslogObserver, "syslog", lambda *arguments: lines.append(arguments[-1]))
         self.log({"syslog": True, "prefix": "reporter"})
         self.assertEqual(opened, ["reporter"])
-        self.assertTrue(any("an event of info" in line for line in lines), lines)
+        self.assertIn("[info] an event of info", lines)
         self.assertFalse(any("an event of debug" in line for line in lines), lines)
 
     def test_secrets(self) -> None:
@@ -191,7 +193,7 @@ class OtherLoggerTests(SynchronousTestCase):
         self.assertEqual(lines, ["an ***"])
         stream = io.StringIO()
         self.log_to(lambda: textFileLogObserver(stream))
-        self.assertTrue(stream.getvalue().endswith("[x#error] an ***\n"), stream.getvalue())
+        self.assertTrue(stream.getvalue().endswith(" [error] an ***\n"), stream.getvalue())
         self.assertEqual(stream.getvalue().count("\n"), 1)
 
     def test_taken(self) -> None:
