@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,16 +18,24 @@ from ..redaction.masks import redact
 from .read_repository import read_repository
 from .state import JobStatus, Reading, RepositoryStatus, Task
 
+# Seconds after which a collection says what is left, again and again.
+PROGRESS_INTERVAL = 10.0
+
+# So many of the repositories that are being read are named then.
+_SHOWN = 3
+
 
 @define
 class _Run:
     """
     One collection: what is left to read, and whether it was told to end.
 
-    ``round`` is a value that no other collection has.
+    ``reading`` has what is being read, by URL, and since when; the longest first. ``round``
+    is a value that no other collection has.
     """
 
     queue: deque[RepositoryStatus]
+    reading: dict[str, float] = field(factory=dict)
     round: object = field(factory=object)
     cancelled: bool = False
 
@@ -68,6 +78,11 @@ class Collector:
         self._tasks = dict(tasks)
 
     @property
+    def count(self) -> int:
+        """How many repositories the next collection of all reads."""
+        return len(self._tasks)
+
+    @property
     def running(self) -> bool:
         """Whether a collection is under way."""
         return self.job.running
@@ -100,11 +115,17 @@ class Collector:
             # have been read, so that many dead servers delay nobody else.
             due.sort(key=lambda status: status.success is False or status.task.complete is not None)
             run = _Run(deque(due))
-            workers = [
-                Deferred.fromCoroutine(self._work(run))
-                for _ in range(min(self._concurrency, len(due)))
-            ]
-            outcomes = await _Workers(workers, run)
+            progress = LoopingCall(self._log_progress, run, len(due))
+            progress.clock = self._clock
+            progress.start(PROGRESS_INTERVAL, now=False)
+            try:
+                workers = [
+                    Deferred.fromCoroutine(self._work(run))
+                    for _ in range(min(self._concurrency, len(due)))
+                ]
+                outcomes = await _Workers(workers, run)
+            finally:
+                progress.stop()
             if run.cancelled:
                 self._log.info("the collection was ended early")
                 return
@@ -123,6 +144,18 @@ class Collector:
             )
         finally:
             self.job.running = False
+
+    def _log_progress(self, run: _Run, count: int) -> None:
+        now = self._clock.seconds()
+        longest = [
+            f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
+        ]
+        self._log.info(
+            "still collecting: {left} of {count} repositories left; longest at work: {longest}",
+            left=len(run.queue) + len(run.reading),
+            count=count,
+            longest=", ".join(longest),
+        )
 
     def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Bring the statuses in line with the config; give those that are due."""
@@ -147,7 +180,13 @@ class Collector:
 
     async def _work(self, run: _Run) -> None:
         while run.queue and not run.cancelled:
-            await self._read(run.queue.popleft(), run)
+            status = run.queue.popleft()
+            url = status.task.repository.url
+            run.reading[url] = self._clock.seconds()
+            try:
+                await self._read(status, run)
+            finally:
+                del run.reading[url]
 
     async def _read(self, status: RepositoryStatus, run: _Run) -> None:
         """Read one repository and note how it went, unless it went as it did for a cancellation."""

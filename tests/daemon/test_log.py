@@ -125,6 +125,7 @@ class LinesTests(SynchronousTestCase):
         messages = [one[2] for one in found if one is not None]
         expected = (
             r"starting restic-reporter \S+ \(Twisted \S+, Python \S+\)",
+            r"collecting 2 repositories; 127.0.0.1:0 opens afterwards",
             r"cannot read /missing: .* \(not_found\)",
             rf"read {re.escape(str(EXAMPLE))}: 62 snapshots in \d+ backup sets",
             r"collected 2 repositories in \d+\.\d s, 1 could not be read",
@@ -150,6 +151,38 @@ class LinesTests(SynchronousTestCase):
         self.assertIn("cannot read /missing/0: ", text)
         self.assertIn(f"collected {len(words)} repositories", text)
         self.assertNotIn("***", text)
+
+
+# A restic that waits until it is told to go on, and fails.
+SLOW_RESTIC = """#!/bin/sh
+read line < {folder}/fifo
+exit 1
+"""
+
+
+class SlowStartTests(SynchronousTestCase):
+    """A first collection that takes its time."""
+
+    def test_told(self) -> None:
+        """The log says why the port refuses connections, and which repository is slow."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        os.mkfifo(folder.path / "fifo")
+        restic = folder.write("restic", SLOW_RESTIC.format(folder=folder.path), 0o755)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        config = [{**ENTRY, "reader": "native"}, {"repo": "s3:h/slow", "password": "x"}]
+        daemon = Daemon(folder, config, f"--bind={address}", restic=str(restic))
+        daemon.program.wait_for(f"collecting 2 repositories; {address} opens afterwards")
+        daemon.program.wait_for(
+            r"\[info\] still collecting: 1 of 2 repositories left; longest at work:"
+            r" s3:h/slow \(1\d s\)\n"
+        )
+        self.assertFalse(serves(address))
+        (folder.path / "fifo").write_text("go\n")
+        daemon.serving()
+        self.assertEqual(daemon.program.output.count("still collecting"), 1)
+        daemon.stop()
 
 
 class FailedStartTests(SynchronousTestCase):
