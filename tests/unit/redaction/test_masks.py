@@ -103,6 +103,8 @@ class MasksTests(SynchronousTestCase):
         self.assertEqual(weak.redact(text), text)
         text = "'repo' read/repo (pass1) \\nread %2Fread \x1b[1mread backupserver; a-b.c"
         self.assertEqual(weak.redact(text), "'***' ***/*** (***) \\n*** %2F*** \x1b[1m*** ***; ***")
+        quoted = Masks.of([Secret("it's")])
+        self.assertEqual(quoted.redact(r"a\\\\nit\\\\\'s b"), r"a\\\\n*** b")
         strong = Masks.of(map(Secret, ["backup-1", "sésame", "q" * 20, "per%t"]))
         text = f"xbackup-12 xsésames x{'q' * 20}x per%ts"
         self.assertEqual(strong.redact(text), "x***2 x***s x***x ***s")
