@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from itertools import islice
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -15,6 +17,12 @@ from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
 from .read_repository import read_repository
 from .state import JobStatus, Reading, RepositoryStatus, Task
+
+# Seconds after which a collection says what is left, again and again.
+PROGRESS_INTERVAL = 10.0
+
+# So many of the repositories that are being read are named then.
+_SHOWN = 3
 
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
 
@@ -27,11 +35,15 @@ async def _as_they_are(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
 class _Run:
     """
     One collection: what is left to read, what waits for its secrets, and whether it was told
-    to end. ``idle`` are workers that wait for what waits for its secrets.
+    to end.
+
+    ``reading`` has what is being read, by URL, and since when; the longest first. ``idle`` are
+    workers that wait for what waits for its secrets.
     """
 
     queue: deque[RepositoryStatus]
     incomplete: list[RepositoryStatus]
+    reading: dict[str, float] = field(factory=dict)
     cancelled: bool = False
     idle: "list[Deferred[None]]" = field(factory=list)
 
@@ -80,6 +92,11 @@ class Collector:
         self._complete = complete
 
     @property
+    def count(self) -> int:
+        """How many repositories the next collection of all reads."""
+        return len(self._tasks)
+
+    @property
     def running(self) -> bool:
         """Whether a collection is under way."""
         return self.job.running
@@ -113,12 +130,18 @@ class Collector:
             # Those that failed last time wait until the others have been read, so that many
             # dead servers delay nobody else.
             run = _Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
-            workers = [Deferred.fromCoroutine(self._look_up(run))] if incomplete else []
-            workers += [
-                Deferred.fromCoroutine(self._work(run))
-                for _ in range(min(self._concurrency, len(due)))
-            ]
-            outcomes = await _Workers(workers, run)
+            progress = LoopingCall(self._log_progress, run, len(due))
+            progress.clock = self._clock
+            progress.start(PROGRESS_INTERVAL, now=False)
+            try:
+                workers = [Deferred.fromCoroutine(self._look_up(run))] if incomplete else []
+                workers += [
+                    Deferred.fromCoroutine(self._work(run))
+                    for _ in range(min(self._concurrency, len(due)))
+                ]
+                outcomes = await _Workers(workers, run)
+            finally:
+                progress.stop()
             if run.cancelled:
                 self._log.info("the collection was ended early")
                 return
@@ -137,6 +160,18 @@ class Collector:
             )
         finally:
             self.job.running = False
+
+    def _log_progress(self, run: _Run, count: int) -> None:
+        now = self._clock.seconds()
+        longest = [
+            f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
+        ]
+        self._log.info(
+            "still collecting: {left} of {count} repositories left; longest at work: {longest}",
+            left=len(run.queue) + len(run.reading) + len(run.incomplete),
+            count=count,
+            longest=", ".join(longest) or "looking up secrets",
+        )
 
     def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Bring the statuses in line with the config; give those that are due."""
@@ -185,7 +220,13 @@ class Collector:
     async def _work(self, run: _Run) -> None:
         while not run.cancelled:
             if run.queue:
-                await self._read(run.queue.popleft(), run)
+                status = run.queue.popleft()
+                url = status.task.repository.url
+                run.reading[url] = self._clock.seconds()
+                try:
+                    await self._read(status, run)
+                finally:
+                    del run.reading[url]
             elif run.incomplete:
                 waiting: Deferred[None] = Deferred(run.idle.remove)
                 run.idle.append(waiting)
@@ -235,9 +276,10 @@ class Collector:
     def _note_failure(self, status: RepositoryStatus, error: ReadError) -> None:
         self._count_failure(status, error.reason)
         self._log.error(
-            "cannot read {url}: {error}",
+            "cannot read {url}: {error} ({reason})",
             url=status.task.repository.url,
-            error=redact(str(error), status.task.repository.secrets()),
+            error=redact(error.message, status.task.repository.secrets()),
+            reason=error.reason,
         )
 
     def _count_failure(self, status: RepositoryStatus, reason: Reason) -> None:
@@ -254,17 +296,18 @@ class Collector:
         content = reading.content
         emit = self._log.debug if reading.unchanged else self._log.info
         emit(
-            "read {url}: {count} snapshots in {sets} backup sets{unchanged}",
+            "read {url}: {count} snapshots in {sets} backup sets"
+            + (", unchanged" if reading.unchanged else ""),
             url=status.task.repository.url,
             count=content.snapshot_count,
             sets=len(content.sets) + content.dropped_sets,
-            unchanged=", unchanged" if reading.unchanged else "",
         )
         if reading.locks_error is not None:
             self._log.warn(
-                "{url}: cannot list the locks, so their metrics are left out: {error}",
+                "{url}: cannot list the locks, so their metrics are left out: {error} ({reason})",
                 url=status.task.repository.url,
-                error=redact(str(reading.locks_error), status.task.repository.secrets()),
+                error=redact(reading.locks_error.message, status.task.repository.secrets()),
+                reason=reading.locks_error.reason,
             )
         if content.dropped_sets:
             self._log.warn(

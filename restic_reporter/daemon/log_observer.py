@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from string import Formatter
 from typing import IO, Any, cast
 
 from attrs import frozen
@@ -20,8 +21,10 @@ from twisted.python.logfile import LogFile
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
+from ..model.errors import Reason
 from ..redaction.masks import redact
 from .log_queue import LogQueue
+from .twisted_events import PlainEvents
 
 Redact = Callable[[str], str]
 
@@ -35,14 +38,35 @@ _OVERLAP = 2**12
 _KEPT = ("log_time", "log_level", "log_namespace", "isError")
 
 
+# The logger of a module is named after it, or after a class in it.
+_OURS = f"{__name__.partition('.')[0]}."
+
+
+@frozen
+class _MaskedFields(Formatter):
+    """Formats as `str.format` does, with each value masked; the words around them stay."""
+
+    redact: Redact
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Format one value; what the daemon has counted or chosen itself is no secret."""
+        if isinstance(value, int | float | Reason):
+            return format(value, format_spec)
+        if isinstance(value, str):
+            # Masked first: half a secret, cut off by the format, would not be recognised.
+            return format(self.redact(value), format_spec)
+        return self.redact(format(value, format_spec))
+
+
 @implementer(ILogObserver)
 @frozen
 class RedactingObserver:
     """
-    Hands events on as nothing but their text, message and traceback, after ``redact``.
+    Hands events on as nothing but their level and text, message and traceback, after ``redact``.
 
-    Nothing else that an event holds, such as a failure with all that belongs to it, reaches
-    ``observer``.
+    The words of our own messages are left as they are: masks in these would tell a password
+    that is one of them. Nothing else that an event holds, such as a failure with all that
+    belongs to it, reaches ``observer``.
     """
 
     observer: ILogObserver
@@ -51,15 +75,40 @@ class RedactingObserver:
     def __call__(self, event: LogEvent) -> None:
         """Hand on ``event``."""
         shown = {key: event[key] for key in _KEPT if key in event}
-        if event.get("log_system") is not None:
-            shown["log_system"] = self._shown(str(event["log_system"]))
-        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
-        self.observer({**shown, "log_format": "{log_text}", "log_text": self._shown(text)})
+        level = event.get("log_level")
+        self.observer(
+            {
+                **shown,
+                # What Twisted's observers write before the text, in brackets.
+                "log_system": "-" if level is None else level.name,
+                "log_format": "{log_text}",
+                "log_text": self._text(event),
+            }
+        )
+
+    def _text(self, event: LogEvent) -> str:
+        if f"{event.get('log_namespace')}.".startswith(_OURS):
+            try:
+                return self._own_text(event)
+            except Exception:
+                # It cannot be formatted, which Twisted has a text for.
+                pass
+        return self._shown(_as_text(event))
+
+    def _own_text(self, event: LogEvent) -> str:
+        text = _MaskedFields(self._shown).vformat(event["log_format"], (), event)
+        if "log_failure" in event:
+            text += self._shown(_as_text({"log_format": "", "log_failure": event["log_failure"]}))
+        return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}…"
 
     def _shown(self, text: str) -> str:
         if len(text) <= TEXT_LIMIT:
             return self.redact(text)
         return f"{self.redact(text[: TEXT_LIMIT + _OVERLAP])[:-_OVERLAP]}…"
+
+
+def _as_text(event: LogEvent) -> str:
+    return eventAsText(event, includeTimestamp=False, includeSystem=False)
 
 
 @frozen
@@ -148,6 +197,7 @@ def observer_factory(
         if predicate.defaultLogLevel < LogLevel.warn:
             # It tells of each 1xx answer, which a hostile server sends by the thousand.
             predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
-        return FilteringLogObserver(RedactingObserver(observer, redact), [predicate])
+        plain = PlainEvents(RedactingObserver(observer, redact))
+        return FilteringLogObserver(plain, [predicate])
 
     return make

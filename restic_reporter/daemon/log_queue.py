@@ -136,6 +136,7 @@ def _notice(dropped: int) -> LogEvent:
     return {
         "log_time": time.time(),
         "log_level": LogLevel.warn,
+        "log_system": LogLevel.warn.name,
         "log_namespace": __name__,
         "log_format": "{log_text}",
         "log_text": f"dropped {lines}: the log was not read, or could not be written",

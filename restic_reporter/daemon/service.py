@@ -127,6 +127,13 @@ class ReporterService(Service):
         self._start_stores()
         self._parts.lag.startService()
         self._parts.cron_service.startService()
+        count = self._parts.collector.count
+        repositories = "1 repository" if count == 1 else "{count} repositories"
+        self._log.info(
+            f"collecting {repositories}; {{address}} opens afterwards",
+            count=count,
+            address=self._parts.listener.address.text,
+        )
         self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
         first.addErrback(lambda failure: self._log.failure("the web server ended", failure))

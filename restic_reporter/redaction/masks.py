@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 from attrs import define, field
@@ -14,6 +15,16 @@ SHORTEST = 4
 
 # What stands as it is in a URL, in JSON and between quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+
+# What can be a word, or a part of one, by accident: short, or like a word of a dictionary.
+# Nothing that is escaped somehow.
+_LIKE_A_WORD = re.compile(r"[ -$&-\[\]-~]{1,7}|[A-Za-z]{1,19}")
+
+# What ends in a letter or digit that belongs to no word: escaped characters, colours.
+_ESCAPE = re.compile(
+    r"(?:\\(?:[a-z]|x\w\w|u\w{4}|U\w{8}|[0-7]{3})|%(?:25)*[0-9A-Fa-f]{2}|(?:\x1b|\\\w+)\[[0-9;]*m)\Z"
+)
+_LONGEST_ESCAPE = 20
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
@@ -58,6 +69,28 @@ def _unquoted(text: str) -> str:
     return text.replace("\\", "")
 
 
+def is_like_a_word(value: str) -> bool:
+    """
+    Whether ``value`` may be in texts by accident, so that masks within words would tell it.
+
+    Such a secret is masked as a whole word only.
+    """
+    return _LIKE_A_WORD.fullmatch(value) is not None
+
+
+def _is_in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether what is there in ``text`` is no part of a longer word."""
+    if end < len(text) and _is_in_word(text[end - 1]) and _is_in_word(text[end]):
+        return False
+    if start == 0 or not (_is_in_word(text[start - 1]) and _is_in_word(text[start])):
+        return True
+    return _ESCAPE.search(text, max(0, start - _LONGEST_ESCAPE), start) is not None
+
+
 @define
 class Masks:
     """
@@ -65,12 +98,15 @@ class Masks:
 
     However many they are, a text takes time by its length only: each position is looked up by
     the characters that begin there. A secret takes some microseconds to add. Secrets of fewer
-    than `SHORTEST` characters are left out.
+    than `SHORTEST` characters are left out; those that are like a word are found as whole
+    words only.
     """
 
     # By their first characters: how long the secrets are that begin so, the longest first.
     _lengths: dict[str, tuple[int, ...]] = field(factory=dict, repr=False)
     _known: set[str] = field(factory=set, repr=False)
+    # Those of them that are found as whole words only.
+    _words: set[str] = field(factory=set, repr=False)
     _public: str = field(default="", repr=False)
 
     @classmethod
@@ -91,28 +127,44 @@ class Masks:
 
     def add(self, secret: Secret) -> None:
         """Find this one too, unless it can be read in a public text."""
-        if not any(form in self._public for form in _forms(secret.reveal())):
+        # The first is quick, and nearly always enough.
+        found = any(form in self._public for form in _forms(secret.reveal()))
+        if not (found and any(Masks.of([secret])._scan(self._public))):
             self._add(secret.reveal())
 
     def _add(self, value: str) -> None:
-        if len(value) < SHORTEST or value in self._known:
+        if len(value) < SHORTEST or (value in self._known and value not in self._words):
             return
         for form in _forms(value):
             if len(form) >= SHORTEST:
+                if not (is_like_a_word(value) and is_like_a_word(form)):
+                    self._words.discard(form)
+                elif form not in self._known:
+                    self._words.add(form)
                 self._known.add(form)
                 head = form[:SHORTEST]
                 lengths = {*self._lengths.get(head, ()), len(form)}
                 self._lengths[head] = tuple(sorted(lengths, reverse=True))
 
-    def _scan(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where secrets begin and end, the longest one at each position."""
+    def _scan(
+        self, text: str, stands_alone: Callable[[int, int], bool] | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """
+        Where secrets begin and end, the longest one at each position.
+
+        ``stands_alone`` says whether one is a whole word, by default in ``text``.
+        """
+        stands_alone = stands_alone or partial(_stands_alone, text)
         lengths = self._lengths
         positions = range(len(text) - SHORTEST + 1 if lengths else 0)
         # A comprehension is quick at passing over nearly all of them; every line comes here.
         for start in [one for one in positions if text[one : one + SHORTEST] in lengths]:
             for length in lengths[text[start : start + SHORTEST]]:
                 end = start + length
-                if end <= len(text) and text[start:end] in self._known:
+                found = text[start:end]
+                if end > len(text) or found not in self._known:
+                    continue
+                if found not in self._words or stands_alone(start, end):
                     yield start, end
                     break
 
@@ -121,7 +173,11 @@ class Masks:
         found = list(self._scan(text))
         if "\\" in text:
             positions = [place for place, one in enumerate(text) if one != "\\"]
-            for start, end in self._scan(_unquoted(text)):
+
+            def stands_alone(start: int, end: int) -> bool:
+                return _stands_alone(text, positions[start], positions[end - 1] + 1)
+
+            for start, end in self._scan(_unquoted(text), stands_alone):
                 found.append((positions[start], positions[end - 1] + 1))
         return sorted(found)
 

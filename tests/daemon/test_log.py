@@ -103,10 +103,86 @@ class UnreadLogTests(SynchronousTestCase):
         self.daemon.stop()
         reading.join()
         text = "".join(lines)
-        self.assertLess(text.index("starting up"), text.index("listening on"))
-        self.assertIn("Server Shut Down", lines[-1])
+        self.assertLess(text.index("starting restic-reporter"), text.index("listening on"))
+        self.assertTrue(lines[-1].endswith(" [info] stopped\n"), lines[-1])
         later = text.partition("log lines")[2]
         self.assertEqual(later.count("cannot read"), len(MISSING))
+
+
+class LinesTests(SynchronousTestCase):
+    """The lines that are written."""
+
+    def test_shape(self) -> None:
+        """A line is a time, a level and a message; those at start and end say it plainly."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        daemon = Daemon(folder, [ENTRY, {**ENTRY, "repo": "/missing"}]).serving()
+        daemon.stop()
+        lines = daemon.program.output.splitlines()
+        shape = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[(info|error)\] (.*)")
+        found = [shape.fullmatch(line) for line in lines]
+        self.assertNotIn(None, found, lines)
+        messages = [one[2] for one in found if one is not None]
+        expected = (
+            r"starting restic-reporter \S+ \(Twisted \S+, Python \S+\)",
+            r"collecting 2 repositories; 127.0.0.1:0 opens afterwards",
+            r"cannot read /missing: .* \(not_found\)",
+            rf"read {re.escape(str(EXAMPLE))}: 62 snapshots in \d+ backup sets",
+            r"collected 2 repositories in \d+\.\d s, 1 could not be read",
+            r"listening on 127\.0\.0\.1:\d+",
+            r"Received SIGINT, shutting down",
+            r"stopped",
+        )
+        self.assertEqual(len(messages), len(expected), messages)
+        for message, pattern in zip(messages, expected, strict=True):
+            self.assertRegex(message, f"^{pattern}$")
+
+    def test_weak_passwords(self) -> None:
+        """Passwords that are words of our messages are not told by masks in these."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        words = ("repo", "repositories", "read", "cannot", "listening", "Received", "starting")
+        config = [
+            {"repo": f"/missing/{index}", "password": word} for index, word in enumerate(words)
+        ]
+        daemon = Daemon(folder, config).serving()
+        daemon.stop()
+        text = daemon.program.output
+        self.assertIn("cannot read /missing/0: ", text)
+        self.assertIn(f"collected {len(words)} repositories", text)
+        self.assertNotIn("***", text)
+
+
+# A restic that waits until it is told to go on, and fails.
+SLOW_RESTIC = """#!/bin/sh
+read line < {folder}/fifo
+exit 1
+"""
+
+
+class SlowStartTests(SynchronousTestCase):
+    """A first collection that takes its time."""
+
+    def test_told(self) -> None:
+        """The log says why the port refuses connections, and which repository is slow."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        os.mkfifo(folder.path / "fifo")
+        restic = folder.write("restic", SLOW_RESTIC.format(folder=folder.path), 0o755)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+        config = [{**ENTRY, "reader": "native"}, {"repo": "s3:h/slow", "password": "x"}]
+        daemon = Daemon(folder, config, f"--bind={address}", restic=str(restic))
+        daemon.program.wait_for(f"collecting 2 repositories; {address} opens afterwards")
+        daemon.program.wait_for(
+            r"\[info\] still collecting: 1 of 2 repositories left; longest at work:"
+            r" s3:h/slow \(1\d s\)\n"
+        )
+        self.assertFalse(serves(address))
+        (folder.path / "fifo").write_text("go\n")
+        daemon.serving()
+        self.assertEqual(daemon.program.output.count("still collecting"), 1)
+        daemon.stop()
 
 
 class FailedStartTests(SynchronousTestCase):
@@ -119,7 +195,7 @@ class FailedStartTests(SynchronousTestCase):
         options = ("-n", f"--rundir={folder.path}/missing")
         daemon = Daemon(folder, [ENTRY], twistd_options=options)
         self.assertEqual(daemon.program.end(), 1)
-        before, _, after = daemon.program.output.partition("starting up")
+        before, _, after = daemon.program.output.partition("starting restic-reporter")
         self.assertEqual(before.count("\n"), 0, before)
         self.assertIn("FileNotFoundError", after)
 

@@ -94,8 +94,9 @@ class VaultTests(SynchronousTestCase):
         daemon = self.start().serving()
         self.assert_read(daemon.metrics(), well=False, failures=1)
         output = daemon.program.output
+        # The password of entry 1 is the word "example".
         self.assertIn(
-            "entry 2: vault_material: 'restic/example': the document has no field 'key' (secret)",
+            "entry 2: vault_material: 'restic/***': the document has no field 'key' (secret)",
             output,
         )
         self.assertNotIn("hidden", output)

@@ -302,12 +302,9 @@ class TokenKeeper:
             self._granted = [grant.token, *self._granted][:2]
         self._must_log_in = False
         self._unconfirmed = False
-        life = f"ends in {grant.ttl:.0f} s" if grant.ttl else "has no end"
+        life = "ends in {ttl:.0f} s" if grant.ttl else "has no end"
         self._log.info(
-            "Vault at {address}: {how}; the token {life}",
-            address=self._address,
-            how=how,
-            life=life,
+            f"Vault at {{address}}: {how}; the token {life}", address=self._address, ttl=grant.ttl
         )
         self._settle(Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance()))
 

@@ -321,6 +321,53 @@ class SideBySideTests(CollectorCase):
         waiting[0].callback(None)
         self.successResultOf(running)
 
+    def test_progress(self) -> None:
+        """A long collection says every 10 s how many are left, and which take longest."""
+        worlds = self.worlds(6)
+        waiting = [world.hold() for world in worlds]
+        running = self.collector.collect()
+        self.clock.advance(4)
+        waiting[1][0].callback(None)
+        self.clock.advance(5)
+        self.assertNotIn("still collecting", self.logged())
+        self.clock.advance(1)
+        self.assertEqual(self.progress(), ["5 of 6: /0 (10 s), /2 (10 s), /3 (6 s)"])
+        for index in (0, 2):
+            waiting[index][0].callback(None)
+        self.clock.advance(10)
+        self.assertEqual(self.progress(), ["3 of 6: /3 (16 s), /4 (10 s), /5 (10 s)"])
+        for index in (3, 4):
+            waiting[index][0].callback(None)
+        self.clock.advance(10)
+        self.assertEqual(self.progress(), ["1 of 6: /5 (20 s)"])
+        waiting[5][0].callback(None)
+        self.successResultOf(running)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(10)
+        self.assertEqual(self.progress(), [])
+
+    def progress(self) -> list[str]:
+        """What has been said of the progress since the last look."""
+        lines = self.logged().splitlines()
+        self.events.clear()
+        begin, end = "still collecting: ", " repositories left; longest at work"
+        return [line.removeprefix(begin).replace(end, "") for line in lines if begin in line]
+
+    def test_no_progress(self) -> None:
+        """A short collection says nothing of its progress, and one that is cancelled no more."""
+        worlds = self.worlds(2)
+        waiting = worlds[0].hold()
+        running = self.collector.collect()
+        self.clock.advance(9.9)
+        waiting[0].callback(None)
+        self.successResultOf(running)
+        running = self.collector.collect()
+        self.clock.advance(9.9)
+        running.cancel()
+        self.successResultOf(running)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.progress(), [])
+
     def test_failed_ones_last(self) -> None:
         """What failed last time is read after all others."""
         self.collector._concurrency = 1
