@@ -32,9 +32,10 @@ from restic_reporter.readers import restic as module
 from restic_reporter.readers.process import child
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
+from restic_reporter.testing import read_request
 from tests.doubles.certificates import Authority, self_signed
 from tests.doubles.child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
-from tests.doubles.repositories import Outcome, ask, no_tools, outcome
+from tests.doubles.repositories import Outcome, no_tools, outcome
 from tests.doubles.servers import Folder, RestServer, restic, snapshots
 from tests.doubles.tools import tool
 
@@ -97,7 +98,7 @@ def read(
     """Read as the collection does, under a deadline."""
     reader = ResticReader(reactor, program, environ)
     deadline = Deadline.after(reactor, seconds)
-    work = outcome(reader, ask(repository, deadline), NOW)
+    work = outcome(reader, read_request(repository, deadline), NOW)
     return Deferred.fromCoroutine(within(deadline, work, "reading"))
 
 
@@ -394,7 +395,7 @@ class ChangingTests(ReaderTestCase):
             )
             reader = ResticReader(reactor, program, ENVIRON, str(cache))
             for _ in range(2):
-                request = ask(entry(path), Deadline.after(reactor, PATIENCE))
+                request = read_request(entry(path), Deadline.after(reactor, PATIENCE))
                 found = await outcome(reader, request, NOW)
                 self.assertEqual(len(found.ids), found.content.snapshot_count)
             runs = calls.read_text().splitlines()

@@ -23,8 +23,8 @@ from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.interfaces import IBackend
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.testing import all_threads_back
 from tests.doubles.repositories import name, no_tools, repository
-from tests.unit.concurrency.test_daemon_threads import all_back
 
 reactor: Any = default_reactor
 
@@ -348,7 +348,7 @@ class LocalBackendTests(TestCase):
         self.meter = Meter()
         self.backend = self.make(str(self.root))
         self.go_on = threading.Event()
-        self.addCleanup(all_back)
+        self.addCleanup(all_threads_back)
         self.addCleanup(self.go_on.set)
 
     def make(self, url: str) -> LocalBackend:
@@ -471,7 +471,7 @@ class LocalBackendTests(TestCase):
         self.assertEqual(len((await self.list(self.make(same_path))).snapshots), 3)
         self.assertEqual(len((await self.list(self.make(other))).snapshots), 2)
         self.go_on.set()
-        await all_back()
+        await all_threads_back()
         self.assertEqual(len((await self.list(hanging)).snapshots), 3)
 
     async def test_hanging_load(self) -> None:
@@ -501,7 +501,7 @@ class LocalBackendTests(TestCase):
             work.cancel()
             self.failureResultOf(work, CancelledError)
         self.go_on.set()
-        await all_back()
+        await all_threads_back()
 
     async def test_no_more_threads(self) -> None:
         """Where there are no more threads the read fails with a reason; later it works again."""

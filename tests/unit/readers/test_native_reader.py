@@ -28,10 +28,10 @@ from restic_reporter.readers.native import (
 )
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, FILE_LIMIT, decode
 from restic_reporter.readers.native.unlock import Opening
-from tests.doubles import native_repositories
+from restic_reporter.testing import memory_backend, read_request
 from tests.doubles.native_case import Kept, NativeCase, reactor
 from tests.doubles.native_repositories import SealedRepository, compressed, seal, snapshot_json
-from tests.doubles.repositories import ask, name, repository
+from tests.doubles.repositories import name, repository
 
 
 class ReadTests(NativeCase):
@@ -45,7 +45,7 @@ class ReadTests(NativeCase):
     async def test_without_backend(self) -> None:
         """It says so where nothing lists the repository."""
         deadline = Deadline.after(reactor, 10)
-        request = ask(repository(), deadline)
+        request = read_request(repository(), deadline)
         reading = Deferred.fromCoroutine(self.reader.read(request))
         error: Any = await self.assertFailure(reading, ReadError)
         self.assertEqual(error.reason, Reason.INTERNAL)
@@ -203,7 +203,7 @@ class FaultTests(NativeCase):
         content = bytearray(source.files[path])
         content[20] ^= 1
         source.files[path] = bytes(content)
-        self.patch(native_repositories, "check_content", lambda path, content: content)
+        self.patch(memory_backend, "check_content", lambda path, content: content)
         self.assertEqual((await self.read(source)).unreadable, {path.partition("/")[2]})
 
     async def test_invalid(self) -> None:
@@ -283,10 +283,10 @@ class FaultTests(NativeCase):
         source = SealedRepository.made(30, concurrent_loads=1)
         names = sorted(source.names("snapshots"))
         reason = Reason.NETWORK
-        source.faults[f"snapshots/{names[7]}"] = ReadError(reason, "broken")
+        source.failures[f"snapshots/{names[7]}"] = ReadError(reason, "broken")
         await self.assert_fails(source, reason)
         read = len(source.loaded("snapshots")) - 1
-        source.faults.clear()
+        source.failures.clear()
         self.assertEqual((await self.read(source)).content.snapshot_count, 30)
         self.assertEqual(len(source.loaded("snapshots")), 30 - read)
 
@@ -294,7 +294,7 @@ class FaultTests(NativeCase):
         """An exception nobody expected comes out as it is."""
         source = SealedRepository.made(3)
         for one in source.names("snapshots"):
-            source.faults[f"snapshots/{one}"] = ZeroDivisionError()
+            source.failures[f"snapshots/{one}"] = ZeroDivisionError()
         await self.assertFailure(self.read(source), ZeroDivisionError)
 
     async def test_cancelled(self) -> None:
@@ -357,7 +357,7 @@ class LockTests(NativeCase):
         for text in (b"null", b"{}", b'{"time": 1}', b'{"time": "x"}', compressed(bytes(10**6))):
             source.add("locks", seal(master, text))
         source.add("locks", b"planted")
-        source.faults[f"locks/{name(1)}"] = ReadError(Reason.NETWORK, "broken")
+        source.failures[f"locks/{name(1)}"] = ReadError(Reason.NETWORK, "broken")
         good = source.add_lock("2025-01-01T00:00:00Z")
         listed = source.names("locks") | {name(1), name(2)}
         listing = Listing(source.names("snapshots"), listed)
