@@ -42,6 +42,9 @@ class BackendContractTests(_Base):
     The methods that raise `NotImplementedError` are what a backend's own tests must provide.
     """
 
+    # One that hangs has failed.
+    timeout = PATIENCE
+
     # What no error message may show.
     secrets: Sequence[str] = ()
 
@@ -202,13 +205,15 @@ class BackendContractTests(_Base):
         await self._assert_fails(self._load(backend, "config", 5), Reason.TOO_LARGE)
 
     async def test_load_altered(self) -> None:
-        """A file whose content does not belong to its name is ``protocol``."""
-        backend = self._repository()
+        """A file whose content does not belong to its name is ``protocol``, and was counted."""
+        backend, size = self._repository(), 0
         for folder in ("snapshots", "keys"):
             path = f"{folder}/{file_name(CONTENT)}"
             for content in (CONTENT[:-1], CONTENT + b"\n", b"", CONTENT[:-1] + b"x"):
                 self.put(path, content)
                 await self._assert_fails(self._load(backend, path), Reason.PROTOCOL)
+                size += len(content)
+        self.assertEqual(self.meter.received_bytes["load"], size)
 
     async def test_concurrent_loads(self) -> None:
         """As many files at one time as it allows arrive like one alone."""

@@ -37,6 +37,9 @@ class ReaderContractTests(_Base):
     The methods that raise `NotImplementedError` are what a reader's own tests must provide.
     """
 
+    # One that hangs has failed.
+    timeout = PATIENCE
+
     def make_reader(self) -> ISnapshotReader:
         """The reader; called once for each test, or more often."""
         raise NotImplementedError

@@ -17,14 +17,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
-from zope.interface.verify import verifyObject
 
 from restic_reporter.backends.local import LocalBackend
 from restic_reporter.collection.read_repository import read_repository
 from restic_reporter.collection.state import RepositoryStatus, Task
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline, sleep, within
-from restic_reporter.interfaces import ISnapshotReader
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import B2Credentials, PasswordCommand, Repository
 from restic_reporter.model.snapshots import Listing, Meter
@@ -157,10 +155,6 @@ class ReaderTestCase(TestCase):
 
 class VersionTests(ReaderTestCase):
     """What must work with every version of restic."""
-
-    def test_interface(self) -> None:
-        """The reader keeps the interface's promises."""
-        verifyObject(ISnapshotReader, ResticReader(reactor, "restic", {}))
 
     async def test_values(self) -> None:
         """Hosts, users, counts and instants are those that restic shows."""

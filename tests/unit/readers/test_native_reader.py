@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from zope.interface.verify import verifyObject
 
 from restic_reporter.concurrency.cpu_threads import WorkerThreads
 from restic_reporter.concurrency.deadline import Deadline, sleep
-from restic_reporter.interfaces import IBackend, ISnapshotReader
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import Listing
 from restic_reporter.readers.native import (
@@ -36,11 +34,6 @@ from tests.doubles.repositories import name, repository
 
 class ReadTests(NativeCase):
     """What is read, and how often."""
-
-    def test_interfaces(self) -> None:
-        """The reader and the double keep the interfaces' promises."""
-        verifyObject(ISnapshotReader, self.reader)
-        verifyObject(IBackend, SealedRepository())
 
     async def test_without_backend(self) -> None:
         """It says so where nothing lists the repository."""
@@ -218,16 +211,6 @@ class FaultTests(NativeCase):
         source.loads.clear()
         self.assertEqual(await self.read(source), result)
         self.assertEqual(source.loads, [])
-
-    async def test_vanished(self) -> None:
-        """A snapshot that went after the listing is neither read nor unreadable."""
-        source = SealedRepository.made(3)
-        listing = source.listing()
-        gone = next(iter(source.names("snapshots")))
-        del source.files[f"snapshots/{gone}"]
-        result = await self.read(source, listing=listing)
-        self.assertEqual(result.ids, listing.snapshots - {gone})
-        self.assertEqual((result.unreadable, result.content.snapshot_count), (frozenset(), 2))
 
     async def test_too_large(self) -> None:
         """A file beyond the limit and a bomb are ``too_large``; the others are kept."""
