@@ -4,7 +4,6 @@ import os
 from collections.abc import Awaitable
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 from unittest.mock import patch
 
 import restic_reporter_snapdir
@@ -12,36 +11,61 @@ from restic_reporter_snapdir import Backend
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
-from zope.interface.verify import verifyObject
 
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import BoundedHTTPClient
-from restic_reporter.interfaces import BackendTools, IBackend
+from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.snapshots import Meter
 from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.redaction.secret import Secret
-
-T = TypeVar("T")
+from restic_reporter.testing import BackendContractTests, all_threads_back
 
 KEY = b"a key, still encrypted"
 
 
+def make(location: str) -> Backend:
+    """The backend for an entry of the config."""
+    repository = Repository(1, location, "snapdir", Secret(location), Secret("password"))
+    http = BoundedHTTPClient(reactor, connections_per_host=1)
+    threads = KeyedThreads(reactor)  # type: ignore[arg-type]
+    return Backend.make(repository, BackendTools(reactor, http, threads))
+
+
+class ContractTests(BackendContractTests, TestCase):
+    """What every backend must do, on a folder with one copy."""
+
+    def setUp(self) -> None:
+        """The place for a copy, where there is none yet."""
+        self.copies = Path(os.path.abspath(self.mktemp()))
+
+    def make_backend(self) -> Backend:
+        return make(f"snapdir:{self.copies}:web-1")
+
+    def put(self, path: str, content: bytes) -> None:
+        file = self.copies / "2026-11-22" / "web-1" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def remove(self, path: str) -> None:
+        (self.copies / "2026-11-22" / "web-1" / path).unlink()
+
+
 class SnapdirTests(TestCase):
-    """The backend, on folders that look like repositories."""
+    """What this backend does beyond that."""
 
     def setUp(self) -> None:
         """Two copies of a repository, and what else may be among them."""
         self.copies = Path(os.path.abspath(self.mktemp()))
         self.copy("2026-11-21", snapshots=["1" * 64])
-        self.copy("2026-11-22", snapshots=["1" * 64, "2" * 64, "1.tmp"], locks=["3" * 64])
+        self.copy("2026-11-22", snapshots=["1" * 64, "2" * 64], locks=["3" * 64])
         (self.copies / "2026-11-23-unfinished" / "web-1").mkdir(parents=True)
         (self.copies / "notes.txt").write_text("not a copy")
         self.deadline = Deadline.after(reactor, 60)
         self.meter = Meter()
-        self.backend = self.make(f"snapdir:{self.copies}:web-1")
+        self.backend = make(f"snapdir:{self.copies}:web-1")
 
     def copy(self, name: str, **folders: list[str]) -> Path:
         """A copy that has one repository, with these files in its folders."""
@@ -53,13 +77,6 @@ class SnapdirTests(TestCase):
         (repository / "config").write_bytes(b"a config")
         return repository
 
-    def make(self, location: str) -> Backend:
-        """The backend for an entry of the config."""
-        repository = Repository(1, location, "snapdir", Secret(location), Secret("password"))
-        http = BoundedHTTPClient(reactor, connections_per_host=1)
-        threads = KeyedThreads(reactor)  # type: ignore[arg-type]
-        return Backend.make(repository, BackendTools(reactor, http, threads))
-
     async def assert_fails(self, reason: Reason, read: Awaitable[object]) -> None:
         """Reading fails, for this reason."""
         try:
@@ -69,9 +86,8 @@ class SnapdirTests(TestCase):
         else:
             self.fail("it did not fail")
 
-    def test_contract(self) -> None:
-        """It is a backend, and its dropin is found."""
-        self.assertTrue(verifyObject(IBackend, self.backend))
+    def test_plugin(self) -> None:
+        """Its dropin is found."""
         schemes = [scheme for maker in installed_plugins().makers for scheme in maker.schemes]
         self.assertIn("snapdir", schemes)
 
@@ -83,7 +99,7 @@ class SnapdirTests(TestCase):
             "snapdir:copies:web-1",
             "snapdir:/copies:/web-1",
         ):
-            self.assertRaises(ValueError, self.make, bad)
+            self.assertRaises(ValueError, make, bad)
 
     async def test_list(self) -> None:
         """The newest copy that has the repository is listed, and restic is told where it is."""
@@ -92,38 +108,17 @@ class SnapdirTests(TestCase):
         self.assertEqual(listing.locks, {"3" * 64})
         self.assertEqual(listing.keys, {sha256(KEY).hexdigest()})
         self.assertEqual(listing.location, Secret(f"local:{self.copies}/2026-11-22/web-1"))
-        self.assertEqual(self.meter.requests, {"list": 1})
-
-    async def test_empty(self) -> None:
-        """A folder that is not there is empty, where there is a repository."""
-        self.copy("2026-11-24")
-        listing = await self.backend.list(self.deadline, self.meter)
-        self.assertEqual((listing.snapshots, listing.locks), (frozenset(), frozenset()))
 
     async def test_missing(self) -> None:
-        """A repository that is not there is an error, and so is a folder without copies."""
-        for location in (f"snapdir:{self.copies}:web-2", "snapdir:/no/such/folder:web-1"):
-            backend = self.make(location)
-            await self.assert_fails(Reason.NOT_FOUND, backend.list(self.deadline, self.meter))
+        """A repository that is in no copy is an error."""
+        backend = make(f"snapdir:{self.copies}:web-2")
+        await self.assert_fails(Reason.NOT_FOUND, backend.list(self.deadline, self.meter))
 
     async def test_too_many_names(self) -> None:
         """A folder without end is an error, and does not fill the memory."""
         with patch.object(restic_reporter_snapdir, "MAX_NAMES", 1):
             listing = self.backend.list(self.deadline, self.meter)
             await self.assert_fails(Reason.TOO_LARGE, listing)
-
-    async def test_load(self) -> None:
-        """A file is loaded whole, within its limit, and only with the content of its name."""
-        key = f"keys/{sha256(KEY).hexdigest()}"
-
-        def load(path: str, limit: int) -> Awaitable[bytes]:
-            return self.backend.load(path, limit, self.deadline, self.meter)
-
-        self.assertEqual(await load(key, len(KEY)), KEY)
-        self.assertEqual(self.meter.received_bytes, {"load": len(KEY)})
-        await self.assert_fails(Reason.TOO_LARGE, load(key, len(KEY) - 1))
-        await self.assert_fails(Reason.NOT_FOUND, load(f"keys/{'4' * 64}", 100))
-        await self.assert_fails(Reason.PROTOCOL, load(f"snapshots/{'1' * 64}", 100))
 
     async def test_hanging(self) -> None:
         """A look that hangs can be cancelled; until it comes back, others fail at once."""
@@ -136,3 +131,4 @@ class SnapdirTests(TestCase):
         await self.assertFailure(hanging, CancelledError)
         await self.assert_fails(Reason.TIMEOUT, self.backend.list(self.deadline, self.meter))
         fifo.write_bytes(b"")  # lets the thread go
+        await all_threads_back()

@@ -54,10 +54,7 @@ class RestBackend:
         """The names in ``snapshots/`` and ``locks/``."""
         snapshots = await self._names("snapshots", deadline, meter, self._memo)
         if not snapshots:
-            # Servers answer alike for an empty folder, a missing folder and a missing
-            # repository; only the config file tells that there is a repository.
-            response = await self._request("HEAD", "config", deadline, meter)
-            raise_for_status(response, "config")
+            await self._check_there(deadline, meter)
         try:
             limit = deadline.sooner(deadline.remaining() * _LOCKS_SHARE)
             locks = frozenset(await self._names("locks", limit, meter))
@@ -67,13 +64,26 @@ class RestBackend:
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """The names in ``keys/``."""
-        return frozenset(await self._names("keys", deadline, meter))
+        keys = await self._names("keys", deadline, meter)
+        if not keys:
+            await self._check_there(deadline, meter)
+        return frozenset(keys)
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the repository."""
         response = await self._request("GET", path, deadline, meter, "load", limit)
         raise_for_status(response, path)
         return check_content(path, response.body)
+
+    async def _check_there(self, deadline: Deadline, meter: Meter) -> None:
+        """
+        Fail where there is no repository.
+
+        Servers answer alike for an empty folder, a missing folder and a missing repository;
+        only the config file tells that there is a repository.
+        """
+        response = await self._request("HEAD", "config", deadline, meter)
+        raise_for_status(response, "config")
 
     async def _names(
         self, folder: str, deadline: Deadline, meter: Meter, memo: ListingMemo | None = None

@@ -79,8 +79,10 @@ class _Read:
             if self._task.backend is None:
                 return await self._read_alone()
             return await self._read_listed(self._task.backend)
-        except CancelledError:
-            if self._looks >= 2 and self._deadline.remaining() <= 0:
+        except (CancelledError, ReadError) as error:
+            # Backends end by the deadline as well, in the same moment: either may be first.
+            is_late = isinstance(error, CancelledError) or error.reason is Reason.TIMEOUT
+            if is_late and self._looks >= 2 and self._deadline.remaining() <= 0:
                 raise self._changing() from None
             raise
 

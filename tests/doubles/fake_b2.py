@@ -37,6 +37,7 @@ from attrs import Factory, define
 from tests.doubles.certificates import Authority
 from tests.doubles.connect_proxy import ConnectProxy
 from tests.doubles.fake_b2_account import Account, Key, RefusedError, Version
+from tests.doubles.hostile import HostileAnswer
 
 # Backblaze's host names, by what they are for.
 HOSTS = {
@@ -57,7 +58,8 @@ class Fault:
 
     With ``status`` it is an error with ``code``, or with ``body`` where that is given;
     ``drop`` closes the connection instead, ``cut`` closes it in the middle of the content,
-    ``garble`` changes the content, and ``delay`` (seconds) comes before everything.
+    ``garble`` changes the content, and ``delay`` (seconds) comes before everything. ``hostile``
+    is given instead of any answer.
     """
 
     status: int | None = None
@@ -69,6 +71,7 @@ class Fault:
     garble: bool = False
     delay: float = 0.0
     times: int = 1
+    hostile: HostileAnswer | None = None
 
 
 @define
@@ -258,6 +261,10 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(fake.latency + fault.delay)
         if fault.drop:
             self.close_connection = True
+            return
+        if fault.hostile is not None:
+            self.close_connection = True
+            fault.hostile.give_on(self.connection)
             return
         if fault.status is not None:
             fake.account.count(call)

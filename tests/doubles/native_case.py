@@ -21,8 +21,9 @@ from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.native import unlock as opening
 from restic_reporter.readers.native.key_file import KeyFile, open_key_file
 from restic_reporter.redaction.secret import Secret
+from restic_reporter.testing import read_request
 from tests.doubles.native_repositories import PASSWORD, SealedRepository
-from tests.doubles.repositories import Outcome, ask, outcome, repository
+from tests.doubles.repositories import Outcome, outcome, repository
 from tests.doubles.servers import PATIENCE
 
 NOW = 1_800_000_000.0
@@ -95,7 +96,7 @@ class NativeCase(TestCase):
             access = None
             if found.keys is not None or found.snapshots != set(kept.table.ids()):
                 access = await look_at_access(backend, found, deadline, Meter())
-            request = ask(entry, deadline, backend, found, kept, known, kept.table, access)
+            request = read_request(entry, deadline, backend, found, kept, known, kept.table, access)
             return await outcome(self.reader, request, now)
 
         return Deferred.fromCoroutine(within(deadline, work(), "reading"))

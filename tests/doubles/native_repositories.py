@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import Factory, define
@@ -14,13 +14,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.poly1305 import Poly1305
-from zope.interface import implementer
 
-from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.interfaces import IBackend
-from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.model.snapshots import Listing, Meter
-from restic_reporter.restic_format.file_hash import check_content
+from restic_reporter.model.snapshots import Listing
+from restic_reporter.testing import MemoryBackend
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -95,28 +91,21 @@ def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-@implementer(IBackend)
 @define
-class SealedRepository:
-    """
-    A repository in memory. ``files`` are by path; ``faults`` are raised in place of a file's
-    content; ``loads`` are the paths asked for. ``waiting`` is awaited before each load.
-    """
+class SealedRepository(MemoryBackend):
+    """A repository in memory whose files are sealed with the key ``master``."""
 
     master: bytes = Factory(lambda: os.urandom(64))
     identifier: str = Factory(lambda: os.urandom(32).hex())
     version: int = 2
-    files: dict[str, bytes] = Factory(dict)
-    faults: dict[str, Exception] = Factory(dict)
-    loads: list[str] = Factory(list)
-    tells_keys: bool = False
-    at_once: int = 0
-    most_at_once: int = 0
     concurrent_loads: int = 4
-    waiting: Callable[[str], Awaitable[object]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        config = {"version": self.version, "id": self.identifier, "chunker_polynomial": "3da3358b"}
+        config = {
+            "version": self.version,
+            "id": self.identifier,
+            "chunker_polynomial": "3da3358b4dc173",
+        }
         self.files["config"] = seal(self.master, json.dumps(config).encode())
 
     @classmethod
@@ -150,14 +139,9 @@ class SealedRepository:
         content = json.dumps({"time": time, "exclusive": False}).encode()
         return self.add("locks", seal(self.master, content))
 
-    def names(self, folder: str) -> frozenset[str]:
-        """The names in a folder."""
-        start = f"{folder}/"
-        return frozenset(path[len(start) :] for path in self.files if path.startswith(start))
-
     def listing(self) -> Listing:
         """What is there now."""
-        keys = self.names("keys") if self.tells_keys else None
+        keys = self.names("keys") if self.shows_keys else None
         return Listing(self.names("snapshots"), self.names("locks"), keys)
 
     def loaded(self, folder: str) -> Sequence[str]:
@@ -165,29 +149,3 @@ class SealedRepository:
         found = [path.partition("/")[2] for path in self.loads if path.startswith(f"{folder}/")]
         self.loads = [path for path in self.loads if not path.startswith(f"{folder}/")]
         return found
-
-    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """What is there now."""
-        return self.listing()
-
-    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The names in ``keys/``."""
-        return self.names("keys")
-
-    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One of the files."""
-        self.loads.append(path)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            if self.waiting is not None:
-                await self.waiting(path)
-        finally:
-            self.at_once -= 1
-        if path in self.faults:
-            raise self.faults[path]
-        if path not in self.files:
-            raise ReadError(Reason.NOT_FOUND, f"{path}: not there")
-        if len(self.files[path]) > limit:
-            raise ReadError(Reason.TOO_LARGE, f"{path}: more than {limit} bytes")
-        return check_content(path, self.files[path])

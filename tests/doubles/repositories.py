@@ -1,30 +1,26 @@
 """Repositories in memory: doubles of a backend and a reader, and values to build with."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from attrs import NOTHING, Factory, define, fields, frozen
+from attrs import NOTHING, Factory, define, evolve, fields, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from zope.interface import implementer
 
 from restic_reporter.collection.state import Task
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.interfaces import (
     BackendTools,
-    IBackend,
     ISnapshotReader,
-    Memory,
     ReadRequest,
     ReadResult,
 )
-from restic_reporter.model.access import Access
-from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.errors import ReadError
 from restic_reporter.model.repository import Repository
-from restic_reporter.model.snapshot_table import SnapshotTable
 from restic_reporter.model.snapshots import Content, Listing, Meter, Snapshot
 from restic_reporter.redaction.secret import Secret
+from restic_reporter.testing import MemoryBackend, MemoryReader
 
 NOW = 1_700_000_000.0
 
@@ -44,35 +40,6 @@ def snapshot(
 def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> Repository:
     """An entry of a config."""
     return Repository(position, url, "local", Secret(f"local:{url}"), Secret(password))
-
-
-def ask(
-    repository: Repository,
-    deadline: Deadline,
-    backend: IBackend | None = None,
-    listing: Listing | None = None,
-    memory: Memory | None = None,
-    known: frozenset[tuple[str, str]] = frozenset(),
-    table: SnapshotTable | None = None,
-    access: Access | None = None,
-) -> ReadRequest:
-    """What a reader is asked about the snapshots of ``listing`` that ``table`` lacks."""
-    table = SnapshotTable() if table is None else table
-    names = frozenset() if listing is None else frozenset(listing.snapshots)
-    gone, new = at_once(table.keep(names))
-    return ReadRequest(
-        repository,
-        backend,
-        listing,
-        Meter(),
-        known,
-        deadline,
-        memory or Memory(),
-        table,
-        new,
-        gone,
-        access,
-    )
 
 
 @frozen
@@ -124,74 +91,53 @@ class Storage:
     unread: set[str | None] = Factory(set)
 
 
-@implementer(IBackend)
 @define
-class MemoryBackend:
+class StorageBackend(MemoryBackend):
     """
     Lists a `Storage`. ``between`` are called in turn, one right after each listing;
-    ``waiting`` is awaited before the first of each read, with ``wait_again`` before all.
-    Listings show the keys if ``shows_keys``; ``looks`` is how
-    often the config was asked for.
+    ``waiting`` is awaited before the first listing of each read, with ``wait_again`` before all.
     """
 
-    storage: Storage
-    listings: int = 0
-    looks: int = 0
-    shows_keys: bool = False
+    storage: Storage = Factory(Storage)
     between: list[Callable[[], object]] = Factory(list)
-    waiting: Callable[[], Awaitable[object]] | None = None
     wait_again: bool = False
     latest: Deadline | None = None
-    location: Secret | None = None
-    concurrent_loads: int = 1
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """What is there now."""
-        self.listings += 1
-        meter.count_request("list")
         meter.count_bytes("list", 100)
-        again, self.latest = deadline is self.latest, deadline
-        if self.waiting is not None and (self.wait_again or not again):
-            await self.waiting()
-        if self.storage.list_error is not None:
-            raise self.storage.list_error
-        names = frozenset(one.id for one in self.storage.snapshots if one.id is not None)
-        locks = frozenset(name(number) for number in range(self.storage.locks))
-        keys = frozenset(self.storage.keys) if self.shows_keys else None
-        error = self.storage.locks_error
+        listing = await super().list(deadline, meter)
         if self.between:
             self.between.pop(0)()
-        return Listing(
-            names, None if error else locks, keys, location=self.location, locks_error=error
-        )
+        return listing
 
-    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The keys that are there now."""
-        return frozenset(self.storage.keys)
+    async def _wait(self, path: str, deadline: Deadline) -> None:
+        if path == "snapshots/":
+            again, self.latest = deadline is self.latest, deadline
+            if self.wait_again or not again:
+                await super()._wait(path, deadline)
+        storage = self.storage
+        names = {
+            "keys": storage.keys,
+            "snapshots": [one.id for one in storage.snapshots if one.id is not None],
+            "locks": [name(number) for number in range(storage.locks)],
+        }
+        self.files = {f"{folder}/{one}": b"" for folder, some in names.items() for one in some}
+        self.files["config"] = storage.config
+        errors = {"snapshots/": storage.list_error, "locks/": storage.locks_error}
+        self.failures = {path: error for path, error in errors.items() if error is not None}
 
-    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """The config; no other file of it has a content."""
-        self.looks += 1
-        if path != "config":
-            raise ReadError(Reason.NOT_FOUND, path)
-        return self.storage.config
 
-
-@implementer(ISnapshotReader)
 @define
-class MemoryReader:
+class StorageReader(MemoryReader):
     """
-    Reads a `Storage`, but for the snapshots of its ``unread``; notes the calls. ``before``
-    and ``between`` are called in turn, before and after it looks.
+    Reads a `Storage`, but for the snapshots of its ``unread``. ``before`` and ``between`` are
+    called in turn, before and after it looks; ``stopped`` and ``unreadable`` are what it says,
+    in turn.
     """
 
-    storage: Storage
-    name: str = "memory"
-    incremental: bool = False
-    oldest_lock: float | None = None
+    storage: Storage = Factory(Storage)
     known: list[frozenset[tuple[str, str]]] = Factory(list)
-    requests: list[ReadRequest] = Factory(list)
-    nameless: int = 0
     stopped: list[bool] = Factory(list)
     unreadable: list[frozenset[str]] = Factory(list)
     before: list[Callable[[], object]] = Factory(list)
@@ -200,24 +146,18 @@ class MemoryReader:
     async def read(self, request: ReadRequest) -> ReadResult:
         """What is there now."""
         self.known.append(request.known)
-        self.requests.append(request)
         if self.before:
             self.before.pop(0)()
-        if self.storage.read_error is not None:
-            raise self.storage.read_error
-        found = [one for one in self.storage.snapshots if one.id not in self.storage.unread]
-        seen = frozenset(one.id for one in found if one.id is not None)
-        stopped = bool(self.stopped and self.stopped.pop(0))
-        if not stopped:
-            table = set(request.table.ids())
-            request.table.add([one for one in found if one.id not in table], request.known)
-        result = ReadResult(
-            self.unreadable.pop(0) if self.unreadable else frozenset(),
-            stopped,
-            None if stopped or self.incremental else seen,
-            self.nameless,
-            self.oldest_lock,
-        )
+        storage = self.storage
+        self.failure = storage.read_error
+        stopped = bool(storage.read_error is None and self.stopped and self.stopped.pop(0))
+        found = [one for one in storage.snapshots if one.id not in storage.unread]
+        self.snapshots = [] if stopped else found
+        result = await super().read(request)
+        if self.unreadable:
+            result = evolve(result, unreadable=self.unreadable.pop(0))
+        if stopped:
+            result = evolve(result, stopped=True, seen=None)
         if self.between:
             self.between.pop(0)()
         return result
@@ -234,8 +174,8 @@ class World:
 
     task: Task
     storage: Storage
-    backend: MemoryBackend
-    reader: MemoryReader
+    backend: StorageBackend
+    reader: StorageReader
 
     @classmethod
     def make(
@@ -243,7 +183,7 @@ class World:
     ) -> "World":
         """A repository with so many snapshots; without a backend if not ``listed``."""
         storage = Storage([snapshot(number) for number in range(snapshots)])
-        backend, reader = MemoryBackend(storage), MemoryReader(storage)
+        backend, reader = StorageBackend(storage=storage), StorageReader(storage=storage)
         task = Task(repository(url), "memory", backend if listed else None, reader, timeout)
         return cls(task, storage, backend, reader)
 
@@ -251,7 +191,7 @@ class World:
         """Let each read wait for one of the Deferreds that will be in this list."""
         waiting: list[Deferred[None]] = []
 
-        def wait() -> "Deferred[None]":
+        def wait(path: str) -> "Deferred[None]":
             waiting.append(Deferred())
             return waiting[-1]
 

@@ -22,9 +22,10 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.restic_format.file_hash import check_content
 from restic_reporter.restic_format.file_names import is_file_name
 from restic_reporter.restic_format.snapshot_json import parse_snapshot, parse_time
+from restic_reporter.testing import read_request
 from tests.doubles.native_case import NOW, Kept, NativeCase, reactor
 from tests.doubles.native_repositories import PASSWORD, compressed, key_file, name_of, seal
-from tests.doubles.repositories import Outcome, ask, no_tools, outcome
+from tests.doubles.repositories import Outcome, no_tools, outcome
 from tests.doubles.servers import PATIENCE, restic, snapshots, wait_until
 from tests.doubles.tools import tool
 
@@ -140,7 +141,9 @@ class BothReaders(NativeCase):
     ) -> Outcome:
         """What the restic reader says."""
         reader = ResticReader(reactor, tool(program), {"PATH": os.environ["PATH"]}, cache)
-        return await outcome(reader, ask(entry(path), Deadline.after(reactor, PATIENCE)), NOW)
+        return await outcome(
+            reader, read_request(entry(path), Deadline.after(reactor, PATIENCE)), NOW
+        )
 
 
 class EqualityTests(BothReaders):
@@ -311,4 +314,6 @@ class SharedCacheTests(BothReaders):
             environ = {"PATH": os.environ["PATH"]}
             reader = ResticReader(reactor, str(script), environ, str(Path(self.mktemp()).resolve()))
             deadline = Deadline.after(reactor, PATIENCE)
-            self.assertEqual(await outcome(reader, ask(entry(path), deadline), NOW), expected)
+            self.assertEqual(
+                await outcome(reader, read_request(entry(path), deadline), NOW), expected
+            )

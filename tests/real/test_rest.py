@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -11,14 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IDelayedCall
 from twisted.trial.unittest import TestCase
-from zope.interface.verify import verifyObject
 
 from restic_reporter.backends import rest
 from restic_reporter.backends.rest import RestBackend
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import BoundedHTTPClient, basic_auth
 from restic_reporter.http import client as client_module
-from restic_reporter.interfaces import IBackend
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import Repository, RestCredentials
 from restic_reporter.model.snapshots import Listing, Meter
@@ -31,11 +28,6 @@ from tests.doubles.servers import Folder, RestServer, copy_example, restic
 reactor: Any = default_reactor
 
 USER, PASSWORD = "t@m", "p@:s/w%d ü"
-
-
-def names_in(folder: Path) -> frozenset[str]:
-    """The files in a folder."""
-    return frozenset(file.name for file in folder.iterdir())
 
 
 class BackendCase(TestCase):
@@ -90,20 +82,12 @@ class RestServerTests(BackendCase):
         """The backend for a path on the server."""
         return self.make(self.server.url(path), USER, password)
 
-    def test_contract(self) -> None:
-        """It is a backend, which does not show its credentials."""
-        self.assertTrue(verifyObject(IBackend, self.backend))
-        shown = basic_auth(USER, PASSWORD).split()[1]
-        for text in (repr(self.backend), str(self.backend)):
-            self.assertNotIn(shown, text)
-
     async def test_list(self) -> None:
         """The names are those of the files, with and without a slash at the end of the URL; an
         unchanged repository costs two requests."""
         for number in range(2):
             (self.repository / "locks" / name(number)).touch()
-        (self.repository / "snapshots" / f"{name(1)}.rest-server-temp123").touch()
-        expected = names_in(self.repository / "snapshots") - {f"{name(1)}.rest-server-temp123"}
+        expected = frozenset(file.name for file in (self.repository / "snapshots").iterdir())
         self.assertEqual(len(expected), 62)
         for path in ("some/whe%20re", "some/whe%20re/", "some/whe re"):
             listing = await self.list(self.backend_at(path))
@@ -131,31 +115,6 @@ class RestServerTests(BackendCase):
         ):
             await self.assert_fails(self.list(backend), Reason.AUTH, "snapshots/", "401")
             await self.assert_fails(self.load(backend, "config"), Reason.AUTH, "config", "401")
-
-    async def test_load(self) -> None:
-        """Files come as they are."""
-        (key,) = names_in(self.repository / "keys")
-        some = min(names_in(self.repository / "snapshots"))
-        size = 0
-        for path in ("config", f"keys/{key}", f"snapshots/{some}"):
-            content = (self.repository / path).read_bytes()
-            self.assertEqual(await self.load(self.backend, path, len(content)), content)
-            size += len(content)
-        self.assertEqual(self.meter, Meter({"load": 3}, {"load": size}))
-
-    async def test_load_failures(self) -> None:
-        """Files that are missing, too large or altered are not loaded."""
-        (key,) = names_in(self.repository / "keys")
-        await self.assert_fails(
-            self.load(self.backend, f"keys/{name(1)}"), Reason.NOT_FOUND, f"keys/{name(1)}"
-        )
-        await self.assert_fails(self.load(self.backend, "config", 20), Reason.TOO_LARGE)
-        content = (self.repository / "keys" / key).read_bytes()
-        for wrong in (content[:-1], content + b"\n", b"", content.replace(b"a", b"b")):
-            (self.repository / "keys" / key).write_bytes(wrong)
-            await self.assert_fails(
-                self.load(self.backend, f"keys/{key}"), Reason.PROTOCOL, f"keys/{key}"
-            )
 
 
 def listing(*names: str) -> bytes:

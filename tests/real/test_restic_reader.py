@@ -17,14 +17,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
-from zope.interface.verify import verifyObject
 
 from restic_reporter.backends.local import LocalBackend
 from restic_reporter.collection.read_repository import read_repository
 from restic_reporter.collection.state import RepositoryStatus, Task
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline, sleep, within
-from restic_reporter.interfaces import ISnapshotReader
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import B2Credentials, PasswordCommand, Repository
 from restic_reporter.model.snapshots import Listing, Meter
@@ -32,9 +30,10 @@ from restic_reporter.readers import restic as module
 from restic_reporter.readers.process import child
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
+from restic_reporter.testing import read_request
 from tests.doubles.certificates import Authority, self_signed
 from tests.doubles.child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
-from tests.doubles.repositories import Outcome, ask, no_tools, outcome
+from tests.doubles.repositories import Outcome, no_tools, outcome
 from tests.doubles.servers import Folder, RestServer, restic, snapshots
 from tests.doubles.tools import tool
 
@@ -97,7 +96,7 @@ def read(
     """Read as the collection does, under a deadline."""
     reader = ResticReader(reactor, program, environ)
     deadline = Deadline.after(reactor, seconds)
-    work = outcome(reader, ask(repository, deadline), NOW)
+    work = outcome(reader, read_request(repository, deadline), NOW)
     return Deferred.fromCoroutine(within(deadline, work, "reading"))
 
 
@@ -156,10 +155,6 @@ class ReaderTestCase(TestCase):
 
 class VersionTests(ReaderTestCase):
     """What must work with every version of restic."""
-
-    def test_interface(self) -> None:
-        """The reader keeps the interface's promises."""
-        verifyObject(ISnapshotReader, ResticReader(reactor, "restic", {}))
 
     async def test_values(self) -> None:
         """Hosts, users, counts and instants are those that restic shows."""
@@ -394,7 +389,7 @@ class ChangingTests(ReaderTestCase):
             )
             reader = ResticReader(reactor, program, ENVIRON, str(cache))
             for _ in range(2):
-                request = ask(entry(path), Deadline.after(reactor, PATIENCE))
+                request = read_request(entry(path), Deadline.after(reactor, PATIENCE))
                 found = await outcome(reader, request, NOW)
                 self.assertEqual(len(found.ids), found.content.snapshot_count)
             runs = calls.read_text().splitlines()

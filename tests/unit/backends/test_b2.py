@@ -3,10 +3,7 @@
 import json
 from typing import Any
 
-from zope.interface.verify import verifyObject
-
 from restic_reporter.backends.b2 import B2Backend, listing
-from restic_reporter.interfaces import IBackend
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Repository, Transport
 from restic_reporter.model.snapshots import Listing
@@ -23,7 +20,6 @@ class ListTests(B2Case):
         """The first listing authorizes and looks for the bucket; each later one is one call."""
         names = fill(self.fake, self.bucket, "repo/", 10, locks=2)
         backend = self.backend()
-        self.assertTrue(verifyObject(IBackend, backend))
         locks = frozenset({name(0), name(1)})
         expected = Listing(names, locks, frozenset({name(-1)}))
         self.assertEqual(await self.list(backend), expected)

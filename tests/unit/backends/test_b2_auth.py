@@ -9,12 +9,15 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from restic_reporter.backends.b2 import session
+from restic_reporter.http import client
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from tests.doubles.b2_case import B2Case, fill
 from tests.doubles.fake_b2_account import READ_ONLY
+from tests.doubles.hostile import BROKEN, FLOODS, MALFORMED, SLOW
 
 LIST, AUTH = "b2_list_file_names", "b2_authorize_account"
+DOWNLOAD = "b2_download_file_by_name"
 
 
 class KeyTests(B2Case):
@@ -319,11 +322,30 @@ class FaultTests(B2Case):
         await self.assert_fails(self.list(backend), Reason.REDIRECT)
 
     async def test_broken_connections(self) -> None:
-        """A connection that breaks is tried again; a silent server costs no more than the time."""
+        """A connection that breaks is tried again."""
         for call in (AUTH, "b2_list_buckets", LIST, "b2_download_file_by_name"):
             self.fake.fault(call, drop=True)
         backend = self.backend()
         self.assertEqual(len((await self.list(backend)).snapshots), 3)
         self.assertEqual(await self.load(backend, "config"), b"config")
-        self.fake.fault(LIST, delay=1.0)
-        await self.assert_fails(self.list(backend, seconds=0.2), Reason.TIMEOUT)
+
+    async def test_hostile(self) -> None:
+        """What no HTTP server may answer ends each call, as it does any request."""
+        self.patch(client, "BROKEN_WAITS", (0.0, 0.0))
+        for name, hostile in [*FLOODS.items(), *MALFORMED.items(), *BROKEN.items()]:
+            for call in (AUTH, LIST, DOWNLOAD):
+                with self.subTest(f"{name} for {call}"):
+                    self.fake.fault(call, hostile=hostile, times=hostile.tries)
+                    backend = self.backend(key=self.fake.account.add_key())
+                    work = self.load(backend, "config") if call == DOWNLOAD else self.list(backend)
+                    await self.assert_fails(work, hostile.reason)
+                    self.assertEqual(self.fake.faults[call], [])
+
+    async def test_slow(self) -> None:
+        """What does not come to an end is given up at the deadline."""
+        backend = self.backend()
+        await self.list(backend)
+        for name, hostile in SLOW.items():
+            with self.subTest(name):
+                self.fake.fault(LIST, hostile=hostile)
+                await self.assert_fails(self.list(backend, seconds=0.3), Reason.TIMEOUT)

@@ -15,16 +15,14 @@ from attrs import evolve
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from zope.interface.verify import verifyObject
 
 from restic_reporter.backends.local import LocalBackend, look_at, read_file
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.interfaces import IBackend
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.testing import all_threads_back
 from tests.doubles.repositories import name, no_tools, repository
-from tests.unit.concurrency.test_daemon_threads import all_back
 
 reactor: Any = default_reactor
 
@@ -281,13 +279,6 @@ class ReadFileTests(FolderCase):
         """Reading the file fails."""
         self.assert_fails(reason, self.root / path, *parts, call=read_file, arguments=(path, limit))
 
-    def test_content(self) -> None:
-        """A file comes whole, up to the limit."""
-        self.assertEqual(self.read("config"), b"config")
-        self.assertEqual(self.read(f"keys/{NAME}", len(CONTENT)), CONTENT)
-        (self.root / "empty").touch()
-        self.assertEqual(self.read("empty", 0), b"")
-
     def test_too_large(self) -> None:
         """A larger one is refused, also where its size is not known before."""
         self.assert_unread(
@@ -348,7 +339,7 @@ class LocalBackendTests(TestCase):
         self.meter = Meter()
         self.backend = self.make(str(self.root))
         self.go_on = threading.Event()
-        self.addCleanup(all_back)
+        self.addCleanup(all_threads_back)
         self.addCleanup(self.go_on.set)
 
     def make(self, url: str) -> LocalBackend:
@@ -386,10 +377,6 @@ class LocalBackendTests(TestCase):
         error: ReadError = caught.exception
         return error
 
-    def test_contract(self) -> None:
-        """It is a backend."""
-        self.assertTrue(verifyObject(IBackend, self.backend))
-
     def test_root(self) -> None:
         """The path is taken as restic takes it, which cleans it without a look at the disk."""
         for path, root in (
@@ -409,28 +396,6 @@ class LocalBackendTests(TestCase):
             Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
         )
         self.assertEqual(self.meter, Meter({"list": 1}))
-
-    async def test_load(self) -> None:
-        """Files come whole, and are counted."""
-        self.assertEqual(await self.load(self.backend, "config"), b"config")
-        self.assertEqual(await self.load(self.backend, f"keys/{NAME}"), CONTENT)
-        self.assertEqual(self.meter, Meter({"load": 2}, {"load": 6 + len(CONTENT)}))
-
-    async def test_altered(self) -> None:
-        """What is not what its name says is refused, and was read all the same."""
-        (self.root / "keys" / NAME).write_bytes(CONTENT[:-1])
-        error = await self.failure(self.load(self.backend, f"keys/{NAME}"))
-        self.assertEqual(error.reason, Reason.PROTOCOL)
-        self.assertEqual(self.meter.received_bytes, {"load": len(CONTENT) - 1})
-
-    async def test_errors(self) -> None:
-        """Errors come through from the thread."""
-        missing = await self.failure(self.load(self.backend, f"keys/{name(1)}"))
-        self.assertEqual(missing.reason, Reason.NOT_FOUND)
-        large = await self.failure(self.load(self.backend, "config", 5))
-        self.assertEqual(large.reason, Reason.TOO_LARGE)
-        (self.root / "config").unlink()
-        self.assertEqual((await self.failure(self.list(self.backend))).reason, Reason.NOT_FOUND)
 
     async def test_off_the_reactor(self) -> None:
         """Nothing of it is done in the reactor's thread."""
@@ -471,7 +436,7 @@ class LocalBackendTests(TestCase):
         self.assertEqual(len((await self.list(self.make(same_path))).snapshots), 3)
         self.assertEqual(len((await self.list(self.make(other))).snapshots), 2)
         self.go_on.set()
-        await all_back()
+        await all_threads_back()
         self.assertEqual(len((await self.list(hanging)).snapshots), 3)
 
     async def test_hanging_load(self) -> None:
@@ -501,7 +466,7 @@ class LocalBackendTests(TestCase):
             work.cancel()
             self.failureResultOf(work, CancelledError)
         self.go_on.set()
-        await all_back()
+        await all_threads_back()
 
     async def test_no_more_threads(self) -> None:
         """Where there are no more threads the read fails with a reason; later it works again."""

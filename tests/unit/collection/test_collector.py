@@ -417,7 +417,7 @@ class CancelTests(CollectorCase):
         """A read that makes an error of its cancellation does not go on to the next one."""
         worlds = self.worlds(4)
 
-        def wait() -> "Deferred[None]":
+        def wait(path: str) -> "Deferred[None]":
             return Deferred(lambda self: self.errback(ReadError(Reason.NETWORK, "aborted")))
 
         for world in worlds:
@@ -434,7 +434,7 @@ class CancelTests(CollectorCase):
         (world,) = self.worlds(1)
         cleaned: Deferred[None] = Deferred()
 
-        async def wait() -> None:
+        async def wait(path: str) -> None:
             try:
                 await Deferred()
             finally:

@@ -379,18 +379,26 @@ class ChangingTests(ReadingTestCase):
         self.assert_one_set_of(3, self.successResultOf(reading))
 
     def test_deadline_in_a_look(self) -> None:
-        """Where the deadline comes during one of many looks, the reason is the same."""
-        self.start_changing()
-        reading = self.start()
-        self.clock.pump([0.125] * 8 * 10)
-        waiting = self.world.hold()
-        self.world.backend.wait_again = True
-        self.clock.pump([1] * 290)
-        self.assertEqual(len(waiting), 1)
-        reading.cancel()
-        error = self.failureResultOf(reading, ReadError).value
-        assert isinstance(error, ReadError)
-        self.assertEqual(error.reason, Reason.PARTIAL)
+        """Where the deadline comes during one of many looks, the reason is the same, whether it
+        ends the listing itself or cancels the read."""
+        for wait_in in ("backend", "reader"):
+            self.world = World.make(snapshots=3)
+            self.status = RepositoryStatus(self.world.task)
+            self.start_changing()
+            reading = self.start()
+            self.clock.pump([0.125] * 8 * 10)
+            if wait_in == "backend":
+                self.world.hold()
+                self.world.backend.wait_again = True
+            else:
+                self.world.reader.waiting = Deferred
+            self.clock.pump([1] * 289)
+            self.assertNoResult(reading)
+            self.clock.pump([1])
+            reading.cancel()
+            error = self.failureResultOf(reading, ReadError).value
+            assert isinstance(error, ReadError)
+            self.assertEqual(error.reason, Reason.PARTIAL)
 
 
 class AccessTests(ReadingTestCase):
@@ -412,7 +420,7 @@ class AccessTests(ReadingTestCase):
         self.world.reader.incremental = False
         self.world.storage.snapshots.append(snapshot(10))
         self.read()
-        self.assertEqual(self.world.backend.looks, 1)
+        self.assertEqual(self.world.backend.loads.count("config"), 1)
         self.assert_asked(1)
         for hours, asked in ((22, 0), (1, 1), (23, 0)):
             self.clock.advance(hours * 3600)
@@ -424,7 +432,7 @@ class AccessTests(ReadingTestCase):
         for hours, looks in ((1, 1), (21, 1), (1, 2), (22, 2), (1, 3)):
             self.clock.advance(hours * 3600)
             self.assertTrue(self.read().unchanged)
-            self.assertEqual(self.world.backend.looks, looks)
+            self.assertEqual(self.world.backend.loads.count("config"), looks)
         self.assert_asked(0)
 
     def test_changed(self) -> None:

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.reader_choice import Readers
 from restic_reporter.plugin import BackendMaker
-from tests.doubles.repositories import MemoryReader, Storage, repository
+from restic_reporter.testing import MemoryReader
+from tests.doubles.repositories import repository
 
 LISTED = BackendMaker("listed", ("b2", "x"), "no.such")
 LOCATED = BackendMaker("located", ("x",), "no.such", locates=True)
@@ -31,8 +32,8 @@ class ReadersTests(SynchronousTestCase):
     def choose(self, case: Case) -> str:
         """The name of the reader."""
         readers = Readers(
-            MemoryReader(Storage(), "restic"),
-            MemoryReader(Storage(), "native"),
+            MemoryReader(name="restic"),
+            MemoryReader(name="native"),
             case.default,
             lambda: case.has_restic,
         )

@@ -21,7 +21,8 @@ from restic_reporter.model.repository import Config, Repository
 from restic_reporter.model.snapshots import Meter
 from restic_reporter.plugin.discovery import BrokenPlugin
 from restic_reporter.secret_stores.lookup import Lookups
-from tests.doubles.repositories import MemoryBackend, MemoryReader, Storage, no_tools, repository
+from restic_reporter.testing import MemoryBackend, MemoryReader
+from tests.doubles.repositories import no_tools, repository
 
 
 @implementer(IPlugin, IBackendMaker)
@@ -53,9 +54,9 @@ class TaskMakerTests(SynchronousTestCase):
     """`TaskMaker`."""
 
     def setUp(self) -> None:
-        self.backend = MemoryBackend(Storage())
-        self.reader = MemoryReader(Storage())
-        self.native = MemoryReader(Storage(), "native")
+        self.backend = MemoryBackend()
+        self.reader = MemoryReader()
+        self.native = MemoryReader(name="native")
 
     def make(self, call: Callable[[Repository], IBackend], **options: Any) -> TaskMaker:
         """A task maker whose backend, by default for local repositories, is made by ``call``."""

@@ -8,20 +8,9 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.concurrency.daemon_threads import BusyError, KeyedThreads, in_daemon_thread
+from restic_reporter.testing import all_threads_back
 
 reactor: Any = default_reactor
-
-
-async def all_back() -> None:
-    """Wait until each thread that is at work now has ended and its outcome was handled."""
-    before = [one for one in threading.enumerate() if one.name == "restic-reporter"]
-
-    def wait() -> None:
-        for one in before:
-            one.join(30)
-
-    # Its own outcome comes to the reactor after theirs.
-    await in_daemon_thread(reactor, wait)
 
 
 class InDaemonThreadTests(TestCase):
@@ -52,7 +41,7 @@ class InDaemonThreadTests(TestCase):
         with self.assertRaises(CancelledError):
             await result
         go_on.set()
-        await all_back()
+        await all_threads_back()
 
 
 class KeyedThreadsTests(TestCase):
@@ -62,7 +51,7 @@ class KeyedThreadsTests(TestCase):
         """Threads, and something to hold them with."""
         self.threads = KeyedThreads(reactor)
         self.go_on = threading.Event()
-        self.addCleanup(all_back)
+        self.addCleanup(all_threads_back)
         self.addCleanup(self.go_on.set)
 
     async def test_result(self) -> None:
@@ -97,7 +86,7 @@ class KeyedThreadsTests(TestCase):
             self.assertRaises(BusyError, self.threads.run, "key", pow, 2, 3)
         self.assertEqual(threading.active_count(), number)
         self.go_on.set()
-        await all_back()
+        await all_threads_back()
         self.assertEqual(await self.threads.run("key", pow, 2, 3), 8)
 
     async def test_no_more_threads(self) -> None:

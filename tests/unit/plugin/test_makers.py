@@ -12,12 +12,13 @@ from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackendMaker, ISecretStoreMaker, StoreTools
 from restic_reporter.model.repository import Repository
 from restic_reporter.plugin import BackendMaker, SecretStoreMaker
-from tests.doubles.repositories import MemoryBackend, Storage, no_tools, repository
+from restic_reporter.testing import MemoryBackend
+from tests.doubles.repositories import no_tools, repository
 
 
 def memory_backend(repository: Repository, tools: BackendTools) -> MemoryBackend:
     """What a maker is told to call."""
-    return MemoryBackend(Storage())
+    return MemoryBackend()
 
 
 def memory_store(environ: Mapping[str, str], tools: StoreTools) -> tuple[Any, ...]:

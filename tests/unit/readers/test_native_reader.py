@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from zope.interface.verify import verifyObject
 
 from restic_reporter.concurrency.cpu_threads import WorkerThreads
 from restic_reporter.concurrency.deadline import Deadline, sleep
-from restic_reporter.interfaces import IBackend, ISnapshotReader
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import Listing
 from restic_reporter.readers.native import (
@@ -28,24 +26,19 @@ from restic_reporter.readers.native import (
 )
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, FILE_LIMIT, decode
 from restic_reporter.readers.native.unlock import Opening
-from tests.doubles import native_repositories
+from restic_reporter.testing import memory_backend, read_request
 from tests.doubles.native_case import Kept, NativeCase, reactor
 from tests.doubles.native_repositories import SealedRepository, compressed, seal, snapshot_json
-from tests.doubles.repositories import ask, name, repository
+from tests.doubles.repositories import name, repository
 
 
 class ReadTests(NativeCase):
     """What is read, and how often."""
 
-    def test_interfaces(self) -> None:
-        """The reader and the double keep the interfaces' promises."""
-        verifyObject(ISnapshotReader, self.reader)
-        verifyObject(IBackend, SealedRepository())
-
     async def test_without_backend(self) -> None:
         """It says so where nothing lists the repository."""
         deadline = Deadline.after(reactor, 10)
-        request = ask(repository(), deadline)
+        request = read_request(repository(), deadline)
         reading = Deferred.fromCoroutine(self.reader.read(request))
         error: Any = await self.assertFailure(reading, ReadError)
         self.assertEqual(error.reason, Reason.INTERNAL)
@@ -203,7 +196,7 @@ class FaultTests(NativeCase):
         content = bytearray(source.files[path])
         content[20] ^= 1
         source.files[path] = bytes(content)
-        self.patch(native_repositories, "check_content", lambda path, content: content)
+        self.patch(memory_backend, "check_content", lambda path, content: content)
         self.assertEqual((await self.read(source)).unreadable, {path.partition("/")[2]})
 
     async def test_invalid(self) -> None:
@@ -218,16 +211,6 @@ class FaultTests(NativeCase):
         source.loads.clear()
         self.assertEqual(await self.read(source), result)
         self.assertEqual(source.loads, [])
-
-    async def test_vanished(self) -> None:
-        """A snapshot that went after the listing is neither read nor unreadable."""
-        source = SealedRepository.made(3)
-        listing = source.listing()
-        gone = next(iter(source.names("snapshots")))
-        del source.files[f"snapshots/{gone}"]
-        result = await self.read(source, listing=listing)
-        self.assertEqual(result.ids, listing.snapshots - {gone})
-        self.assertEqual((result.unreadable, result.content.snapshot_count), (frozenset(), 2))
 
     async def test_too_large(self) -> None:
         """A file beyond the limit and a bomb are ``too_large``; the others are kept."""
@@ -283,10 +266,10 @@ class FaultTests(NativeCase):
         source = SealedRepository.made(30, concurrent_loads=1)
         names = sorted(source.names("snapshots"))
         reason = Reason.NETWORK
-        source.faults[f"snapshots/{names[7]}"] = ReadError(reason, "broken")
+        source.failures[f"snapshots/{names[7]}"] = ReadError(reason, "broken")
         await self.assert_fails(source, reason)
         read = len(source.loaded("snapshots")) - 1
-        source.faults.clear()
+        source.failures.clear()
         self.assertEqual((await self.read(source)).content.snapshot_count, 30)
         self.assertEqual(len(source.loaded("snapshots")), 30 - read)
 
@@ -294,7 +277,7 @@ class FaultTests(NativeCase):
         """An exception nobody expected comes out as it is."""
         source = SealedRepository.made(3)
         for one in source.names("snapshots"):
-            source.faults[f"snapshots/{one}"] = ZeroDivisionError()
+            source.failures[f"snapshots/{one}"] = ZeroDivisionError()
         await self.assertFailure(self.read(source), ZeroDivisionError)
 
     async def test_cancelled(self) -> None:
@@ -357,7 +340,7 @@ class LockTests(NativeCase):
         for text in (b"null", b"{}", b'{"time": 1}', b'{"time": "x"}', compressed(bytes(10**6))):
             source.add("locks", seal(master, text))
         source.add("locks", b"planted")
-        source.faults[f"locks/{name(1)}"] = ReadError(Reason.NETWORK, "broken")
+        source.failures[f"locks/{name(1)}"] = ReadError(Reason.NETWORK, "broken")
         good = source.add_lock("2025-01-01T00:00:00Z")
         listed = source.names("locks") | {name(1), name(2)}
         listing = Listing(source.names("snapshots"), listed)

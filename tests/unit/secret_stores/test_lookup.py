@@ -16,8 +16,8 @@ from restic_reporter.model.errors import ConfigError, ReadError, Reason
 from restic_reporter.model.repository import Config, Repository
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.lookup import Lookups
+from restic_reporter.testing import MemoryStore
 from tests.doubles.repositories import repository
-from tests.doubles.stores import MemoryStore
 
 T = TypeVar("T")
 

@@ -5,18 +5,20 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from attrs import Factory, define
 from zope.interface import implementer
 
-from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.interfaces import ISecretStore
-from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.redaction.secret import Secret
+from ..concurrency.deadline import Deadline, within
+from ..interfaces import ISecretStore
+from ..model.errors import ReadError, Reason
+from ..redaction.secret import Secret
 
 
 @implementer(ISecretStore)
 @define
 class MemoryStore:
     """
-    Has ``documents`` by path, and notes what it is asked; ``waiting`` is awaited before each
-    answer. What is an exception is raised.
+    Has ``documents`` by path; one that is an exception is raised.
+
+    ``waiting`` is awaited before each answer. ``asked`` are the paths that were asked for;
+    ``running`` is whether it was started and not stopped.
     """
 
     documents: dict[str, Mapping[str, object] | Exception] = Factory(dict)
@@ -36,10 +38,12 @@ class MemoryStore:
         self.running = True
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
-        """What is there."""
+        """The document at ``path``."""
         self.asked.append(path)
-        if self.waiting is not None:
-            await self.waiting()
+        try:
+            await within(deadline, self._wait(), f"looking up {path}")
+        except ReadError as error:
+            raise ReadError(Reason.SECRET, error.message) from None
         document = self.documents.get(path)
         if isinstance(document, Exception):
             raise document
@@ -50,6 +54,10 @@ class MemoryStore:
     def forget_failures(self) -> None:
         """Count."""
         self.forgotten += 1
+
+    async def _wait(self) -> None:
+        if self.waiting is not None:
+            await self.waiting()
 
     def stop(self) -> None:
         """End."""

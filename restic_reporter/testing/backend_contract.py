@@ -1,0 +1,279 @@
+"""What `IBackend` promises, as tests that each backend must pass."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from ..concurrency.deadline import Deadline
+from ..interfaces import IBackend
+from ..model.errors import ReadError, Reason
+from ..model.snapshots import Meter
+from .threads import all_threads_back
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase as _Base
+else:
+    _Base = object
+
+# More than any test takes, in seconds; one that waits so long has failed.
+PATIENCE = 30.0
+
+LIMIT = 2**20
+
+# All bytes, in more than one piece of what networks and disks give at once.
+CONTENT = bytes(range(256)) * 1024
+
+
+def file_name(content: bytes) -> str:
+    """The name that restic gives a file with this content."""
+    return sha256(content).hexdigest()
+
+
+class BackendContractTests(_Base):
+    """
+    Tests of one backend, for a class like ``class MyTests(BackendContractTests, TestCase)``.
+
+    Each test begins with a place where there is no repository, and makes one by `put`.
+    The methods that raise `NotImplementedError` are what a backend's own tests must provide.
+    """
+
+    # One that hangs has failed.
+    timeout = PATIENCE
+
+    # What no error message may show.
+    secrets: Sequence[str] = ()
+
+    def make_backend(self) -> IBackend:
+        """The backend for the place; called once for each test, or more often."""
+        raise NotImplementedError
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write the file ``path`` (like ``keys/0123…``) there, with the folder it is in."""
+        raise NotImplementedError
+
+    def remove(self, path: str) -> None:
+        """Remove the file ``path``."""
+        raise NotImplementedError
+
+    def hold(self) -> None:
+        """
+        Let the storage give no answer from now on.
+
+        A storage whose answers take at least a turn of the reactor need not do anything.
+        """
+
+    async def settle(self) -> None:
+        """
+        Wait until work that cannot be cancelled has ended.
+
+        This waits for the threads of `BackendTools.threads`.
+        """
+        await all_threads_back()
+
+    # Not for those who write a backend, from here on.
+
+    def _repository(self, *paths: str) -> IBackend:
+        """A repository with a config, a key, and empty files at ``paths``."""
+        for path in ("config", f"keys/{file_name(b'key')}", *paths):
+            self.put(path, {"config": b"config"}.get(path, b"key" if "keys" in path else b""))
+        self.meter = Meter()
+        return self.make_backend()
+
+    def _deadline(self) -> Deadline:
+        clock: Any = reactor
+        return Deadline.after(clock, PATIENCE)
+
+    async def _load(self, backend: IBackend, path: str, limit: int = LIMIT) -> bytes:
+        return await backend.load(path, limit, self._deadline(), self.meter)
+
+    async def _assert_fails(self, work: Awaitable[Any], *reasons: Reason) -> None:
+        try:
+            await work
+        except ReadError as error:
+            self.assertIn(error.reason, reasons, error.message)
+            for secret in self.secrets:
+                self.assertNotIn(secret, error.message)
+        else:
+            self.fail(f"must fail with {' or '.join(reasons)}")
+
+    def _calls(self, backend: IBackend) -> Iterator[Callable[[Deadline], Awaitable[Any]]]:
+        """A call of each method."""
+        yield lambda deadline: backend.list(deadline, Meter())
+        yield lambda deadline: backend.list_keys(deadline, Meter())
+        yield lambda deadline: backend.load("config", LIMIT, deadline, Meter())
+
+    def test_interface(self) -> None:
+        """It is an `IBackend`, and lets files be loaded."""
+        backend = self.make_backend()
+        self.assertTrue(verifyObject(IBackend, backend))
+        self.assertGreaterEqual(backend.concurrent_loads, 1)
+        for secret in self.secrets:
+            self.assertNotIn(secret, f"{backend!r} {backend}")
+
+    async def test_list(self) -> None:
+        """A listing has the snapshots, locks and keys that are there at the time."""
+        snapshots, locks = ({letter * 64 for letter in letters} for letters in ("abc", "de"))
+        backend = self._repository(
+            *(f"snapshots/{one}" for one in snapshots), *(f"locks/{one}" for one in locks)
+        )
+        listing = await backend.list(self._deadline(), self.meter)
+        self.assertEqual(set(listing.snapshots), snapshots)
+        self.assertEqual(len(listing.snapshots), 3)
+        self.assertIn(listing.locks, (None, locks))
+        self.assertIn(listing.keys, (None, {file_name(b"key")}))
+        self.assertIs(listing.locks_error, None)
+        self.remove(f"snapshots/{'a' * 64}")
+        self.put(f"snapshots/{'f' * 64}", b"")
+        self.remove(f"locks/{'d' * 64}")
+        listing = await backend.list(self._deadline(), self.meter)
+        self.assertEqual(set(listing.snapshots), {letter * 64 for letter in "bcf"})
+        self.assertIn(listing.locks, (None, {"e" * 64}))
+
+    async def test_empty(self) -> None:
+        """A repository without snapshots and locks is empty, whether their folders are there."""
+        backend = self._repository()
+        for _ in range(2):
+            listing = await backend.list(self._deadline(), self.meter)
+            self.assertEqual(set(listing.snapshots), set())
+            self.assertIn(listing.locks, (None, frozenset()))
+            self.assertIs(listing.locks_error, None)
+            for path in (f"snapshots/{'a' * 64}", f"locks/{'b' * 64}"):
+                self.put(path, b"")
+                self.remove(path)
+
+    async def test_missing(self) -> None:
+        """Where there is no repository, each call is ``not_found``; nothing is an empty one."""
+        self.meter = Meter()
+        for call in self._calls(self.make_backend()):
+            await self._assert_fails(call(self._deadline()), Reason.NOT_FOUND)
+
+    async def test_foreign_names(self) -> None:
+        """Names that are not 64 hex digits in lower case are ignored, in each folder."""
+        foreign = ("1" * 63, "1" * 65, "A" * 64, "g" * 64, f"{'1' * 64}-tmp-123", "x", "ü" * 32)
+        backend = self._repository(
+            *(f"{folder}/{one}" for folder in ("snapshots", "locks", "keys") for one in foreign),
+            f"snapshots/{'a' * 64}",
+            f"locks/{'b' * 64}",
+        )
+        listing = await backend.list(self._deadline(), self.meter)
+        self.assertEqual(set(listing.snapshots), {"a" * 64})
+        self.assertIn(listing.locks, (None, {"b" * 64}))
+        keys = await backend.list_keys(self._deadline(), self.meter)
+        self.assertEqual(keys, {file_name(b"key")})
+        self.assertIn(listing.keys, (None, keys))
+
+    async def test_list_keys(self) -> None:
+        """The keys are those that are there at the time."""
+        backend = self._repository()
+        other = file_name(b"another key")
+        self.put(f"keys/{other}", b"another key")
+        keys = await backend.list_keys(self._deadline(), self.meter)
+        self.assertEqual(keys, {file_name(b"key"), other})
+        self.remove(f"keys/{other}")
+        keys = await backend.list_keys(self._deadline(), self.meter)
+        self.assertEqual(keys, {file_name(b"key")})
+
+    async def test_load(self) -> None:
+        """A file arrives whole, also an empty one, and one of just the limit."""
+        backend = self._repository()
+        for folder, content in (("keys", b"key"), ("snapshots", CONTENT), ("snapshots", b"")):
+            path = f"{folder}/{file_name(content)}"
+            self.put(path, content)
+            self.assertEqual(await self._load(backend, path, len(content)), content)
+        self.put(f"locks/{'a' * 64}", CONTENT)
+        self.assertEqual(await self._load(backend, f"locks/{'a' * 64}"), CONTENT)
+        self.assertEqual(await self._load(backend, "config", 6), b"config")
+
+    async def test_load_missing(self) -> None:
+        """A file that is not there is ``not_found``, whether its folder is."""
+        backend = self._repository(f"locks/{'b' * 64}")
+        for folder in ("snapshots", "keys", "locks"):
+            await self._assert_fails(self._load(backend, f"{folder}/{'a' * 64}"), Reason.NOT_FOUND)
+
+    async def test_load_too_large(self) -> None:
+        """A file of more bytes than the limit is ``too_large``."""
+        backend = self._repository()
+        path = f"snapshots/{file_name(CONTENT)}"
+        self.put(path, CONTENT)
+        for limit in (0, 1, len(CONTENT) - 1):
+            await self._assert_fails(self._load(backend, path, limit), Reason.TOO_LARGE)
+        await self._assert_fails(self._load(backend, "config", 5), Reason.TOO_LARGE)
+
+    async def test_load_altered(self) -> None:
+        """A file whose content does not belong to its name is ``protocol``, and was counted."""
+        backend, size = self._repository(), 0
+        for folder in ("snapshots", "keys"):
+            path = f"{folder}/{file_name(CONTENT)}"
+            for content in (CONTENT[:-1], CONTENT + b"\n", b"", CONTENT[:-1] + b"x"):
+                self.put(path, content)
+                await self._assert_fails(self._load(backend, path), Reason.PROTOCOL)
+                size += len(content)
+        self.assertEqual(self.meter.received_bytes["load"], size)
+
+    async def test_concurrent_loads(self) -> None:
+        """As many files at one time as it allows arrive like one alone."""
+        backend = self._repository()
+        contents = [b"%d" % number * 1000 for number in range(backend.concurrent_loads)]
+        for content in contents:
+            self.put(f"snapshots/{file_name(content)}", content)
+        loads = [
+            Deferred.fromCoroutine(self._load(backend, f"snapshots/{file_name(content)}"))
+            for content in contents
+        ]
+        self.assertEqual(await gatherResults(loads, consumeErrors=True), contents)
+
+    async def test_meter(self) -> None:
+        """Each listing and load is counted as a request at least, and the bytes of a file."""
+        backend = self._repository(f"snapshots/{'a' * 64}")
+        await backend.list(self._deadline(), self.meter)
+        listed = self.meter.requests.get("list", 0)
+        self.assertGreaterEqual(listed, 1)
+        self.assertNotIn("load", self.meter.requests)
+        await backend.list_keys(self._deadline(), self.meter)
+        self.assertGreater(self.meter.requests["list"], listed)
+        await self._load(backend, "config")
+        await self._load(backend, f"keys/{file_name(b'key')}")
+        self.assertEqual(self.meter.requests["load"], 2)
+        self.assertEqual(self.meter.received_bytes["load"], len(b"config") + len(b"key"))
+
+    async def test_deadline(self) -> None:
+        """A call that is not done by its deadline is ``timeout``, and leaves no timer."""
+        backend = self._repository()
+        await backend.list(self._deadline(), self.meter)
+        self.hold()
+        for call in self._calls(backend):
+            clock = Clock()
+            work: Deferred[Any] = _started(call(Deadline.after(clock, 5)))
+            self.assertNoResult(work)
+            clock.advance(5)
+            await self._assert_fails(work, Reason.TIMEOUT)
+            self.assertEqual(clock.getDelayedCalls(), [])
+            await self.settle()
+
+    async def test_cancelled(self) -> None:
+        """A call that is cancelled ends at once, leaves nothing, and harms no later one."""
+        backend = self._repository()
+        await backend.list(self._deadline(), self.meter)
+        self.hold()
+        for call in self._calls(backend):
+            clock = Clock()
+            work: Deferred[Any] = _started(call(Deadline.after(clock, 5)))
+            self.assertNoResult(work)
+            work.cancel()
+            self.failureResultOf(work, CancelledError)
+            self.assertEqual(clock.getDelayedCalls(), [])
+            await self.settle()
+
+
+def _started(call: Awaitable[Any]) -> "Deferred[Any]":
+    """``call``, which is an ``async def`` or a Deferred, under way."""
+
+    async def wait() -> Any:
+        return await call
+
+    return Deferred.fromCoroutine(wait())

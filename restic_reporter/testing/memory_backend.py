@@ -1,0 +1,108 @@
+"""A backend whose repository is a dict."""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import Factory, define
+from zope.interface import implementer
+
+from ..concurrency.deadline import Deadline, within
+from ..interfaces import IBackend
+from ..model.errors import ReadError, Reason
+from ..model.snapshots import Listing, Meter
+from ..redaction.secret import Secret
+from ..restic_format.file_hash import check_content
+from ..restic_format.file_names import is_file_name
+
+
+@implementer(IBackend)
+@define
+class MemoryBackend:
+    """
+    A repository in memory: ``files`` are the contents by path.
+
+    Without a file ``config`` there is no repository. ``failures`` are raised in place of an
+    answer, by the path of a file or of a folder (like ``snapshots/``); that of ``locks/``
+    becomes the listing's ``locks_error``. ``waiting`` is awaited before each answer, with the
+    path that was asked for, ``snapshots/`` for a listing.
+
+    ``listings`` counts the listings, ``loads`` are the files asked for; ``at_once`` and
+    ``most_at_once`` are how many calls of ``load`` are, and were, under way at one time.
+    """
+
+    files: dict[str, bytes] = Factory(dict)
+    failures: dict[str, Exception] = Factory(dict)
+    waiting: Callable[[str], Awaitable[object]] | None = None
+    shows_keys: bool = False
+    location: Secret | None = None
+    concurrent_loads: int = 1
+    listings: int = 0
+    loads: list[str] = Factory(list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def names(self, folder: str) -> frozenset[str]:
+        """The names that restic gives, in a folder like ``snapshots``."""
+        start = f"{folder}/"
+        names = (path.removeprefix(start) for path in self.files if path.startswith(start))
+        return frozenset(filter(is_file_name, names))
+
+    async def list(self, deadline: Deadline, meter: Meter) -> Listing:
+        """What is there now."""
+        self.listings += 1
+        meter.count_request("list")
+        await self._answer("snapshots/", deadline)
+        self._check_there()
+        locks_error = self.failures.get("locks/")
+        if locks_error is not None and not isinstance(locks_error, ReadError):
+            raise locks_error
+        return Listing(
+            self.names("snapshots"),
+            self.names("locks") if locks_error is None else None,
+            self.names("keys") if self.shows_keys else None,
+            self.location,
+            locks_error=locks_error,
+        )
+
+    async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
+        """The keys that are there now."""
+        meter.count_request("list")
+        await self._answer("keys/", deadline)
+        self._check_there()
+        return self.names("keys")
+
+    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
+        """One of the files."""
+        self.loads.append(path)
+        meter.count_request("load")
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self._answer(path, deadline)
+        finally:
+            self.at_once -= 1
+        if path not in self.files:
+            raise ReadError(Reason.NOT_FOUND, f"{path}: not there")
+        content = self.files[path]
+        if len(content) > limit:
+            raise ReadError(Reason.TOO_LARGE, f"{path}: more than {limit} bytes")
+        meter.count_bytes("load", len(content))
+        return check_content(path, content)
+
+    async def _answer(self, path: str, deadline: Deadline) -> None:
+        """Wait, and fail, as it was set."""
+        await self._wait(path, deadline)
+        if path in self.failures:
+            raise self.failures[path]
+
+    async def _wait(self, path: str, deadline: Deadline) -> None:
+        waiting = self.waiting
+        if waiting is not None:
+
+            async def wait() -> None:
+                await waiting(path)
+
+            await within(deadline, wait(), f"asking for {path}")
+
+    def _check_there(self) -> None:
+        if "config" not in self.files:
+            raise ReadError(Reason.NOT_FOUND, "config: not there")

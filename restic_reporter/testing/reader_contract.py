@@ -1,0 +1,213 @@
+"""What `ISnapshotReader` promises, as tests that each reader must pass."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from zope.interface.verify import verifyObject
+
+from ..concurrency.cooperative import at_once
+from ..concurrency.deadline import Deadline
+from ..interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadResult
+from ..model.repository import Repository
+from ..model.snapshot_table import SnapshotTable
+from ..model.snapshots import BackupSet, Listing, Meter
+from ..readers.access import look_at_access
+from .memory_reader import read_request
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase as _Base
+else:
+    _Base = object
+
+# More than any test takes, in seconds; one that waits so long has failed.
+PATIENCE = 60.0
+
+OLD, NEW = (datetime(2025, month, 1, tzinfo=UTC).timestamp() for month in (1, 2))
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+class ReaderContractTests(_Base):
+    """
+    Tests of one reader, for a class like ``class MyTests(ReaderContractTests, TestCase)``.
+
+    Each test begins with a repository that has no snapshots.
+    The methods that raise `NotImplementedError` are what a reader's own tests must provide.
+    """
+
+    # One that hangs has failed.
+    timeout = PATIENCE
+
+    def make_reader(self) -> ISnapshotReader:
+        """The reader; called once for each test, or more often."""
+        raise NotImplementedError
+
+    def make_entry(self) -> Repository:
+        """The repository's entry in a config."""
+        raise NotImplementedError
+
+    def make_backend(self) -> IBackend:
+        """What lists the repository, and loads its files."""
+        raise NotImplementedError
+
+    def add(self, host: str, user: str, time: float) -> str:
+        """Add a snapshot, made at ``time`` in Unix seconds; its id."""
+        raise NotImplementedError
+
+    def remove(self, snapshot: str) -> None:
+        """Remove a snapshot."""
+        raise NotImplementedError
+
+    def damage(self, snapshot: str) -> None:
+        """Make a snapshot unreadable."""
+        raise NotImplementedError
+
+    def hold(self) -> None:
+        """
+        Let no read end from now on.
+
+        A reader that takes at least a turn of the reactor need not do anything.
+        """
+
+    def contents(self) -> object:
+        """A value that shows whether anything was written to the repository."""
+        raise NotImplementedError
+
+    # Not for those who write a reader, from here on.
+
+    async def _request(
+        self, table: SnapshotTable, memory: Memory, listing: Listing | None = None
+    ) -> ReadRequest:
+        """What the collection asks after it has listed."""
+        clock: Any = reactor
+        deadline = Deadline.after(clock, PATIENCE)
+        backend = self.make_backend()
+        if listing is None:
+            listing = await backend.list(deadline, Meter())
+        access = await look_at_access(backend, listing, deadline, Meter())
+        return read_request(
+            self.make_entry(), deadline, backend, listing, memory, frozenset(), table, access
+        )
+
+    async def _read(
+        self,
+        reader: ISnapshotReader,
+        table: SnapshotTable,
+        memory: Memory | None = None,
+        listing: Listing | None = None,
+    ) -> ReadResult:
+        return await reader.read(await self._request(table, memory or Memory(), listing))
+
+    def _assert_has(self, table: SnapshotTable, ids: Iterable[str]) -> None:
+        self.assertEqual(set(table.ids()), set(ids))
+
+    def _sets(self, table: SnapshotTable) -> set[BackupSet]:
+        return set(at_once(table.content(NOW, frozenset())).sets)
+
+    def test_interface(self) -> None:
+        """It is an `ISnapshotReader`."""
+        self.assertTrue(verifyObject(ISnapshotReader, self.make_reader()))
+
+    async def test_values(self) -> None:
+        """Hosts, users and times are those of the snapshots, and nothing is written."""
+        ids = {self.add("a", "u", NEW), self.add("a", "u", OLD), self.add("b", "ü v", OLD)}
+        before, table = self.contents(), SnapshotTable()
+        result = await self._read(self.make_reader(), table)
+        self.assertEqual(self.contents(), before)
+        self._assert_has(table, ids)
+        self.assertEqual(
+            self._sets(table),
+            {BackupSet("a", "u", 2, NEW, OLD), BackupSet("b", "ü v", 1, OLD, OLD)},
+        )
+        self.assertEqual((result.unreadable, result.stopped), (frozenset(), False))
+        self.assertEqual(result.nameless, 0)
+        self.assertIn(result.seen, (None, ids))
+
+    async def test_empty(self) -> None:
+        """A repository without snapshots is read like any other."""
+        table = SnapshotTable()
+        result = await self._read(self.make_reader(), table)
+        self._assert_has(table, ())
+        self.assertEqual((result.unreadable, result.stopped), (frozenset(), False))
+
+    async def test_new(self) -> None:
+        """What is new is put into the table; what was there stays as it is."""
+        reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
+        first = self.add("a", "u", OLD)
+        await self._read(reader, table, memory)
+        self._assert_has(table, {first})
+        second = self.add("b", "u", NEW)
+        await self._read(reader, table, memory)
+        self._assert_has(table, {first, second})
+        self.remove(first)
+        await self._read(reader, table, memory)
+        self._assert_has(table, {second})
+        self.assertEqual(self._sets(table), {BackupSet("b", "u", 1, NEW, NEW)})
+
+    async def test_vanished(self) -> None:
+        """A snapshot that went after it was listed is no error, and none that is unreadable."""
+        stays, goes = self.add("a", "u", OLD), self.add("b", "u", OLD)
+        clock: Any = reactor
+        listing = await self.make_backend().list(Deadline.after(clock, PATIENCE), Meter())
+        self.assertEqual(set(listing.snapshots), {stays, goes})
+        self.remove(goes)
+        table = SnapshotTable()
+        result = await self._read(self.make_reader(), table, listing=listing)
+        self.assertEqual(result.unreadable, frozenset())
+        self._assert_has(table, {stays})
+
+    async def test_unreadable(self) -> None:
+        """A snapshot that cannot be read is named, at each read; the others are read."""
+        good, bad = self.add("a", "u", OLD), self.add("b", "u", OLD)
+        self.damage(bad)
+        reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
+        for _ in range(2):
+            result = await self._read(reader, table, memory)
+            self.assertIn(result.unreadable, ({bad}, {bad[:8]}))
+            if not result.stopped:
+                self._assert_has(table, {good})
+        self.remove(bad)
+        result = await self._read(reader, table, memory)
+        self.assertEqual(result.unreadable, frozenset())
+        self._assert_has(table, {good})
+
+    async def test_memory(self) -> None:
+        """With an emptied memory, or what another reader has kept, it reads the same."""
+        ids = {self.add("a", "u", OLD), self.add("b", "u", NEW)}
+        reader, memory = self.make_reader(), Memory()
+        for kept in (memory.kept, "another reader's", None):
+            memory.kept, table = kept, SnapshotTable()
+            await self._read(reader, table, memory)
+            self._assert_has(table, ids)
+        await self._read(reader, table, Memory())
+        self._assert_has(table, ids)
+        self.add("c", "u", NEW)
+        await self._read(reader, table, Memory())
+        self.assertEqual(len(self._sets(table)), 3)
+
+    async def test_cancelled(self) -> None:
+        """A read that is cancelled ends as such; what was read before is still there."""
+        reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
+        known = self.add("a", "u", OLD)
+        await self._read(reader, table, memory)
+        self.add("b", "u", NEW)
+        request = await self._request(table, memory)
+        before = self.contents()
+        self.hold()
+        reading = _started(reader, request)
+        self.assertNoResult(reading)
+        reading.cancel()
+        await self.assertFailure(reading, CancelledError)
+        self._assert_has(table, {known})
+        self.assertEqual(self.contents(), before)
+
+
+def _started(reader: ISnapshotReader, request: ReadRequest) -> "Deferred[ReadResult]":
+    """A read, which is an ``async def`` or a Deferred, under way."""
+
+    async def read() -> ReadResult:
+        return await reader.read(request)
+
+    return Deferred.fromCoroutine(read())
