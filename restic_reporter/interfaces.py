@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .http import BoundedHTTPClient
     from .model.access import Access
     from .model.repository import Repository
+    from .model.settings import BackendSettings, Key, OwnKeys
     from .model.snapshot_table import SnapshotTable
     from .model.snapshots import Listing, Meter
     from .redaction.secret import Secret
@@ -104,10 +105,23 @@ class IBackendMaker(IPlugin):
         "What may stand before the first colon of a repository, like ('rest',)."
     )
 
+    keys: Sequence[Key] = Attribute(
+        "The keys of the config that only its repositories have; all begin with `name` and '_'."
+        " Where one has a `field`, the key ``NAME_STORE_material`` names a document."
+    )
+
     locates: bool = Attribute(
         "Whether the listings of its backends have a `location`. Where restic does not know a"
         " scheme, it can read the repository only so."
     )
+
+    def configure(own: OwnKeys) -> BackendSettings | None:
+        """
+        Turn the keys of one entry, and its ``repo``, into settings: `Repository.settings`.
+
+        Does no input or output. All that is wrong is noted by ``own.problem``; then the result
+        does not matter.
+        """
 
     def make(repository: Repository, tools: BackendTools) -> IBackend:
         """
@@ -263,8 +277,8 @@ class ISecretStoreMaker(IPlugin):
     """
 
     name: str = Attribute(
-        "What its keys in the config begin with: 'vault' makes the keys ``vault_material``,"
-        " ``b2_vault_material`` and ``rest_vault_material``."
+        "What its keys in the config begin with: the store 'vault' has the keys ``vault_material``,"
+        " ``b2_vault_material`` and the like."
     )
 
     def make(environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:

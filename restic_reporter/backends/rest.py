@@ -6,7 +6,6 @@ from attrs import field, frozen
 from zope.interface import implementer
 
 from ..concurrency.deadline import Deadline, sleep
-from ..config.location import parse_rest
 from ..http import BoundedHTTPClient, Response, basic_auth, raise_for_status
 from ..interfaces import BackendTools, IBackend
 from ..model.errors import ReadError, Reason
@@ -14,6 +13,7 @@ from ..model.repository import Repository, Transport
 from ..model.snapshots import Listing, Meter
 from ..restic_format.file_hash import check_content
 from ..restic_format.file_names import ListedNames, ListingMemo, parse_names_in_slices
+from .rest_settings import RestSettings
 
 # A server of version 1 ignores this and answers with names alone.
 _ACCEPT = "application/vnd.x.restic.rest.v2"
@@ -42,13 +42,14 @@ class RestBackend:
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "RestBackend":
         """The backend for ``repository``, whose scheme is ``rest``."""
-        parts = parse_rest(repository.location.reveal())
+        settings = repository.settings
+        assert isinstance(settings, RestSettings)
         headers = {}
-        if repository.credentials is not None:
+        if settings.credentials is not None:
             headers["Authorization"] = basic_auth(
-                repository.credentials.username, repository.credentials.password.reveal()
+                settings.credentials.username, settings.credentials.password.reveal()
             )
-        return cls(tools.http, parts.base, repository.transport, headers)
+        return cls(tools.http, settings.base, repository.transport, headers)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """The names in ``snapshots/`` and ``locks/``."""

@@ -46,7 +46,6 @@ class Readers:
     def _best(self, repository: Repository, maker: IBackendMaker | None, known: bool) -> str:
         if maker is None:
             return "restic"
-        # restic itself knows no other B2 than Backblaze's.
-        if not known or repository.b2_api_url is not None or not self.has_restic():
+        if not known or not repository.settings.restic_reads or not self.has_restic():
             return "native"
         return "restic"

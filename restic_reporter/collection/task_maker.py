@@ -15,6 +15,7 @@ from ..interfaces import BackendTools, IBackend, IBackendMaker, ISnapshotReader
 from ..model.errors import ReadError, Reason
 from ..model.repository import Config, Repository
 from ..model.schemes import RESTIC_SCHEMES
+from ..model.settings import BrokenSettings
 from ..model.snapshots import Meter
 from ..plugin.discovery import BrokenPlugin
 from ..plugin.makers import in_one_line
@@ -66,9 +67,9 @@ class TaskMaker:
     broken: Sequence[BrokenPlugin] = ()
     completed: Callable[[Repository], object] = lambda _: None
 
-    def renewed(self, lookups: Lookups) -> "TaskMaker":
+    def renewed(self) -> "TaskMaker":
         """The task maker for another config, which shares nothing with the one before."""
-        return evolve(self, lookups=lookups, tools=evolve(self.tools, shared={}))
+        return evolve(self, lookups=self.lookups.renewed(), tools=evolve(self.tools, shared={}))
 
     def tasks(self, config: Config) -> dict[str, Task]:
         """
@@ -156,6 +157,8 @@ def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> 
     :raises ValueError: the maker refuses the repository.
     """
     name = maker.name
+    if isinstance(repository.settings, BrokenSettings):
+        return BrokenBackend(repository.settings.problem)
     try:
         backend = maker.make(repository, tools)
     except ValueError:

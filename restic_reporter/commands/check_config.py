@@ -11,22 +11,20 @@ from ..collection.reader_choice import Readers
 from ..collection.state import Task
 from ..collection.task_maker import BrokenBackend, TaskMaker
 from ..concurrency.daemon_threads import KeyedThreads
+from ..config.context import ConfigContext
 from ..config.document import Problems
-from ..config.keys import B2_KEYS, merge, stores_in
+from ..config.keys import from_documents, materials, merge, own_keys, stores_in
 from ..config.load import build_config, entries_of, load_document
-from ..config.location import parse_rest
 from ..config.secrets_of_config import masks_of
 from ..config.sharding import WHOLE, Shard
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools
+from ..model.repository import Config, Repository
 from ..plugin.discovery import Plugins, by_name, by_scheme, installed_plugins
 from ..readers.restic import ResticReader
 from ..redaction.masks import Masks
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
-
-# The keys of an entry whose values are secrets.
-HIDDEN = frozenset(("password", "rest_password", "b2_key"))
 
 
 @frozen
@@ -62,11 +60,11 @@ def check_config(
     """
     plugins = plugins or installed_plugins()
     makers = by_scheme(plugins.makers)
-    # One of the broken plugins may be the one that serves an unknown scheme or secret store.
-    schemes = None if plugins.broken else tuple(makers)
-    stores = None if plugins.broken else tuple(by_name(plugins.stores))
+    stores = tuple(by_name(plugins.stores))
+    broken = bool(plugins.broken)
+    context = ConfigContext(directory, makers, stores, broken, environ, shard.holds)
     document = load_document(path, directory)
-    config = build_config(document, path, directory, schemes, environ, stores, shard.holds)
+    config = build_config(document, path, context)
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
     maker = TaskMaker(
@@ -74,7 +72,7 @@ def check_config(
         BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor)),
         Readers(any_reader, any_reader, reader, lambda: has_restic),
         timeout=1,
-        lookups=Lookups(reactor, {}),
+        lookups=Lookups(reactor, {}, makers),
         broken=plugins.broken,
     )
     tasks = maker.tasks(config)
@@ -85,8 +83,7 @@ def check_config(
     ]
     if not has_restic:
         warnings.append(f"there is no program {restic!r}: what only restic can read will fail")
-    held = {one.position for one in config.repositories}
-    return Checked(tuple(_shown_entries(document, stores, held)), tuple(warnings))
+    return Checked(tuple(_shown_entries(document, context, config)), tuple(warnings))
 
 
 def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
@@ -97,38 +94,43 @@ def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
 
 
 def _shown_entries(
-    document: Any, stores: tuple[str, ...] | None, held: Set[int]
+    document: Any, context: ConfigContext, config: Config
 ) -> Iterator[Mapping[str, Any]]:
-    """The disabled entries, and those with the positions ``held``."""
-    entries, defaults = entries_of(document, stores, Problems())
+    """The disabled entries, and those of ``config``."""
+    entries, defaults = entries_of(document, context, Problems())
+    owners = context.owners
+    hidden = {"password", *(key.name for one in owners for key in one.keys if key.secret)}
+    held = {one.position: one for one in config.repositories}
     for position, entry in enumerate(entries, 1):
-        names = stores_in({**defaults, **entry}) if stores is None else stores
-        merged = merge(entry, defaults, sorted(names))
+        named = stores_in({**defaults, **entry}, owners) if context.broken else set()
+        stores = sorted({*named, *context.stores})
+        merged = merge(entry, defaults, stores, owners)
         if merged.get("disabled"):
             # What else it has is not in use, and has not been looked at.
-            shown: Mapping[str, Any] = {
-                key: merged[key] for key in ("repo", "disabled") if key in merged
-            }
+            shown = {key: merged[key] for key in ("repo", "disabled") if key in merged}
         elif position not in held:
             continue
         else:
+            unused = set(_unused(held[position], context, stores)) - entry.keys()
             shown = {
-                key: value
-                for key, value in {"repo": "", **merged}.items()
-                if key in entry or _applies(key, str(merged["repo"]))
+                key: value for key, value in {"repo": "", **merged}.items() if key not in unused
             }
-        yield {key: _shown(key, value) for key, value in shown.items()}
+        yield {key: _shown(key, value, hidden) for key, value in shown.items()}
 
 
-def _applies(key: str, repo: str) -> bool:
-    """Whether an entry for ``repo`` takes this ``key`` from the defaults, if it is there."""
-    if key.startswith("rest_"):
-        return repo.startswith("rest:") and parse_rest(repo).username is None
-    return not (key in B2_KEYS or key.startswith("b2_")) or repo.startswith("b2:")
+def _unused(repository: Repository, context: ConfigContext, stores: Iterable[str]) -> Iterator[str]:
+    """The backends' keys that the repository does not take from the defaults."""
+    maker = context.makers.get(repository.scheme)
+    for owner in context.owners:
+        if owner is not maker:
+            yield from own_keys(owner, stores)
+        elif repository.settings.has_credentials:
+            yield from from_documents(owner)
+            yield from materials(owner, stores)
 
 
-def _shown(key: str, value: Any) -> Any:
-    if key in HIDDEN:
+def _shown(key: str, value: Any, hidden: Set[str]) -> Any:
+    if key in hidden:
         return MASK
     if key == "env":
         return dict.fromkeys(value, MASK)

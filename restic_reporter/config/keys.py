@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from ..concurrency.deadline import LONGEST_TIMEOUT
+from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
 from .document import repeated_keys
 
@@ -18,12 +19,8 @@ LATER = (
     "retired",
 )
 
-B2_KEYS = ("b2_account_id", "b2_key", "b2_api_url")
-
-# What a secret store may be called, so that what its keys are for can be told from them.
-STORE_NAME = re.compile(r"(?!(?:b2|rest)$)[a-z][a-z0-9]*")
-
-_MATERIAL = re.compile(rf"(?:b2_|rest_)?({STORE_NAME.pattern.replace('$', '_')})_material")
+# The end of the keys that name a document in a secret store.
+MATERIAL = "_material"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -113,11 +110,6 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "password": _string,
     "password_file": _nonempty,
     "password_command": _nonempty,
-    "rest_username": _nonempty,
-    "rest_password": _string,
-    "b2_account_id": _nonempty,
-    "b2_key": _nonempty,
-    "b2_api_url": _nonempty,
     "cacert": _nonempty,
     "tls_client_cert": _nonempty,
     "key_hint": _nonempty,
@@ -131,8 +123,9 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
 
 def unknown(key: object, known: Collection[str]) -> str:
     """The sentence about a key that is none of ``known``, with the nearest one that is."""
-    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}"
+    offered = [one for one in known if one not in LATER]
+    near = difflib.get_close_matches(str(key), offered, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(offered)}"
     return f"unknown key {key!r}{hint}"
 
 
@@ -140,11 +133,30 @@ def password_sources(stores: Iterable[str]) -> tuple[str, ...]:
     """The keys of which an entry needs exactly one."""
     return (
         *("password", "password_file", "password_command"),
-        *(f"{store}_material" for store in stores),
+        *(f"{store}{MATERIAL}" for store in stores),
     )
 
 
-def alternatives(stores: Collection[str]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+def from_documents(maker: IBackendMaker) -> tuple[str, ...]:
+    """The keys of a backend whose values a document may give."""
+    return tuple(key.name for key in maker.keys if key.field is not None)
+
+
+def materials(maker: IBackendMaker, stores: Iterable[str]) -> dict[str, str]:
+    """The keys that name a document for a backend's keys, with the stores they name it in."""
+    if not from_documents(maker):
+        return {}
+    return {f"{maker.name}_{store}{MATERIAL}": store for store in stores}
+
+
+def own_keys(maker: IBackendMaker, stores: Iterable[str]) -> tuple[str, ...]:
+    """All keys that only the repositories of one backend have."""
+    return (*(key.name for key in maker.keys), *materials(maker, stores))
+
+
+def alternatives(
+    stores: Collection[str], makers: Iterable[IBackendMaker]
+) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """
     Keys that stand for one another.
 
@@ -152,45 +164,53 @@ def alternatives(stores: Collection[str]) -> tuple[tuple[tuple[str, ...], ...], 
     """
     return (
         tuple((source,) for source in password_sources(stores)),
-        (("rest_username", "rest_password"), *((f"rest_{store}_material",) for store in stores)),
-        (("b2_account_id", "b2_key"), *((f"b2_{store}_material",) for store in stores)),
+        *(
+            (from_documents(maker), *((key,) for key in materials(maker, stores)))
+            for maker in makers
+        ),
     )
 
 
 def merge(
-    entry: Mapping[Any, Any], defaults: Mapping[str, Any], stores: Collection[str]
+    entry: Mapping[Any, Any],
+    defaults: Mapping[str, Any],
+    stores: Collection[str],
+    makers: Iterable[IBackendMaker],
 ) -> dict[Any, Any]:
     """``entry`` with what it takes from ``defaults``."""
     own = set(entry)
-    for group in alternatives(stores):
+    for group in alternatives(stores, makers):
         for chosen in group:
             if not entry.keys().isdisjoint(chosen):
                 own.update(key for other in group if other != chosen for key in other)
     return {**{key: value for key, value in defaults.items() if key not in own}, **entry}
 
 
-def stores_in(entry: Mapping[Any, Any]) -> set[str]:
+def stores_in(entry: Mapping[Any, Any], makers: Iterable[IBackendMaker]) -> set[str]:
     """The names of secret stores that the keys of ``entry`` speak of, installed or not."""
-    found = (_MATERIAL.fullmatch(key) for key in entry if isinstance(key, str))
+    uses = "|".join(re.escape(f"{maker.name}_") for maker in makers)
+    pattern = re.compile(rf"(?:{uses})?([a-z][a-z0-9]*){MATERIAL}")
+    found = (pattern.fullmatch(key) for key in entry if isinstance(key, str))
     return {match[1] for match in found if match}
 
 
-def checks(stores: Iterable[str]) -> Mapping[str, Callable[[Any], str | None]]:
-    """What checks the value of each key, where these are the names of the secret stores."""
-    uses = ("", "b2_", "rest_")
-    return {
-        **CHECKS,
-        **{f"{use}{store}_material": _nonempty for store in stores for use in uses},
-    }
+def checks(
+    stores: Iterable[str], makers: Iterable[IBackendMaker]
+) -> Mapping[str, Callable[[Any], str | None]]:
+    """What checks the value of each key, where these are the secret stores and backends."""
+    stores = tuple(stores)
+    own: dict[str, Callable[[Any], str | None]] = {}
+    for maker in makers:
+        own.update({one.name: _string if one.optional else _nonempty for one in maker.keys})
+        own.update(dict.fromkeys(materials(maker, stores), _nonempty))
+    return {**CHECKS, **own, **{f"{store}{MATERIAL}": _nonempty for store in stores}}
 
 
-def check(entry: Mapping[Any, Any], stores: Iterable[str] = ()) -> dict[Any, str]:
-    """
-    What is wrong with the keys of one entry, and with the types of their values.
-
-    ``stores`` are the names of the secret stores that may stand in keys.
-    """
-    known = checks(stores)
+def check(
+    entry: Mapping[Any, Any], stores: Iterable[str], makers: Iterable[IBackendMaker]
+) -> dict[Any, str]:
+    """What is wrong with the keys of one entry, and with the types of their values."""
+    known = checks(stores, makers)
     problems: dict[Any, str] = {}
     for key, value in entry.items():
         if key not in known:

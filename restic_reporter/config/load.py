@@ -1,14 +1,14 @@
 """A config file, and the password and certificate files that it names, to a `Config`."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 from ..model.errors import ConfigError
 from ..model.repository import Config, Repository
 from . import keys
+from .context import ConfigContext
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .sources import read_file
@@ -19,27 +19,13 @@ _MAX_CONFIG = 64 * 2**20
 _WARNINGS = 20
 
 
-def load_config(
-    path: str,
-    directory: str,
-    schemes: tuple[str, ...] | None = (),
-    environ: Mapping[str, str] = MappingProxyType({}),
-    stores: tuple[str, ...] | None = (),
-    holds: Callable[[str], bool] = lambda _: True,
-) -> Config:
+def load_config(path: str, context: ConfigContext) -> Config:
     """
-    The config in the file ``path``.
-
-    Relative paths, ``path`` included, start in ``directory``. ``schemes`` are those that
-    plugins serve beyond restic's own, ``None`` where there may be any; likewise ``stores``,
-    the names of secret stores. ``environ`` is the daemon's environment, which may hold a key
-    for B2. Only the repositories whose labels this process ``holds`` are in the result. Blocks
-    while it reads files.
+    The config in the file ``path``. Blocks while it reads files.
 
     :raises ConfigError: with all that is wrong.
     """
-    document = load_document(path, directory)
-    return build_config(document, path, directory, schemes, environ, stores, holds)
+    return build_config(load_document(path, context.directory), path, context)
 
 
 def load_document(path: str, directory: str) -> Any:
@@ -57,23 +43,15 @@ def load_document(path: str, directory: str) -> Any:
     return parse_document(content, path)
 
 
-def build_config(
-    document: Any,
-    name: str,
-    directory: str,
-    schemes: tuple[str, ...] | None = (),
-    environ: Mapping[str, str] = MappingProxyType({}),
-    stores: tuple[str, ...] | None = (),
-    holds: Callable[[str], bool] = lambda _: True,
-) -> Config:
+def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     """The config in an already parsed ``document`` of the file called ``name``."""
     problems = Problems()
-    entries, defaults = entries_of(document, stores, problems)
+    entries, defaults = entries_of(document, context, problems)
     repositories: list[Repository] = []
     labels: dict[str, int] = {}
     open_files: dict[tuple[str, str], list[int]] = {}
     for position, entry in enumerate(entries, 1):
-        loader = EntryLoader(position, entry, defaults, directory, schemes, environ, stores, holds)
+        loader = EntryLoader(position, entry, defaults, context)
         repository = loader.load()
         problems.add(*(f"entry {position}: {problem}" for problem in loader.problems))
         for file in loader.open_files:
@@ -112,7 +90,7 @@ def _open_file_warnings(files: Mapping[tuple[str, str], list[int]]) -> Iterator[
 
 
 def entries_of(
-    document: Any, stores: tuple[str, ...] | None, problems: Problems
+    document: Any, context: ConfigContext, problems: Problems
 ) -> tuple[list[Any], Mapping[str, Any]]:
     """
     The list of entries and the defaults of either form of the ``document``.
@@ -136,6 +114,7 @@ def entries_of(
     if not isinstance(defaults, dict):
         problems.add("defaults: must be a map of keys of an entry")
         return entries, {}
-    wrong = keys.check(defaults, keys.stores_in(defaults) if stores is None else stores)
+    stores = keys.stores_in(defaults, context.owners) if context.broken else context.stores
+    wrong = keys.check(defaults, stores, context.owners)
     problems.add(*(f"defaults: {problem}" for problem in wrong.values()))
     return entries, {key: value for key, value in defaults.items() if key not in wrong}

@@ -5,57 +5,89 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from ..model.repository import B2Credentials, Material, Repository, RestCredentials
+from ..interfaces import IBackendMaker
+from ..model.repository import Material, Repository
+from ..model.settings import BackendSettings, BrokenSettings, OwnKeys
 from ..redaction.secret import Secret
-from .location import with_credentials
-
-# The fields of a document by what the key that names it begins with.
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "": ("key",),
-    "b2_": ("id", "key"),
-    "rest_": ("username", "password"),
-}
 
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 
 Documents = Mapping[tuple[str, str], Mapping[str, object]]
 
 
-def material(use: str, store: str, path: str) -> Material:
-    """The document at ``path`` in ``store``, for a ``use`` out of `FIELDS`."""
-    return Material(f"{use}{store}_material", store, path, FIELDS[use])
+def password_document(key: str, store: str, path: str) -> Material:
+    """The document at ``path`` in ``store`` that has the repository's password."""
+    return Material(key, store, path, (("key", "password"),))
 
 
-def complete(repository: Repository, documents: Documents) -> Repository:
+def keys_document(maker: IBackendMaker, key: str, store: str, path: str) -> Material:
+    """The document at ``path`` in ``store`` that has the values of a backend's keys."""
+    fields = tuple((one.field, one.name) for one in maker.keys if one.field is not None)
+    return Material(key, store, path, fields)
+
+
+def settings_of(maker: IBackendMaker, own: OwnKeys) -> BackendSettings | None:
+    """
+    What the backend makes of its keys, with the values of secret keys among the secrets.
+
+    ``None`` where that cannot be; then ``own`` has problems.
+    """
+    try:
+        settings = maker.configure(own)
+        if settings is None and not own.problems:
+            raise TypeError("no settings and no problem")
+    except Exception as error:
+        # The plugin's bug fails its own repositories. Its text may hold anything.
+        problem = f"the backend {maker.name!r} cannot read its keys: {type(error).__name__}"
+        return BrokenSettings(problem=problem)
+    if settings is None:
+        return None
+    marked = [
+        Secret(own.values[key.name]) for key in maker.keys if key.secret and key.name in own.values
+    ]
+    return evolve(settings, secrets=tuple(dict.fromkeys([*settings.secrets, *marked])))
+
+
+def complete(
+    repository: Repository, documents: Documents, makers: Mapping[str, IBackendMaker]
+) -> Repository:
     """
     ``repository`` with what was missing, out of ``documents`` by store and path.
 
     :raises ValueError: a document lacks a field, or has something else than a string there.
         The message names key, path and field, and no value.
     """
+    values: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for one in repository.materials:
-        first, second = (*_texts(one, documents[one.store, one.path]), "")[:2]
-        if one.fields == FIELDS[""]:
-            repository = evolve(repository, password=Secret(first))
-        elif one.fields == FIELDS["b2_"]:
-            credentials = B2Credentials(first, Secret(second), repository.b2_api_url)
-            repository = evolve(repository, b2=credentials)
-        else:
-            if ":" in first:
-                raise ValueError(f"{_place(one)}: the field 'username' has a colon in it")
-            location = with_credentials(repository.location.reveal(), first, second)
-            repository = evolve(
-                repository,
-                location=Secret(location),
-                credentials=RestCredentials(first, Secret(second)),
-            )
-    return evolve(repository, materials=())
+        texts = _texts(one, documents[one.store, one.path])
+        for (name, key), text in zip(one.fields, texts, strict=True):
+            values[key] = text
+            sources[key] = f"{_place(one)}: the field {name!r}"
+    password = values.pop("password", None)
+    if password is not None:
+        repository = evolve(repository, password=Secret(password))
+    if values and repository.own is not None:
+        own = evolve(
+            repository.own,
+            values={**repository.own.values, **values},
+            awaited=False,
+            sources=sources,
+            problems=[],
+        )
+        settings = settings_of(makers[repository.scheme], own)
+        for _, problem in own.problems:
+            raise ValueError(problem.replace(": must", " must", 1))
+        assert settings is not None
+        location = settings.location or repository.location
+        repository = evolve(repository, settings=settings, location=location)
+    return evolve(repository, materials=(), own=None)
 
 
 def _texts(one: Material, document: Mapping[str, object]) -> list[str]:
     """The wanted fields of ``document``, each without the line end that came from a file."""
     texts = []
-    for field in one.fields:
+    for field, _ in one.fields:
         if field not in document:
             raise ValueError(f"{_place(one)}: the document has no field {field!r}")
         value = document[field]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model.repository import Config, Repository
 from ..redaction.masks import Masks
-from ..redaction.secret import Secret, basic_auth_secret, private_key_secrets, url_passwords
+from ..redaction.secret import Secret, private_key_secrets, url_passwords
 
 
 def masks_of(config: Config) -> Masks:
@@ -28,14 +28,7 @@ def secrets_of(repositories: Iterable[Repository]) -> Iterator[Secret]:
         yield from url_passwords(repository.location.reveal())
         if isinstance(repository.password, Secret):
             yield repository.password
-        if repository.credentials is not None:
-            yield repository.credentials.password
-            yield basic_auth_secret(
-                repository.credentials.username, repository.credentials.password
-            )
-        if repository.b2 is not None:
-            yield repository.b2.key
-            yield basic_auth_secret(repository.b2.key_id, repository.b2.key)
+        yield from repository.settings.secrets
         yield from repository.env.values()
         if repository.transport.client_certificate is not None:
             certificates.add(repository.transport.client_certificate)

@@ -30,7 +30,6 @@ from ..model.repository import Config
 from ..redaction.masks import Masks, Redactor
 from ..schedule.cron import CronExpression
 from ..schedule.cron_service import CronService
-from ..secret_stores.lookup import Lookups
 from ..web.listener import AddressError, Listener
 from ..web.server import BoundedSite
 from .garbage import long_lived
@@ -93,7 +92,7 @@ class ReporterService(Service):
         self._reloading = False
         self._reload_again = False
         self._stopping = False
-        maker = self._task_maker()
+        maker = self._parts.task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 
     # Start and stop
@@ -282,12 +281,9 @@ class ReporterService(Service):
                 self._reload_again = False
                 self.reload()
 
-    def _task_maker(self) -> TaskMaker:
-        return self._parts.task_maker.renewed(Lookups(self._parts.reactor, self._parts.stores))
-
     async def _load(self) -> tuple[Config, Masks, Mapping[str, Task], TaskMaker] | ConfigError:
         """What to use, or why not: as an exception it would keep half a config, in a cycle."""
-        parts, maker = self._parts, self._task_maker()
+        parts, maker = self._parts, self._parts.task_maker.renewed()
         config = await in_daemon_thread(parts.reactor, _config_or_error, parts.load_config)
         if isinstance(config, ConfigError):
             return config

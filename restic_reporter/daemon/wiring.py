@@ -19,7 +19,7 @@ from ..collection.task_maker import TaskMaker
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
-from ..config import load_config
+from ..config import ConfigContext, load_config
 from ..config.secrets_of_config import secrets_of
 from ..config.sharding import Shard
 from ..http import BoundedHTTPClient
@@ -76,9 +76,6 @@ def wire(
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
     store_makers = by_name(plugins.stores)
-    # One of the broken plugins may be the one that serves an unknown scheme or secret store.
-    schemes = None if plugins.broken else tuple(makers)
-    store_names = None if plugins.broken else tuple(store_makers)
     shard: Shard = options["shard"]
     limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
@@ -115,18 +112,21 @@ def wire(
         load_config=partial(
             load_config,
             options["config"],
-            options["directory"],
-            schemes,
-            environ,
-            store_names,
-            shard.holds,
+            ConfigContext(
+                options["directory"],
+                makers,
+                tuple(store_makers),
+                bool(plugins.broken),
+                environ,
+                shard.holds,
+            ),
         ),
         task_maker=TaskMaker(
             makers,
             BackendTools(reactor, http, KeyedThreads(reactor)),
             readers,
             options["timeout"],
-            Lookups(reactor, stores),
+            Lookups(reactor, stores, makers),
             plugins.broken,
             completed=lambda one: redactor.add(secrets_of([one])),
         ),

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from ..redaction.secret import Secret
 from ..schedule.cron import CronExpression
+from .settings import BackendSettings, OwnKeys
 
 
 @frozen
@@ -41,38 +42,19 @@ class PasswordCommand:
 
 
 @frozen
-class RestCredentials:
-    """User name and password for a REST server's basic auth."""
-
-    username: str
-    password: Secret
-
-
-@frozen
-class B2Credentials:
-    """
-    Backblaze's application key. ``api_url`` is the base URL of the authorize call, ``None``
-    for Backblaze's own.
-    """
-
-    key_id: str
-    key: Secret
-    api_url: str | None = None
-
-
-@frozen
 class Material:
     """
     A document in a secret store that an entry needs.
 
     ``key`` is the key of the entry that names it, ``store`` the name of the store, ``path``
-    where the document is, and ``fields`` what is wanted of it.
+    where the document is. ``fields`` has the wanted fields, each with the key whose value it
+    gives.
     """
 
     key: str
     store: str
     path: str
-    fields: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
 
 
 @frozen
@@ -88,7 +70,8 @@ class Repository:
     decide.
 
     ``materials`` are still to be looked up. Until then what they will give is missing: the
-    password is ``None`` where one of them has it, and the repository cannot be read.
+    password is ``None`` where one of them has it, and the repository cannot be read. ``own`` is
+    what ``settings`` are made of once that is there.
     """
 
     # Not part of what makes two equal: moving an entry in the file changes nothing.
@@ -97,10 +80,9 @@ class Repository:
     scheme: str
     location: Secret
     password: Secret | PasswordCommand | None
-    credentials: RestCredentials | None = None
-    b2: B2Credentials | None = None
-    b2_api_url: str | None = None
+    settings: BackendSettings = field(factory=BackendSettings)
     materials: tuple[Material, ...] = ()
+    own: OwnKeys | None = None
     transport: Transport = Transport()
     ca_certificate_path: str | None = None
     client_certificate_path: str | None = None
@@ -115,10 +97,7 @@ class Repository:
         yield self.location
         if isinstance(self.password, Secret):
             yield self.password
-        if self.credentials is not None:
-            yield self.credentials.password
-        if self.b2 is not None:
-            yield self.b2.key
+        yield from self.settings.secrets
         yield from self.env.values()
 
 

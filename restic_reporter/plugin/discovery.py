@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from ..config.keys import STORE_NAME
 from ..interfaces import IBackendMaker, ISecretStoreMaker
 from ..model.schemes import SCHEME
+from ..model.settings import Key
 from .makers import BackendMaker, SecretStoreMaker, in_one_line
+
+_STORE_NAME = re.compile(r"[a-z][a-z0-9]*")
+_KEY_NAME = re.compile(r"[a-z0-9_]+")
 
 M = TypeVar("M", IBackendMaker, ISecretStoreMaker)
 
@@ -103,7 +106,8 @@ def _problem_of(maker: Any) -> str | None:
     """What is wrong with a maker of whatever class."""
     try:
         name, schemes, locates = maker.name, maker.schemes, maker.locates
-    except AttributeError as error:
+        keys, _ = tuple(maker.keys), maker.configure
+    except (AttributeError, TypeError) as error:
         return in_one_line(error)
     if not isinstance(name, str) or not name:
         return f"a backend's name must be a string, not {name!r}"
@@ -114,12 +118,17 @@ def _problem_of(maker: Any) -> str | None:
             return f"{scheme!r}, of the backend {name!r}, cannot be a scheme"
     if not isinstance(locates, bool):
         return f"locates of the backend {name!r} must be True or False, not {locates!r}"
+    for key in keys:
+        if not isinstance(key, Key):
+            return f"{key!r}, of the backend {name!r}, is not a Key"
+        if not key.name.startswith(f"{name}_") or not _KEY_NAME.fullmatch(key.name):
+            return f"the key {key.name!r} of the backend {name!r} must begin with '{name}_'"
     return None
 
 
 def _problem_of_store(maker: Any) -> str | None:
     name = getattr(maker, "name", None)
-    if not isinstance(name, str) or not STORE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not _STORE_NAME.fullmatch(name):
         return f"a secret store must be called by small letters and digits, not {name!r}"
     return None
 

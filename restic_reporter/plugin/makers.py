@@ -16,6 +16,7 @@ from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
 from ..interfaces import IBackendMaker, ISecretStoreMaker
+from ..model.settings import BackendSettings, Key, OwnKeys
 
 if TYPE_CHECKING:
     from ..interfaces import BackendTools, IBackend, ISecretStore, StoreTools
@@ -35,14 +36,17 @@ class BackendMaker:
     A backend maker that imports its backend when the first one is made.
 
     ``factory`` is the full name of a callable that takes a `Repository` and `BackendTools`,
-    like ``"package.module.Backend.make"``. ``locates`` says that the listings of its
-    backends have a `location`.
+    like ``"package.module.Backend.make"``. ``keys`` are those of the config that only its
+    repositories have; ``settings`` is the full name of what does `configure`. ``locates`` says
+    that the listings of its backends have a `location`.
     """
 
     name: str
     schemes: tuple[str, ...] = field(converter=_texts)
     factory: str
     locates: bool = False
+    keys: tuple[Key, ...] = ()
+    settings: str | None = None
 
     def load(self) -> Callable[[Repository, BackendTools], IBackend]:
         """
@@ -52,6 +56,13 @@ class BackendMaker:
         """
         factory: Callable[[Repository, BackendTools], IBackend] = _named(self.factory)
         return factory
+
+    def configure(self, own: OwnKeys) -> BackendSettings | None:
+        """What the backend makes of its keys."""
+        if self.settings is None:
+            return BackendSettings()
+        configure: Callable[[OwnKeys], BackendSettings | None] = _named(self.settings)
+        return configure(own)
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """The backend for ``repository``."""

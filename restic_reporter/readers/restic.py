@@ -167,7 +167,7 @@ class ResticReader:
         environment = {
             **child_environment(self.environ),
             **{name: value.reveal() for name, value in repository.env.items()},
-            **_b2_environment(repository),
+            **{name: one.reveal() for name, one in repository.settings.environment.items()},
             "RESTIC_REPOSITORY_FILE": f"/dev/fd/{_REPOSITORY}",
         }
         location = repository.location.reveal()
@@ -194,16 +194,6 @@ class ResticReader:
             if value is not None:
                 arguments += [option, value]
         return arguments
-
-
-def _b2_environment(repository: Repository) -> dict[str, str]:
-    """The only way in which restic takes an application key for B2."""
-    if repository.b2 is None:
-        return {}
-    return {
-        "B2_ACCOUNT_ID": repository.b2.key_id,
-        "B2_ACCOUNT_KEY": repository.b2.key.reveal(),
-    }
 
 
 class _Collector:

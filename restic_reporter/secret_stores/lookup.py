@@ -12,7 +12,7 @@ from ..concurrency.cooperative import in_turns
 from ..concurrency.deadline import Deadline, within
 from ..config.document import Problems
 from ..config.secret_documents import complete
-from ..interfaces import ISecretStore
+from ..interfaces import IBackendMaker, ISecretStore
 from ..model.errors import ReadError, Reason
 from ..model.repository import Config, Material, Repository
 from ..redaction.masks import redact
@@ -30,6 +30,8 @@ class Lookups:
     """
     Completes the repositories of one config with what ``stores``, by name, have for them.
 
+    ``makers`` are those of the backends by scheme.
+
     A document that was had is kept for the next time; one that could not be had is asked for
     again.
     """
@@ -38,7 +40,12 @@ class Lookups:
 
     clock: IReactorTime
     stores: Mapping[str, ISecretStore]
+    makers: Mapping[str, IBackendMaker]
     _documents: dict[Place, Document] = field(factory=dict, repr=False)
+
+    def renewed(self) -> "Lookups":
+        """The same without what has been looked up."""
+        return Lookups(self.clock, self.stores, self.makers)
 
     async def complete(self, repositories: Iterable[Repository]) -> Sequence[Outcome]:
         """
@@ -130,7 +137,7 @@ class Lookups:
             if error is not None:
                 return ReadError(error.reason, f"{one.key}: {one.path!r}: {error.message}")
         try:
-            return complete(repository, self._documents)
+            return complete(repository, self._documents, self.makers)
         except ValueError as error:
             # It may have been mended by the next time.
             for one in repository.materials:

@@ -13,11 +13,12 @@ from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.model.repository import B2Credentials, Repository
+from restic_reporter.model.repository import Repository
 from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import Bucket, Key
+from tests.doubles.repositories import b2_settings
 
 PATIENCE = 30.0
 
@@ -80,12 +81,10 @@ class B2Case(TestCase):
     ) -> B2Backend:
         """The backend for a repository in the fake."""
         key = key or self.key
-        credentials = B2Credentials(
-            key.id, Secret(secret or key.secret), options.pop("url", self.url)
-        )
         location = f"b2:{bucket}:{path}"
+        settings = b2_settings(location, key.id, secret or key.secret, options.pop("url", self.url))
         return B2Backend.make(
-            Repository(1, location, "b2", Secret(location), Secret("x"), b2=credentials, **options),
+            Repository(1, location, "b2", Secret(location), Secret("x"), settings, **options),
             self.tools,
         )
 

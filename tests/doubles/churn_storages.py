@@ -17,7 +17,8 @@ from restic_reporter.backends.b2 import B2Backend
 from restic_reporter.backends.local import LocalBackend
 from restic_reporter.backends.rest import RestBackend
 from restic_reporter.interfaces import BackendTools, IBackend
-from restic_reporter.model.repository import B2Credentials, Repository
+from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings
 from restic_reporter.readers.native.compression import unpack
 from restic_reporter.readers.native.encryption import Unsealer
 from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
@@ -25,6 +26,7 @@ from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import Account
 from tests.doubles.native_repositories import compressed, key_file, name_of, seal
+from tests.doubles.repositories import b2_settings, settings_for
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 
 _NAME = re.compile("[0-9a-f]{64}")
@@ -135,6 +137,7 @@ class LocalStorage:
     environment: dict[str, str] = field(init=False, factory=dict)
     options: tuple[str, ...] = field(init=False, default=())
     scheme: str = field(init=False, default="local")
+    settings: BackendSettings = field(init=False, factory=BackendSettings)
 
     def __attrs_post_init__(self) -> None:
         self.path = self.folder.path / "repository"
@@ -165,8 +168,8 @@ class LocalStorage:
 
     def entry(self) -> Repository:
         """The entry of a config."""
-        location = Secret(self.location)
-        return Repository(1, self.location, self.scheme, location, Secret(EXAMPLE_PASSWORD))
+        location, password = Secret(self.location), Secret(EXAMPLE_PASSWORD)
+        return Repository(1, self.location, self.scheme, location, password, self.settings)
 
     def backend(self, tools: BackendTools) -> IBackend:
         """What lists it and loads from it."""
@@ -183,6 +186,7 @@ class RestStorage(LocalStorage):
         """Serve it, and watch it."""
         LocalStorage.start(self)
         self.location = RestServer(self.folder, self.folder.path).url("repository")
+        self.settings = settings_for(self.location)
 
     def backend(self, tools: BackendTools) -> IBackend:
         """What lists it and loads from it."""
@@ -232,7 +236,6 @@ class B2Storage(LocalStorage):
 
     scheme: str = field(init=False, default="b2")
     account: _WatchedAccount = field(init=False)
-    credentials: B2Credentials = field(init=False)
 
     def start(self) -> None:
         """Put it there."""
@@ -248,7 +251,7 @@ class B2Storage(LocalStorage):
         self.environment = fake.environment(key, fake.named())
         ca = self.folder.write("ca.pem", fake.authority.pem.decode())
         self.options = ("--cacert", str(ca))
-        self.credentials = B2Credentials(key.id, Secret(key.secret), fake.direct())
+        self.settings = b2_settings(self.location, key.id, key.secret, fake.direct())
 
     def changes(self) -> list[Change]:
         """All changes so far, of a storage that changes no more."""
@@ -258,7 +261,7 @@ class B2Storage(LocalStorage):
         """The entry of a config."""
         return evolve(
             LocalStorage.entry(self),
-            b2=self.credentials,
+            settings=self.settings,
             ca_certificate_path=self.options[1],
             env={"HTTPS_PROXY": Secret(self.environment["HTTPS_PROXY"])},
         )

@@ -5,9 +5,19 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.config.context import ConfigContext
 from restic_reporter.config.load import build_config
+from restic_reporter.interfaces import IBackendMaker
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.model.repository import Config, Repository
+from restic_reporter.plugin import BackendMaker
+from restic_reporter.plugin.discovery import by_scheme, installed_plugins
+
+
+def installed() -> dict[str, IBackendMaker]:
+    """The makers of the backends that come with the program, by scheme."""
+    return by_scheme(installed_plugins().makers)
+
 
 GOOD = {"repo": "/p", "password": "x"}
 MARKER = "hunter2marker"
@@ -27,7 +37,12 @@ class ConfigCase(SynchronousTestCase):
 
     def build(self, document: Any, schemes: tuple[str, ...] = ()) -> Config:
         """The config in a document."""
-        return build_config(document, "c.json", str(self.directory), schemes, stores=("vault",))
+        return build_config(document, "c.json", self.context(schemes))
+
+    def context(self, schemes: tuple[str, ...] = (), **more: Any) -> ConfigContext:
+        """The folder, the backends that are installed and others, and the store ``vault``."""
+        makers = {**installed(), **{one: BackendMaker(one, (one,), "no.where") for one in schemes}}
+        return ConfigContext(str(self.directory), makers, **{"stores": ("vault",), **more})
 
     def one(self, **entry: Any) -> Repository:
         """The repository of one good entry."""

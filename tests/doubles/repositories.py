@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from restic_reporter.collection.state import Task
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.concurrency.deadline import Deadline
+from restic_reporter.config.secret_documents import settings_of
 from restic_reporter.interfaces import (
     BackendTools,
     ISnapshotReader,
@@ -18,7 +19,9 @@ from restic_reporter.interfaces import (
 )
 from restic_reporter.model.errors import ReadError
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings, OwnKeys
 from restic_reporter.model.snapshots import Content, Listing, Meter, Snapshot
+from restic_reporter.plugin.discovery import by_scheme, installed_plugins
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import MemoryBackend, MemoryReader
 
@@ -204,3 +207,18 @@ def failing(error: ReadError) -> World:
     world = World.make()
     world.storage.list_error = error
     return world
+
+
+def settings_for(repo: str, **keys: str) -> BackendSettings:
+    """What the backend of ``repo`` makes of its ``keys``."""
+    maker = by_scheme(installed_plugins().makers)[repo.partition(":")[0]]
+    own = OwnKeys(repo, keys)
+    settings = settings_of(maker, own)
+    assert settings is not None, own.problems
+    return settings
+
+
+def b2_settings(repo: str, key_id: str, key: str, api_url: str | None = None) -> BackendSettings:
+    """Those of a repository in B2."""
+    more = {} if api_url is None else {"b2_api_url": api_url}
+    return settings_for(repo, b2_account_id=key_id, b2_key=key, **more)

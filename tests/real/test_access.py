@@ -22,13 +22,14 @@ from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackend, ISnapshotReader
 from restic_reporter.model.errors import Reason
-from restic_reporter.model.repository import B2Credentials, Repository
+from restic_reporter.model.repository import Repository
 from restic_reporter.readers import access
 from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.b2_case import B2Case
 from tests.doubles.native_repositories import PASSWORD, SealedRepository
+from tests.doubles.repositories import b2_settings
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 from tests.doubles.tools import tool
 
@@ -209,11 +210,9 @@ class B2Tests(B2Case, AccessCase):
         self.source = SealedRepository.made(3)
         for path, content in self.source.files.items():
             self.fake.account.put(self.bucket, f"repo/{path}", content)
-        url, credentials = (
-            "b2:some-bucket:repo",
-            B2Credentials(self.key.id, Secret(self.key.secret), self.url),
-        )
-        entry = Repository(1, url, "b2", Secret(url), Secret(PASSWORD), b2=credentials)
+        url = "b2:some-bucket:repo"
+        settings = b2_settings(url, self.key.id, self.key.secret, self.url)
+        entry = Repository(1, url, "b2", Secret(url), Secret(PASSWORD), settings)
         self.use(B2Backend.make(entry, self.tools), self.readers()[1], entry)
 
     async def test_keys(self) -> None:

@@ -13,11 +13,11 @@ from restic_reporter.backends.rest import RestBackend
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.http import BoundedHTTPClient, basic_auth
 from restic_reporter.interfaces import IBackend
-from restic_reporter.model.repository import Repository, RestCredentials
+from restic_reporter.model.repository import Repository
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import BackendContractTests, MemoryBackend
 from tests.doubles.b2_case import B2Case
-from tests.doubles.repositories import no_tools, repository
+from tests.doubles.repositories import no_tools, repository, settings_for
 from tests.doubles.servers import Folder, RestServer
 
 reactor: Any = default_reactor
@@ -84,9 +84,9 @@ class RestContractTests(FolderContractTests, TestCase):
 
     def make_backend(self) -> IBackend:
         url = self.server.url("some/whe%20re")
-        credentials = RestCredentials(USER, Secret(PASSWORD))
+        settings = settings_for(url, rest_username=USER, rest_password=PASSWORD)
         return RestBackend.make(
-            Repository(1, url, "rest", Secret(url), Secret("x"), credentials), self.tools
+            Repository(1, url, "rest", Secret(url), Secret("x"), settings), self.tools
         )
 
 

@@ -11,6 +11,7 @@ from restic_reporter.redaction.secret import Secret
 from tests.doubles.churn import NOW, Operations, reactor
 from tests.doubles.churn_storages import RestStorage
 from tests.doubles.held_proxy import HeldProxy
+from tests.doubles.repositories import settings_for
 from tests.real.test_churn import ChurnCase
 
 
@@ -33,7 +34,12 @@ class HeldTests(ChurnCase):
 
         proxy = HeldProxy(self.storage.location.split("/")[2], hold)
         self.addCleanup(proxy.close)
-        entry = evolve(self.storage.entry(), url=proxy.url, location=Secret(proxy.url))
+        entry = evolve(
+            self.storage.entry(),
+            url=proxy.url,
+            location=Secret(proxy.url),
+            settings=settings_for(proxy.url),
+        )
         backend = RestBackend.make(entry, self.tools)
         collector = Collector(reactor, lambda: NOW, 1)
         collector.set_tasks({entry.url: Task(entry, "rest", backend, self.reader(reader), 60.0)})

@@ -19,6 +19,7 @@ from restic_reporter.metrics.exposition import Family
 from restic_reporter.model.backup_sets import MAX_SETS
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.labels import MAX_LENGTH
+from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT
 from restic_reporter.readers.native.unlock import MAX_DERIVATIONS, MAX_KEY_FILES
 from restic_reporter.readers.process.child import STDERR_LIMIT
@@ -139,10 +140,11 @@ class PagesTests(SynchronousTestCase):
                 else:
                     continue
                 seen += 1
+                makers = installed_plugins().makers
                 if isinstance(document, dict) and "repositories" in document:
                     document = [document["defaults"], *document["repositories"]]
                 for entry in document if isinstance(document, list) else [document]:
-                    self.assertEqual(keys.check(entry, ["vault"]), {}, block)
+                    self.assertEqual(keys.check(entry, ["vault"], makers), {}, block)
                     self.assertEqual(entry.keys() & set(keys.LATER), set(), block)
         self.assertGreaterEqual(seen, 5)
 
@@ -203,7 +205,7 @@ class ReferenceTests(SynchronousTestCase):
     def test_config_keys(self) -> None:
         """Every key of an entry is in the table, or among those that are refused."""
         config = section(self.text, "Config")
-        known = set(keys.checks(["vault"]))
+        known = set(keys.checks(["vault"], installed_plugins().makers))
         self.assertEqual(sorted(named(config)), sorted(known - set(keys.LATER)))
         refused = set(re.findall(r"`(\w+)`", section(self.text, "Known, but refused")))
         self.assertEqual(refused, set(keys.LATER))

@@ -17,12 +17,12 @@ from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import BoundedHTTPClient, basic_auth
 from restic_reporter.http import client as client_module
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.model.repository import Repository, RestCredentials
+from restic_reporter.model.repository import Repository
 from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.restic_format.file_names import parse_names_in_slices
 from tests.doubles.hostile import HostileServer, ServerConnection, answer
-from tests.doubles.repositories import name, no_tools
+from tests.doubles.repositories import name, no_tools, settings_for
 from tests.doubles.servers import Folder, RestServer, copy_example, restic
 
 reactor: Any = default_reactor
@@ -43,8 +43,9 @@ class BackendCase(TestCase):
 
     def make(self, url: str, username: str | None = None, password: str = PASSWORD) -> RestBackend:
         """The backend for a URL without credentials."""
-        credentials = None if username is None else RestCredentials(username, Secret(password))
-        repository = Repository(1, url, "rest", Secret(url), Secret("x"), credentials)
+        keys = {} if username is None else {"rest_username": username, "rest_password": password}
+        settings = settings_for(url, **keys)
+        repository = Repository(1, url, "rest", Secret(url), Secret("x"), settings)
         return RestBackend.make(repository, evolve(no_tools(), http=self.client))
 
     async def list(self, backend: RestBackend) -> Listing:

@@ -24,7 +24,7 @@ from restic_reporter.collection.state import RepositoryStatus, Task
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline, sleep, within
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.model.repository import B2Credentials, PasswordCommand, Repository
+from restic_reporter.model.repository import PasswordCommand, Repository
 from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.readers import restic as module
 from restic_reporter.readers.process import child
@@ -33,7 +33,7 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import read_request
 from tests.doubles.certificates import Authority, self_signed
 from tests.doubles.child_programs import DEAF_FAMILY, PATIENCE, Watch, running, script
-from tests.doubles.repositories import Outcome, no_tools, outcome
+from tests.doubles.repositories import Outcome, b2_settings, no_tools, outcome
 from tests.doubles.servers import Folder, RestServer, restic, snapshots
 from tests.doubles.tools import tool
 
@@ -475,7 +475,7 @@ class FakeTests(ReaderTestCase):
         )
         repository = entry(
             "b2:some-bucket:path",
-            b2=B2Credentials("the id", Secret("the key")),
+            settings=b2_settings("b2:some-bucket:path", "the id", "the key"),
             env={"B2_ACCOUNT_ID": Secret("another")},
         )
         message = await self.assert_fails(program, repository, Reason.RESTIC)

@@ -22,7 +22,7 @@ from restic_reporter.model.repository import Repository
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import PATIENCE
-from tests.doubles.repositories import no_tools
+from tests.doubles.repositories import no_tools, settings_for
 from tests.doubles.servers import Folder, RestServer
 from tests.doubles.tools import tool
 from tests.real.test_restic_reader import ENVIRON, NOW, PASSWORD, VERSIONS, made
@@ -88,7 +88,8 @@ class VanishedTests(TestCase):
         port = reactor.listenTCP(0, Site(proxy), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         url = f"rest:http://127.0.0.1:{port.getHost().port}/r/"
-        return Served(Repository(1, url, "rest", Secret(url), Secret(PASSWORD)), proxy)
+        settings = settings_for(url)
+        return Served(Repository(1, url, "rest", Secret(url), Secret(PASSWORD), settings), proxy)
 
     async def read(
         self, served: Served, program: str, alone: bool, seconds: float = PATIENCE

@@ -2,7 +2,7 @@
 
 from twisted.application.service import ServiceMaker
 
-from restic_reporter.plugin import BackendMaker, SecretStoreMaker
+from restic_reporter.plugin import BackendMaker, Key, SecretStoreMaker
 
 reporter = ServiceMaker(
     "restic-reporter",
@@ -11,8 +11,27 @@ reporter = ServiceMaker(
     "restic-reporter",
 )
 
-rest = BackendMaker("rest", ("rest",), "restic_reporter.backends.rest.RestBackend.make")
+rest = BackendMaker(
+    "rest",
+    ("rest",),
+    "restic_reporter.backends.rest.RestBackend.make",
+    keys=(
+        Key("rest_username", field="username"),
+        Key("rest_password", secret=True, optional=True, field="password"),
+    ),
+    settings="restic_reporter.backends.rest_settings.configure",
+)
 local = BackendMaker("local", ("local",), "restic_reporter.backends.local.LocalBackend.make")
-b2 = BackendMaker("b2", ("b2",), "restic_reporter.backends.b2.B2Backend.make")
+b2 = BackendMaker(
+    "b2",
+    ("b2",),
+    "restic_reporter.backends.b2.B2Backend.make",
+    keys=(
+        Key("b2_account_id", field="id"),
+        Key("b2_key", secret=True, field="key"),
+        Key("b2_api_url"),
+    ),
+    settings="restic_reporter.backends.b2.settings.configure",
+)
 
 vault = SecretStoreMaker("vault", "restic_reporter.secret_stores.vault.VaultStore.make")

@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ...config.location import parse_api_url
 from ...http import Response
 from ...model.errors import ReadError, Reason
 from ...redaction.secret import Secret
+from .settings import parse_api_url
 
 # What may stand in a header without changing it.
 _TOKEN = re.compile(r"[\x21-\x7e]+")

@@ -4,7 +4,6 @@ from attrs import field, frozen
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
-from ...config.location import parse_b2
 from ...interfaces import BackendTools, IBackend
 from ...model.errors import ReadError, Reason
 from ...model.repository import Repository
@@ -12,6 +11,7 @@ from ...model.snapshots import Listing, Meter
 from ...restic_format.file_hash import check_content
 from .listing import Names
 from .session import Session
+from .settings import B2Settings
 
 
 @implementer(IBackend)
@@ -30,12 +30,13 @@ class B2Backend:
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "B2Backend":
         """The backend for ``repository``, whose scheme is ``b2``."""
-        location = parse_b2(repository.location.reveal())
-        if repository.b2 is None:
+        settings = repository.settings
+        assert isinstance(settings, B2Settings)
+        if settings.credentials is None:
             raise ValueError("needs the keys 'b2_account_id' and 'b2_key'")
-        session = Session.shared(repository.b2, repository.transport, tools)
-        base = f"{location.prefix}/" if location.prefix else ""
-        return cls(session, location.bucket, base)
+        session = Session.shared(settings.credentials, repository.transport, tools)
+        base = f"{settings.place.prefix}/" if settings.place.prefix else ""
+        return cls(session, settings.place.bucket, base)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """The names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""

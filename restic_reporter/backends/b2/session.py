@@ -13,7 +13,7 @@ from ...concurrency.single_flight import SingleFlight
 from ...http import BoundedHTTPClient, Response, basic_auth
 from ...interfaces import BackendTools
 from ...model.errors import ReadError, Reason
-from ...model.repository import B2Credentials, Transport
+from ...model.repository import Transport
 from ...model.snapshots import Meter
 from .answers import (
     Authorization,
@@ -23,6 +23,7 @@ from .answers import (
     parse_object,
     raise_for_error,
 )
+from .settings import B2Credentials
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from restic_reporter.backends.b2 import B2Backend, listing
+from restic_reporter.backends.b2.settings import B2Settings, parse_b2
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Repository, Transport
 from restic_reporter.model.snapshots import Listing
@@ -203,9 +204,9 @@ class MakeTests(B2Case):
     def test_refused(self) -> None:
         """A location that restic would not take, and one without a key, cannot be served."""
         for location in ("b2:bucket-x/path", "b2:short:x", "b2:", "b2:some_bucket:path"):
-            repository = Repository(1, location, "b2", Secret(location), Secret("x"))
-            self.assertRaises(ValueError, B2Backend.make, repository, self.tools)
-        repository = Repository(1, "", "b2", Secret("b2:some-bucket:x"), Secret("x"))
+            self.assertRaises(ValueError, parse_b2, location)
+        settings = B2Settings(place=parse_b2("b2:some-bucket:x"))
+        repository = Repository(1, "", "b2", Secret("b2:some-bucket:x"), Secret("x"), settings)
         error = self.assertRaises(ValueError, B2Backend.make, repository, self.tools)
         self.assertIn("b2_account_id", str(error))
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
 from restic_reporter.collection.state import RepositoryStatus, Task
-from restic_reporter.config.secret_documents import material
+from restic_reporter.config.secret_documents import password_document
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.repositories import NOW, World, repository, snapshot
 
@@ -472,7 +472,9 @@ class SecretStoreTests(CollectorCase):
 
     def without_secrets(self, world: World) -> Task:
         """The task of ``world`` before its secrets have been looked up."""
-        wanting = evolve(world.task.repository, materials=(material("", "vault", "a"),))
+        wanting = evolve(
+            world.task.repository, materials=(password_document("vault_material", "vault", "a"),)
+        )
         return evolve(world.task, repository=wanting, backend=None)
 
     async def complete(self, tasks: Sequence[Task]) -> list[Task | ReadError]:

@@ -18,6 +18,7 @@ from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model.errors import ConfigError, ReadError, Reason
 from restic_reporter.model.repository import Config, Repository
+from restic_reporter.model.settings import BackendSettings, Key, OwnKeys
 from restic_reporter.model.snapshots import Meter
 from restic_reporter.plugin.discovery import BrokenPlugin
 from restic_reporter.secret_stores.lookup import Lookups
@@ -34,6 +35,11 @@ class Maker:
     name: str = "memory"
     schemes: tuple[str, ...] = ("local",)
     locates: bool = False
+    keys: tuple[Key, ...] = ()
+
+    def configure(self, own: OwnKeys) -> BackendSettings:
+        """Nothing of its own."""
+        return BackendSettings()
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """The backend of a repository."""
@@ -65,7 +71,7 @@ class TaskMakerTests(SynchronousTestCase):
         makers = dict.fromkeys(maker.schemes, maker)
         broken = (BrokenPlugin("a_dropin", "SyntaxError: bug"),)
         readers = Readers(self.reader, self.native, "auto", lambda: True)
-        return TaskMaker(makers, no_tools(), readers, 300.0, Lookups(Clock(), {}), broken)
+        return TaskMaker(makers, no_tools(), readers, 300.0, Lookups(Clock(), {}, {}), broken)
 
     def problem(self, maker: TaskMaker, repository: Repository) -> str:
         """Why each look at a repository fails, where something in a plugin is broken."""

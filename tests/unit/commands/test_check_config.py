@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from restic_reporter.commands.check_config import HIDDEN, Checked, check_config
+from restic_reporter.commands.check_config import Checked, check_config
 from restic_reporter.config import load_config
-from restic_reporter.config.keys import CHECKS
+from restic_reporter.config.keys import checks
 from restic_reporter.config.sharding import Shard
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.plugin import BackendMaker
@@ -82,7 +82,11 @@ class CheckConfigTests(ConfigCase):
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
             *("max_age", "expect", "retired"),
         }
-        self.assertEqual(set(CHECKS), {*HIDDEN, *public, "env", "password_command"})
+        makers = self.context().owners
+        marked = {key.name for maker in makers for key in maker.keys if key.secret}
+        self.assertEqual(marked, {"rest_password", "b2_key"})
+        others = {"password", "env", "password_command"}
+        self.assertEqual(set(checks([], makers)), {*marked, *public, *others})
 
     def test_defaults(self) -> None:
         """Every entry is shown with the defaults that it takes, its repository first."""
@@ -110,7 +114,7 @@ class CheckConfigTests(ConfigCase):
         self.assertEqual({next(iter(entry)) for entry in checked.entries}, {"repo"})
         # It is a config of its own.
         self.write("again.json", json.dumps(checked.entries))
-        again = load_config("again.json", str(self.directory))
+        again = load_config("again.json", self.context())
         self.assertEqual([one.timeout for one in again.repositories], [7, 9, 9, 9])
 
     def test_disabled(self) -> None:

@@ -4,10 +4,18 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.backends.b2.settings import (
+    B2Credentials,
+    B2Location,
+    B2Settings,
+    parse_api_url,
+    parse_b2,
+)
+from restic_reporter.config.context import ConfigContext
 from restic_reporter.config.load import build_config
-from restic_reporter.config.location import B2Location, parse_api_url, parse_b2
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.model.repository import Repository
+from tests.doubles.config_case import installed
 
 GOOD = {"repo": "b2:some-bucket:path", "password": "x", "b2_account_id": "id", "b2_key": "hidden"}
 
@@ -15,8 +23,16 @@ GOOD = {"repo": "b2:some-bucket:path", "password": "x", "b2_account_id": "id", "
 def load(environ: dict[str, str], **keys: Any) -> Repository:
     """The repository of `GOOD` with other ``keys``; None takes one away."""
     entry = {key: value for key, value in {**GOOD, **keys}.items() if value is not None}
-    (repository,) = build_config([entry], "config.json", "/", environ=environ).repositories
+    context = ConfigContext("/", installed(), environ=environ)
+    (repository,) = build_config([entry], "config.json", context).repositories
     return repository
+
+
+def key(environ: dict[str, str], **keys: Any) -> B2Credentials:
+    """Its application key."""
+    settings = load(environ, **keys).settings
+    assert isinstance(settings, B2Settings) and settings.credentials is not None
+    return settings.credentials
 
 
 class CredentialsTests(SynchronousTestCase):
@@ -25,20 +41,17 @@ class CredentialsTests(SynchronousTestCase):
     def test_entry(self) -> None:
         """The entry's own key counts before that of the environment."""
         environ = {"B2_ACCOUNT_ID": "other", "B2_ACCOUNT_KEY": "other"}
-        b2 = load(environ, b2_api_url="https://b2.example.com/").b2
-        assert b2 is not None
+        b2 = key(environ, b2_api_url="https://b2.example.com/")
         self.assertEqual((b2.key_id, b2.key.reveal()), ("id", "hidden"))
         self.assertEqual(b2.api_url, "https://b2.example.com")
 
     def test_environment(self) -> None:
         """An entry without a key takes that of its own variables, or else the daemon's."""
         environ = {"B2_ACCOUNT_ID": "daemon's", "B2_ACCOUNT_KEY": "x"}
-        b2 = load(environ, b2_account_id=None, b2_key=None).b2
-        assert b2 is not None
+        b2 = key(environ, b2_account_id=None, b2_key=None)
         self.assertEqual(b2.key_id, "daemon's")
         own = {"B2_ACCOUNT_ID": "own", "B2_ACCOUNT_KEY": "x"}
-        b2 = load(environ, b2_account_id=None, b2_key=None, env=own).b2
-        assert b2 is not None
+        b2 = key(environ, b2_account_id=None, b2_key=None, env=own)
         self.assertEqual(b2.key_id, "own")
 
     def test_key_is_hidden(self) -> None:

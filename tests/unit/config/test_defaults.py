@@ -3,6 +3,7 @@
 from typing import Any
 
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.config_case import GOOD, ConfigCase
 
@@ -85,7 +86,8 @@ class DocumentFormTests(ConfigCase):
     def test_rest_credentials_elsewhere(self) -> None:
         """Default REST credentials do no harm where they have no meaning or the URL has some."""
         defaults = {"password": "x", "rest_username": "u", "rest_password": "p"}
-        self.assertIsNone(self.with_defaults(defaults, repo="/p").credentials)
+        plain = self.with_defaults(defaults, repo="/p")
+        self.assertEqual(plain.settings, BackendSettings())
         one = self.with_defaults(defaults, repo="rest:http://a:b@h/")
         self.assertEqual(one.location, Secret("rest:http://a:b@h/"))
 

@@ -27,8 +27,8 @@ class FilesCase(ConfigCase):
         holds: Callable[[str], bool] = lambda _: True,
     ) -> Config:
         """The config in a document, given the daemon's environment, and a shard."""
-        folder = str(self.directory)
-        return build_config(document, "c.json", folder, environ=environ or {}, holds=holds)
+        context = self.context(environ=environ or {}, holds=holds)
+        return build_config(document, "c.json", context)
 
 
 class CredentialsTests(FilesCase):

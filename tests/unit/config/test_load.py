@@ -3,6 +3,7 @@
 import json
 import os
 
+from restic_reporter.backends.rest_settings import RestCredentials, RestSettings
 from restic_reporter.config import load as load_module
 from restic_reporter.config import load_config
 from restic_reporter.config.keys import checks
@@ -35,7 +36,7 @@ class EntryTests(ConfigCase):
     def test_every_key_is_known(self) -> None:
         """The keys are those of the documentation, no more and no fewer."""
         self.assertEqual(
-            sorted(checks(["vault"])),
+            sorted(checks(["vault"], self.context().owners)),
             [
                 "b2_account_id", "b2_api_url", "b2_key", "b2_vault_material", "cacert", "cron",
                 "disabled", "env", "expect", "key_hint", "max_age", "password",
@@ -63,16 +64,15 @@ class EntryTests(ConfigCase):
     def test_url_credentials(self) -> None:
         """Credentials in the URL are the REST server's, decoded."""
         one = self.one(repo="rest:http://us%20er:p%2Fw@h/")
-        assert one.credentials is not None
-        self.assertEqual(one.credentials.username, "us er")
-        self.assertEqual(one.credentials.password, Secret("p/w"))
+        assert isinstance(one.settings, RestSettings)
+        self.assertEqual(one.settings.credentials, RestCredentials("us er", Secret("p/w")))
 
     def test_rest_keys(self) -> None:
         """User name and password keys are put into the URL, encoded, and not into the label."""
         one = self.one(repo="rest:https://h/a", rest_username="m@x", rest_password="p:/@%ü")
-        assert one.credentials is not None
+        assert isinstance(one.settings, RestSettings)
         self.assertEqual(one.location, Secret("rest:https://m%40x:p%3A%2F%40%25%C3%BC@h/a"))
-        self.assertEqual(one.credentials.password, Secret("p:/@%ü"))
+        self.assertEqual(one.settings.credentials, RestCredentials("m@x", Secret("p:/@%ü")))
         self.assertEqual(one.url, "rest:https://h/a")
 
     def test_unix_socket(self) -> None:
@@ -189,7 +189,7 @@ class PasswordTests(ConfigCase):
         os.write(pipe, b"from a pipe")
         os.close(pipe)
         self.write("c.json", json.dumps([{"repo": "/p", "password_file": f"/dev/fd/{end}"}]))
-        [repository] = load_config("c.json", str(self.directory)).repositories
+        [repository] = load_config("c.json", self.context()).repositories
         self.assertEqual(repository.password, Secret("from a pipe"))
 
     def test_text(self) -> None:
@@ -229,7 +229,7 @@ class FileTests(ConfigCase):
 
     def load(self, name: str) -> Config:
         """The config in a file of the folder."""
-        return load_config(name, str(self.directory))
+        return load_config(name, self.context())
 
     def test_json_and_yaml(self) -> None:
         """JSON and YAML say the same."""

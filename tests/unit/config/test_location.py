@@ -4,13 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.config.location import (
-    Rest,
-    absolute,
-    parse_rest,
-    scheme_of,
-    with_credentials,
-)
+from restic_reporter.backends.rest_settings import Rest, parse_rest, with_credentials
+from restic_reporter.config.location import absolute, scheme_of
 from restic_reporter.model.schemes import RESTIC_SCHEMES
 
 

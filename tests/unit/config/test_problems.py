@@ -68,13 +68,13 @@ class ProblemTests(ConfigCase):
     def test_repeated_key(self) -> None:
         """A key that JSON has twice is named with its entry, as is one of `env`."""
         self.write("c.json", '[{}, {"repo": "/p", "repo": "/q", "password": "x"}]')
-        error = self.assertRaises(ConfigError, load_config, "c.json", str(self.directory))
+        error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertIn("c.json: entry 2: repo: stands twice", error.problems)
         self.write("c.json", '[{"repo": "/p", "password": "x", "env": {"A": "1", "A": "2"}}]')
-        error = self.assertRaises(ConfigError, load_config, "c.json", str(self.directory))
+        error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertEqual(error.problems, ("c.json: entry 1: env: 'A' stands twice",))
         self.write("c.json", '{"repositories": [], "repositories": []}')
-        error = self.assertRaises(ConfigError, load_config, "c.json", str(self.directory))
+        error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertEqual(error.problems, ("c.json: the key 'repositories' stands twice",))
 
     def test_later_keys(self) -> None:

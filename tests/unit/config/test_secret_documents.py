@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from restic_reporter.backends.b2.settings import B2Credentials, B2Settings
+from restic_reporter.backends.rest_settings import RestCredentials, RestSettings
 from restic_reporter.config.load import build_config
 from restic_reporter.config.secret_documents import complete
 from restic_reporter.model.errors import ConfigError
-from restic_reporter.model.repository import B2Credentials, Material, Repository, RestCredentials
+from restic_reporter.model.repository import Material, Repository
 from restic_reporter.redaction.secret import Secret
-from tests.doubles.config_case import MARKER, ConfigCase
+from tests.doubles.config_case import MARKER, ConfigCase, installed
 
-KEY = Material("vault_material", "vault", "web/1", ("key",))
+KEY = Material("vault_material", "vault", "web/1", (("key", "password"),))
 REST = {"repo": "rest:http://h:8000/p"}
 B2 = {"repo": "b2:some-bucket:p"}
 
@@ -30,6 +32,7 @@ class MaterialTests(ConfigCase):
                 (material.store, material.path): document
                 for material, document in zip(one.materials, documents, strict=True)
             },
+            installed(),
         )
 
     def test_password(self) -> None:
@@ -44,7 +47,8 @@ class MaterialTests(ConfigCase):
         one = self.entry(**REST, rest_vault_material="rest")
         self.assertEqual([material.path for material in one.materials], ["rest", "web/1"])
         completed = self.completed(one, {"username": "me", "password": "a@b\n"}, {"key": "k"})
-        self.assertEqual(completed.credentials, RestCredentials("me", Secret("a@b")))
+        assert isinstance(completed.settings, RestSettings)
+        self.assertEqual(completed.settings.credentials, RestCredentials("me", Secret("a@b")))
         self.assertEqual(completed.location.reveal(), "rest:http://me:a%40b@h:8000/p")
         self.assertEqual((completed.url, completed.password), (REST["repo"], Secret("k")))
 
@@ -52,16 +56,18 @@ class MaterialTests(ConfigCase):
         """The application key for B2."""
         one = self.entry(**B2, b2_vault_material="b2", b2_api_url="https://h")
         completed = self.completed(one, {"id": "i", "key": "k"}, {"key": "p"})
-        self.assertEqual(completed.b2, B2Credentials("i", Secret("k"), "https://h"))
+        assert isinstance(completed.settings, B2Settings)
+        credentials = B2Credentials("i", Secret("k"), "https://h")
+        self.assertEqual(completed.settings.credentials, credentials)
 
     def test_one_document_for_all(self) -> None:
         """One document may hold several things."""
         one = self.entry(**B2, b2_vault_material="web/1")
         document = {"id": "i", "key": "k"}
-        completed = complete(one, {("vault", "web/1"): document})
-        self.assertEqual(
-            (completed.b2, completed.password), (B2Credentials("i", Secret("k")), Secret("k"))
-        )
+        completed = complete(one, {("vault", "web/1"): document}, installed())
+        assert isinstance(completed.settings, B2Settings)
+        self.assertEqual(completed.settings.credentials, B2Credentials("i", Secret("k")))
+        self.assertEqual(completed.password, Secret("k"))
 
     def test_useless(self) -> None:
         """What a document lacks is told by key, path and field, never by a value."""
@@ -73,7 +79,7 @@ class MaterialTests(ConfigCase):
             ({**good, "password": {"x": MARKER}}, "the field 'password' is no string"),
             ({**good, "password": "\n"}, "the field 'password' is empty"),
             ({**good, "password": f"{MARKER}\0"}, "the field 'password' has characters that"),
-            ({**good, "username": f"{MARKER}:"}, "the field 'username' has a colon"),
+            ({**good, "username": f"{MARKER}:"}, "the field 'username' must not contain a colon"),
         ):
             error = self.assertRaises(ValueError, self.completed, one, document, {"key": "k"})
             self.assertTrue(str(error).startswith(f"rest_vault_material: 'rest': {problem}"), error)
@@ -125,9 +131,9 @@ class MaterialTests(ConfigCase):
         document = [{"repo": "/p", "other_material": "x"}]
         error = self.assertRaises(ConfigError, self.build, document)
         self.assertIn("unknown key 'other_material'", str(error))
-        config = build_config(document, "c", "/", stores=None)
+        config = build_config(document, "c", self.context(stores=(), broken=True))
         self.assertEqual(config.repositories[0].materials[0].store, "other")
-        config = build_config(document, "c", "/", stores=("other",))
+        config = build_config(document, "c", self.context(stores=("other",)))
         self.assertEqual(config.repositories[0].materials[0].key, "other_material")
 
 
@@ -140,7 +146,8 @@ class ShardTests(ConfigCase):
         here = {"repo": "/here", "password": "x"}
 
         def build(*entries: Any) -> list[str]:
-            config = build_config(list(entries), "c", "/", holds=lambda label: label == "/here")
+            context = self.context(holds=lambda label: label == "/here")
+            config = build_config(list(entries), "c", context)
             return [one.url for one in config.repositories]
 
         b2 = {"repo": "b2:some-bucket:p", "password": "x"}

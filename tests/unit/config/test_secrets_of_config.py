@@ -6,11 +6,11 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.task import Clock
 
+from restic_reporter.backends.rest_settings import parse_rest
 from restic_reporter.collection.reader_choice import Readers
 from restic_reporter.collection.task_maker import TaskMaker
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.config.entry import EntryLoader
-from restic_reporter.config.location import parse_rest
 from restic_reporter.config.secrets_of_config import masks_of
 from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
@@ -99,14 +99,14 @@ class ReprTests(SecretsCase):
         config = self.config()
         self.assert_hidden(config)
         for one in config.repositories:
-            for value in (one, one.password, one.credentials, one.b2, one.transport, one.env):
+            for value in (one, one.password, one.settings, one.transport, one.env):
                 self.assert_hidden(value)
 
     def test_loading(self) -> None:
         """Nor does that of what loads one."""
         environ = {"B2_ACCOUNT_KEY": MARKER}
         for entry in self.document:
-            loader = EntryLoader(1, entry, entry, str(self.directory), (), environ)
+            loader = EntryLoader(1, entry, entry, self.context(environ=environ))
             self.assertIsNotNone(loader.load(), loader.problems)
             self.assert_hidden(loader)
         self.assert_hidden(parse_rest(f"rest:https://me:{MARKER}@h/"))
@@ -121,7 +121,7 @@ class ReprTests(SecretsCase):
             tools,
             Readers(reader, reader, "auto", lambda: True),
             1.0,
-            Lookups(clock, {}),
+            Lookups(clock, {}, {}),
         )
         tasks = maker.tasks(self.config())
         self.assertEqual(len(tasks), len(self.document))
@@ -131,7 +131,7 @@ class ReprTests(SecretsCase):
     def test_others(self) -> None:
         """Nor does that of a child's last words, or of documents from a secret store."""
         self.assert_hidden(Exit(1, None, f"wrong password {MARKER}"))
-        lookups = Lookups(Clock(), {})
+        lookups = Lookups(Clock(), {}, {})
         lookups._documents["vault", "a"] = {"key": MARKER}
         self.assert_hidden(lookups)
 

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings, OwnKeys
 from restic_reporter.plugin import BackendMaker
 from restic_reporter.plugin.discovery import (
     BrokenPlugin,
@@ -38,6 +39,11 @@ class OtherMaker:
     name: str = "other"
     schemes: Any = ("x",)
     locates: Any = False
+    keys: Any = ()
+
+    def configure(self, own: OwnKeys) -> BackendSettings | None:
+        """Not called."""
+        raise NotImplementedError
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
         """Not called."""

@@ -10,7 +10,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from restic_reporter.config.secret_documents import material
+from restic_reporter.config.secret_documents import password_document
 from restic_reporter.interfaces import ISecretStore
 from restic_reporter.model.errors import ConfigError, ReadError, Reason
 from restic_reporter.model.repository import Config, Repository
@@ -29,7 +29,9 @@ def wanting(
 ) -> Repository:
     """A repository whose password is in a store."""
     one = repository(url, position=position)
-    return evolve(one, password=None, materials=(material("", store, path),))
+    return evolve(
+        one, password=None, materials=(password_document(f"{store}_material", store, path),)
+    )
 
 
 class LookupsTests(SynchronousTestCase):
@@ -39,7 +41,7 @@ class LookupsTests(SynchronousTestCase):
         self.store = MemoryStore({"a": GOOD})
         self.assertTrue(verifyObject(ISecretStore, self.store))
         self.clock = Clock()
-        self.lookups = Lookups(self.clock, {"vault": self.store})
+        self.lookups = Lookups(self.clock, {"vault": self.store}, {})
 
     def hold(self) -> "list[Deferred[None]]":
         """Let each answer wait for one of the Deferreds that will be in this list."""
