@@ -49,7 +49,10 @@ from zope.interface import implementer
 
 @implementer(IPlugin, IBackendMaker)
 class OwnMaker:
-    name, schemes, locates = 'own', ('own',), False
+    name, schemes, locates, keys = 'own', ('own',), False, ()
+
+    def configure(self, own):
+        pass
 
     def make(self, repository, tools):
         pass

@@ -23,13 +23,14 @@ from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools, IBackend, ISnapshotReader
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings
 from restic_reporter.readers import access
 from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.b2_case import B2Case
 from tests.doubles.native_repositories import PASSWORD, SealedRepository
-from tests.doubles.repositories import b2_settings
+from tests.doubles.repositories import b2_settings, settings_for
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 from tests.doubles.tools import tool
 
@@ -108,7 +109,9 @@ class LostAndChangedTests(AccessCase):
         ways: list[Callable[[], None]] = []
         for reader in self.readers():
             for maker, scheme, url in places:
-                entry = Repository(1, url, scheme, Secret(url), Secret(EXAMPLE_PASSWORD))
+                settings = settings_for(url) if scheme == "rest" else BackendSettings()
+                password = Secret(EXAMPLE_PASSWORD)
+                entry = Repository(1, url, scheme, Secret(url), password, settings)
                 ways.append(partial(self.use, maker.make(entry, self.tools), reader, entry))
         return ways
 

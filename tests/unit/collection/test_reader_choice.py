@@ -13,6 +13,9 @@ from tests.doubles.repositories import repository
 LISTED = BackendMaker("listed", ("b2", "x"), "no.such")
 LOCATED = BackendMaker("located", ("x",), "no.such", locates=True)
 
+# Those of a repository that restic cannot reach.
+UNREACHED = BackendSettings(restic_reads=False)
+
 
 @frozen
 class Case:
@@ -45,8 +48,13 @@ class ReadersTests(SynchronousTestCase):
         for case in (
             Case("b2", LISTED, "restic"),
             Case("b2", LISTED, "native", has_restic=False),
-            Case("b2", LISTED, "native", own={"b2_api_url": "http://h"}),
-            Case("b2", LISTED, "restic", own={"b2_api_url": "http://h", "reader": "restic"}),
+            Case("b2", LISTED, "native", own={"settings": UNREACHED}),
+            Case(
+                "b2",
+                LISTED,
+                "restic",
+                own={"settings": UNREACHED, "reader": "restic"},
+            ),
             Case("b2", LISTED, "native", default="native"),
             Case("b2", LISTED, "restic", default="native", own={"reader": "restic"}),
             Case("b2", LISTED, "native", default="restic", own={"reader": "native"}),
