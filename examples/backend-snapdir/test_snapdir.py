@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import restic_reporter_snapdir
-from restic_reporter_snapdir import Backend
+from restic_reporter_snapdir import Backend, configure
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
@@ -18,6 +18,7 @@ from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import OwnKeys
 from restic_reporter.model.snapshots import Meter
 from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.redaction.secret import Secret
@@ -26,9 +27,13 @@ from restic_reporter.testing import BackendContractTests, all_threads_back
 KEY = b"a key, still encrypted"
 
 
-def make(location: str) -> Backend:
+def make(location: str, **keys: str) -> Backend:
     """The backend for an entry of the config."""
-    repository = Repository(1, location, "snapdir", Secret(location), Secret("password"))
+    own = OwnKeys(location, keys)
+    settings = configure(own)
+    if settings is None:
+        raise ValueError(own.problems)
+    repository = Repository(1, location, "snapdir", Secret(location), Secret("password"), settings)
     http = BoundedHTTPClient(reactor, connections_per_host=1)
     threads = KeyedThreads(reactor)  # type: ignore[arg-type]
     return Backend.make(repository, BackendTools(reactor, http, threads))
@@ -108,6 +113,12 @@ class SnapdirTests(TestCase):
         self.assertEqual(listing.locks, {"3" * 64})
         self.assertEqual(listing.keys, {sha256(KEY).hexdigest()})
         self.assertEqual(listing.location, Secret(f"local:{self.copies}/2026-11-22/web-1"))
+
+    async def test_prefix(self) -> None:
+        """The key of its own leaves out copies whose names begin otherwise."""
+        backend = make(f"snapdir:{self.copies}:web-1", snapdir_prefix="2026-11-21")
+        listing = await backend.list(self.deadline, self.meter)
+        self.assertEqual(listing.snapshots, {"1" * 64})
 
     async def test_missing(self) -> None:
         """A repository that is in no copy is an error."""

@@ -19,6 +19,7 @@ from restic_reporter.metrics.exposition import Family
 from restic_reporter.model.backup_sets import MAX_SETS
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.labels import MAX_LENGTH
+from restic_reporter.plugin import BackendMaker, Key
 from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT
 from restic_reporter.readers.native.unlock import MAX_DERIVATIONS, MAX_KEY_FILES
@@ -140,7 +141,8 @@ class PagesTests(SynchronousTestCase):
                 else:
                     continue
                 seen += 1
-                makers = installed_plugins().makers
+                example = BackendMaker("snapdir", ("snapdir",), "", keys=(Key("snapdir_prefix"),))
+                makers = (*installed_plugins().makers, example)
                 if isinstance(document, dict) and "repositories" in document:
                     document = [document["defaults"], *document["repositories"]]
                 for entry in document if isinstance(document, list) else [document]:

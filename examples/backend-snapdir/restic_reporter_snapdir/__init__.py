@@ -13,6 +13,7 @@ from restic_reporter.concurrency.deadline import Deadline, within
 from restic_reporter.interfaces import BackendTools, IBackend
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BackendSettings, OwnKeys
 from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.restic_format.file_hash import check_content
@@ -24,6 +25,24 @@ T = TypeVar("T")
 MAX_NAMES = 200_000
 
 
+@frozen(kw_only=True)
+class Settings(BackendSettings):
+    """The folder of the copies, the repository's path in each, and the prefix of their names."""
+
+    copies: str
+    path: str
+    prefix: str
+
+
+def configure(own: OwnKeys) -> Settings | None:
+    """The settings of one entry."""
+    _, copies, path = (*own.repo.split(":", 2), "", "")[:3]
+    if not copies.startswith("/") or not path or path.startswith("/"):
+        own.problem("repo", "must look like snapdir:/folder/of/copies:path/of/repository")
+        return None
+    return Settings(copies=copies, path=path, prefix=own.values.get("snapdir_prefix", ""))
+
+
 @implementer(IBackend)
 @frozen
 class Backend:
@@ -31,21 +50,21 @@ class Backend:
 
     copies: str
     path: str
+    prefix: str
     threads: KeyedThreads
     concurrent_loads: int = 1
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "Backend":
         """The backend for ``repository``, whose scheme is ``snapdir``."""
-        _, copies, path = (*repository.location.reveal().split(":", 2), "", "")[:3]
-        if not copies.startswith("/") or not path or path.startswith("/"):
-            raise ValueError("must look like snapdir:/folder/of/copies:path/of/repository")
-        return cls(copies, path, tools.threads)
+        settings = repository.settings
+        assert isinstance(settings, Settings)
+        return cls(settings.copies, settings.path, settings.prefix, tools.threads)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """What the newest copy holds."""
         meter.count_request("list")
-        look = self._in_thread(list_newest, self.copies, self.path)
+        look = self._in_thread(list_newest, self.copies, self.path, self.prefix)
         return await within(deadline, look, f"listing {self.copies!r}")
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
@@ -55,7 +74,7 @@ class Backend:
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """One file of the newest copy."""
         meter.count_request("load")
-        look = self._in_thread(load_newest, self.copies, self.path, path, limit)
+        look = self._in_thread(load_newest, self.copies, self.path, self.prefix, path, limit)
         content = await within(deadline, look, f"loading {path}")
         meter.count_bytes("load", len(content))
         return check_content(path, content)
@@ -74,9 +93,10 @@ class Backend:
             raise ReadError(Reason.UNAVAILABLE, f"{error.filename!r}: {error.strerror}") from None
 
 
-def newest(copies: str, path: str) -> str:
+def newest(copies: str, path: str, prefix: str) -> str:
     """The folder of the repository in the last copy, by name, that has one."""
-    for copy in sorted(names_in(copies), reverse=True):
+    named = [copy for copy in names_in(copies) if copy.startswith(prefix)]
+    for copy in sorted(named, reverse=True):
         folder = os.path.join(copies, copy, path)
         try:
             os.stat(os.path.join(folder, "config"))
@@ -86,9 +106,9 @@ def newest(copies: str, path: str) -> str:
     raise ReadError(Reason.NOT_FOUND, f"no copy in {copies!r} has a repository at {path!r}")
 
 
-def list_newest(copies: str, path: str) -> Listing:
+def list_newest(copies: str, path: str, prefix: str) -> Listing:
     """What the newest copy holds, and where it is; blocks."""
-    folder = newest(copies, path)
+    folder = newest(copies, path, prefix)
     return Listing(
         snapshots=files_in(f"{folder}/snapshots"),
         locks=files_in(f"{folder}/locks"),
@@ -97,9 +117,9 @@ def list_newest(copies: str, path: str) -> Listing:
     )
 
 
-def load_newest(copies: str, path: str, name: str, limit: int) -> bytes:
+def load_newest(copies: str, path: str, prefix: str, name: str, limit: int) -> bytes:
     """A file of the newest copy; blocks."""
-    with open(os.path.join(newest(copies, path), name), "rb") as file:
+    with open(os.path.join(newest(copies, path, prefix), name), "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ReadError(Reason.TOO_LARGE, f"{name}: more than {limit} bytes")

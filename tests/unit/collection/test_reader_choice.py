@@ -6,6 +6,7 @@ from attrs import Factory, evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.reader_choice import Readers
+from restic_reporter.model.settings import BackendSettings
 from restic_reporter.plugin import BackendMaker
 from restic_reporter.testing import MemoryReader
 from tests.doubles.repositories import repository
