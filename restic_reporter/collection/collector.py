@@ -16,7 +16,7 @@ from ..interfaces import Memory
 from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
 from .read_repository import read_repository
-from .state import JobStatus, Reading, RepositoryStatus, Task
+from .state import CollectionState, Reading, RepositoryStatus, Task
 
 # Seconds after which a collection says what is left, again and again.
 PROGRESS_INTERVAL = 10.0
@@ -64,7 +64,7 @@ class _Workers(DeferredList):  # type: ignore[misc,valid-type]
 @define
 class Collector:
     """
-    Holds the latest state of every repository, and brings it up to date.
+    Brings the state of every repository up to date.
 
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
     ``concurrency`` repositories are read at one time. ``on_read`` is called with each
@@ -76,11 +76,10 @@ class Collector:
     _clock: IReactorTime
     _now: Callable[[], float]
     _concurrency: int
+    state: CollectionState = field(factory=CollectionState)
+    on_read: Callable[[RepositoryStatus], None] = lambda _: None
     _tasks: dict[str, Task] = field(factory=dict)
     _complete: Complete = _as_they_are
-    statuses: dict[str, RepositoryStatus] = field(factory=dict)
-    job: JobStatus = field(factory=JobStatus)
-    on_read: Callable[[RepositoryStatus], None] = lambda _: None
 
     def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _as_they_are) -> None:
         """
@@ -99,7 +98,7 @@ class Collector:
     @property
     def running(self) -> bool:
         """Whether a collection is under way."""
-        return self.job.running
+        return self.state.job.running
 
     def collect(
         self, labels: Collection[str] | None = None, complete: bool = True
@@ -116,13 +115,13 @@ class Collector:
 
         :raises RuntimeError: a collection is under way.
         """
-        if self.job.running:
+        if self.state.job.running:
             raise RuntimeError("a collection is under way already")
         return Deferred.fromCoroutine(self._collect(labels, complete))
 
     async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
         started = self._clock.seconds()
-        self.job.running = True
+        self.state.job.running = True
         try:
             due = self._take_up_tasks(labels)
             incomplete = [one for one in due if one.task.repository.materials]
@@ -148,18 +147,20 @@ class Collector:
             for succeeded, failure in outcomes:
                 if not succeeded:
                     self._log.failure("a bug ended a worker of the collection", failure)
-            self.job.duration = self._clock.seconds() - started
-            self.job.error_count = sum(one.success is False for one in self.statuses.values())
+            self.state.job.duration = self._clock.seconds() - started
+            self.state.job.error_count = sum(
+                one.success is False for one in self.state.statuses.values()
+            )
             if complete:
-                self.job.last_success = self._now()
+                self.state.job.last_success = self._now()
             self._log.info(
                 "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
                 count=len(due),
-                seconds=self.job.duration,
+                seconds=job.duration,
                 errors=sum(one.success is False for one in due),
             )
         finally:
-            self.job.running = False
+            self.state.job.running = False
 
     def _log_progress(self, run: _Run, count: int) -> None:
         now = self._clock.seconds()
@@ -175,16 +176,16 @@ class Collector:
 
     def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Bring the statuses in line with the config; give those that are due."""
-        for label in self.statuses.keys() - self._tasks.keys():
-            del self.statuses[label]
+        for label in self.state.statuses.keys() - self._tasks.keys():
+            del self.state.statuses[label]
         due = []
         for label, task in self._tasks.items():
-            status = self.statuses.get(label)
+            status = self.state.statuses.get(label)
             fresh = status is None or (
                 status.task is not task and status.task.repository != task.repository
             )
             if status is None:
-                status = self.statuses[label] = RepositoryStatus(task)
+                status = self.state.statuses[label] = RepositoryStatus(task)
             if fresh:
                 # What the old entry's password opened says nothing about the new one's.
                 status.fingerprint = status.access = None

@@ -76,7 +76,7 @@ class Runs:
             return
         late = {key for key in keys if self._current is None or key in self._current}
         if late:
-            self._collector.job.skipped += 1
+            self._collector.state.job.skipped += 1
             self._log.warn("a collection is due while one is under way: skipped")
         self._waiting |= keys - late
 

@@ -96,3 +96,24 @@ class JobStatus:
     duration: float | None = None
     error_count: int = 0
     skipped: int = 0
+
+
+@define
+class ConfigStatus:
+    """How the latest load of the config went, and when one last went well, in Unix seconds."""
+
+    successful: bool = True
+    success_time: float | None = None
+
+
+@define
+class CollectionState:
+    """
+    All that is known: of every repository by label, of the collections, and of the config.
+
+    The collector, the queue of runs and the daemon write it; the metrics page reads it.
+    """
+
+    statuses: dict[str, RepositoryStatus] = field(factory=dict)
+    job: JobStatus = field(factory=JobStatus)
+    config: ConfigStatus = field(factory=ConfigStatus)

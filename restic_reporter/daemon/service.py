@@ -24,7 +24,6 @@ from ..concurrency.deadline import Deadline, within
 from ..config.secrets_of_config import masks_of
 from ..http import BoundedHTTPClient
 from ..interfaces import ISecretStore
-from ..metrics.page import MetricsPage
 from ..model.errors import ConfigError, ReadError
 from ..model.repository import Config
 from ..redaction.masks import Masks, Redactor
@@ -60,7 +59,6 @@ class Parts:
     stores: Mapping[str, ISecretStore]
     collector: Collector
     runs: Runs
-    page: MetricsPage
     site: BoundedSite
     http: BoundedHTTPClient
     cron: CronExpression
@@ -261,14 +259,14 @@ class ReporterService(Service):
                     return
                 self._use(*loaded)
         except ConfigError as error:
-            parts.page.config_successful = False
+            parts.collector.state.config.successful = False
             for problem in error.problems:
                 self._log.error("the config is not reloaded: {problem}", problem=problem)
         except ReadError as error:
-            parts.page.config_successful = False
+            parts.collector.state.config.successful = False
             self._log.error("the config is not reloaded: {problem}", problem=error.message)
         except BaseException:
-            parts.page.config_successful = False
+            parts.collector.state.config.successful = False
             raise
         else:
             self._log.info(
@@ -308,8 +306,8 @@ class ReporterService(Service):
         schedules: dict[str | None, CronExpression] = {DEFAULT: parts.cron}
         schedules.update(own)
         parts.cron_service.set_schedules(schedules)
-        parts.page.config_successful = True
-        parts.page.config_success_time = parts.now()
+        parts.collector.state.config.successful = True
+        parts.collector.state.config.success_time = parts.now()
         for warning in (*config.warnings, *parts.task_maker.warnings(tasks)):
             self._log.warn("{warning}", warning=warning)
 

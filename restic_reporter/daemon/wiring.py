@@ -15,6 +15,7 @@ from .. import __version__
 from ..collection.collector import Collector
 from ..collection.reader_choice import Readers
 from ..collection.run_queue import Runs
+from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
@@ -80,22 +81,15 @@ def wire(
     limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = _stores(store_makers, environ, StoreTools(reactor, http, time.time))
-    collector = Collector(reactor, time.time, options["concurrency"])
-    runs = Runs(collector, set_apart)
-    cron_service: CronService[str | None] = CronService(
-        clock=reactor,
-        now=time.time,
-        due=runs.due,
-        schedules={},
-    )
     redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
     vault = stores.get("vault")
     lag = ReactorLag(reactor)
     log_queue = LogQueue()
     # Where the start fails the reactor never runs.
     atexit.register(log_queue.finish)
+    state = CollectionState()
     page = MetricsPage(
-        collector,
+        state,
         time.time,
         lambda: cron_service.next_due,
         shard=str(shard),
@@ -103,7 +97,14 @@ def wire(
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
-    collector.on_read = page.prepare
+    collector = Collector(reactor, time.time, options["concurrency"], state, page.prepare)
+    runs = Runs(collector, set_apart)
+    cron_service: CronService[str | None] = CronService(
+        clock=reactor,
+        now=time.time,
+        due=runs.due,
+        schedules={},
+    )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
     parts = Parts(
@@ -137,7 +138,6 @@ def wire(
         stores=stores,
         collector=collector,
         runs=runs,
-        page=page,
         site=make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits),
         http=http,
         cron=options["cron"],

@@ -12,8 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 import twisted
 
 from .. import __version__
-from ..collection.collector import Collector
-from ..collection.state import JobStatus, RepositoryStatus
+from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import at_once, in_turns
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
@@ -34,15 +33,13 @@ class MetricsPage:
     ``log_lines_dropped`` counts since the start.
     """
 
-    _collector: Collector
+    _state: CollectionState
     _now: Callable[[], float]
     _next_due: Callable[[], float | None]
     shard: str = "0/1"
     vault_token_expiry: Callable[[], float | None] = lambda: None
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
-    config_successful: bool = True
-    config_success_time: float | None = None
     _kept: dict[str, KeptLines] = field(factory=dict)
     _process: ProcessCollector = field(
         factory=lambda: ProcessCollector(registry=CollectorRegistry())
@@ -75,7 +72,7 @@ class MetricsPage:
         yield from self._bring_up_to_date()
         now = self._now()
         # Nothing of these changes from here on. What came in a moment ago was never read.
-        kept = [self._kept[url] for url in self._collector.statuses if url in self._kept]
+        kept = [self._kept[url] for url in self._state.statuses if url in self._kept]
         families: list[tuple[Family, list[bytes]]] = [
             (family, [sample(family, labels, value).encode()])
             for family, labels, value in self._job_samples()
@@ -99,7 +96,7 @@ class MetricsPage:
 
     def _bring_up_to_date(self) -> Iterator[None]:
         """Prepare what `prepare` was not called for."""
-        statuses = self._collector.statuses
+        statuses = self._state.statuses
         for url in self._kept.keys() - statuses.keys():
             del self._kept[url]
         for index, (url, status) in enumerate(list(statuses.items())):
@@ -110,7 +107,7 @@ class MetricsPage:
                 yield
 
     def _job_samples(self) -> Iterator[tuple[Family, str, float]]:
-        job: JobStatus = self._collector.job
+        job, config = self._state.job, self._state.config
         values: Mapping[Family, float | None] = {
             f.JOB_LAST_SUCCESS: job.last_success,
             f.JOB_ERROR_COUNT: job.error_count,
@@ -121,8 +118,8 @@ class MetricsPage:
             f.VAULT_TOKEN_EXPIRY: self.vault_token_expiry(),
             f.REACTOR_LAG: self.reactor_lag(),
             f.LOG_LINES_DROPPED: self.log_lines_dropped(),
-            f.CONFIG_SUCCESS: 1 if self.config_successful else 0,
-            f.CONFIG_SUCCESS_TIME: self.config_success_time,
+            f.CONFIG_SUCCESS: 1 if config.successful else 0,
+            f.CONFIG_SUCCESS_TIME: config.success_time,
         }
         for family, value in values.items():
             if value is not None:

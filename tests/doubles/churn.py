@@ -181,7 +181,7 @@ async def churn(
                 shown = None
             start = monotonic()
             await collector.collect()
-            [status] = collector.statuses.values()
+            [status] = collector.state.statuses.values()
             reasons = tuple(status.failures)
             pages.append(
                 Page(start, monotonic(), status.success is True, reasons, status.content, shown)

@@ -72,7 +72,7 @@ class AccessCase(TestCase):
     async def collect(self) -> RepositoryStatus:
         """Collect; what is known then."""
         await self.collector.collect()
-        [status] = self.collector.statuses.values()
+        [status] = self.collector.state.statuses.values()
         return status
 
     async def assert_read(self, count: int) -> None:

@@ -44,7 +44,7 @@ class HeldTests(ChurnCase):
         collector = Collector(reactor, lambda: NOW, 1)
         collector.set_tasks({entry.url: Task(entry, "rest", backend, self.reader(reader), 60.0)})
         await collector.collect()
-        [status] = collector.statuses.values()
+        [status] = collector.state.statuses.values()
         self.assertEqual(len(changed), len(numbers))
         self.assertEqual((status.success, status.failures), (True, {}))
         assert status.content is not None

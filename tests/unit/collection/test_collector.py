@@ -10,7 +10,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
-from restic_reporter.collection.state import RepositoryStatus, Task
+from restic_reporter.collection.state import JobStatus, RepositoryStatus, Task
 from restic_reporter.config.secret_documents import password_document
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.repositories import NOW, World, repository, snapshot
@@ -39,13 +39,23 @@ class CollectorCase(SynchronousTestCase):
         self.use(*worlds)
         return worlds
 
+    @property
+    def statuses(self) -> dict[str, RepositoryStatus]:
+        """All that is known of the repositories."""
+        return self.collector.state.statuses
+
+    @property
+    def job(self) -> JobStatus:
+        """All that is known of the collections."""
+        return self.collector.state.job
+
     def collect(self, labels: set[str] | None = None, complete: bool = True) -> None:
         """A whole collection."""
         self.assertIsNone(self.successResultOf(self.collector.collect(labels, complete)))
 
     def status(self, url: str = "/0") -> RepositoryStatus:
         """What is known of a repository."""
-        return self.collector.statuses[url]
+        return self.statuses[url]
 
     def logged(self) -> str:
         """All that was logged, but for debugging."""
@@ -65,7 +75,7 @@ class CollectTests(CollectorCase):
         waiting = world.hold()
         running = self.collector.collect()
         self.assertTrue(self.collector.running)
-        self.assertTrue(self.collector.job.running)
+        self.assertTrue(self.job.running)
         self.clock.advance(7)
         waiting[0].callback(None)
         self.successResultOf(running)
@@ -73,7 +83,7 @@ class CollectTests(CollectorCase):
         assert status.content is not None
         self.assertEqual(status.content.snapshot_count, 1)
         self.assertEqual((status.success, status.last_success, status.duration), (True, NOW + 7, 7))
-        job = self.collector.job
+        job = self.job
         self.assertEqual(
             (job.running, job.last_success, job.duration, job.error_count), (False, NOW + 7, 7, 0)
         )
@@ -84,7 +94,7 @@ class CollectTests(CollectorCase):
         self.collect()
         self.collect()
         self.assertFalse(self.collector.running)
-        self.assertEqual(self.collector.job.last_success, NOW)
+        self.assertEqual(self.job.last_success, NOW)
         self.worlds(1)
         self.collect()
         self.assertTrue(self.status().success)
@@ -115,7 +125,7 @@ class CollectTests(CollectorCase):
         self.assertEqual(status.last_success, NOW)
         self.assertEqual((status.success, status.failures), (False, {Reason.NETWORK: 2}))
         self.assertGreater(status.revision, before.revision)
-        job = self.collector.job
+        job = self.job
         self.assertEqual((job.error_count, job.last_success), (1, NOW + 100))
         self.assertIn("cannot read /0: refused (network)", self.logged())
 
@@ -129,7 +139,7 @@ class CollectTests(CollectorCase):
         world.storage.list_error = None
         self.collect()
         self.assertEqual((self.status().success, self.status().failures), (True, {Reason.TLS: 1}))
-        self.assertEqual(self.collector.job.error_count, 0)
+        self.assertEqual(self.job.error_count, 0)
 
     def test_others_unaffected(self) -> None:
         """One that fails does not keep the others from being read."""
@@ -161,7 +171,7 @@ class CollectTests(CollectorCase):
         self.collect()
         self.assertEqual(self.status("/0").failures, {Reason.INTERNAL: 1})
         self.assertTrue(self.status("/1").success)
-        self.assertEqual(self.collector.job.last_success, NOW)
+        self.assertEqual(self.job.last_success, NOW)
         self.assertIn("CancelledError", self.logged())
 
     def test_no_secret_in_the_log(self) -> None:
@@ -215,9 +225,9 @@ class ConfigTests(CollectorCase):
         self.worlds(2)
         self.collect()
         self.use(World.make("/1"), World.make("/2"))
-        self.assertEqual(set(self.collector.statuses), {"/0", "/1"})
+        self.assertEqual(set(self.statuses), {"/0", "/1"})
         self.collect()
-        self.assertEqual(set(self.collector.statuses), {"/1", "/2"})
+        self.assertEqual(set(self.statuses), {"/1", "/2"})
 
     def test_during_a_collection(self) -> None:
         """A collection ends with the config that it began with."""
@@ -232,7 +242,7 @@ class ConfigTests(CollectorCase):
         waiting[1][0].callback(None)
         self.successResultOf(running)
         self.assertEqual((new.backend.listings, old[1].backend.listings), (0, 1))
-        self.assertEqual(set(self.collector.statuses), {"/0", "/1"})
+        self.assertEqual(set(self.statuses), {"/0", "/1"})
 
     def test_changed_entry_is_read(self) -> None:
         """A changed entry is read with its reader though the listing is unchanged."""
@@ -265,7 +275,7 @@ class ConfigTests(CollectorCase):
         self.clock.advance(50)
         self.collect({"/1"}, complete=False)
         self.assertEqual([one.backend.listings for one in (*worlds, fresh)], [1, 2, 1])
-        self.assertEqual(self.collector.job.last_success, NOW)
+        self.assertEqual(self.job.last_success, NOW)
 
     def test_some_count_all_errors(self) -> None:
         """The error count is that of all repositories, not of those just read."""
@@ -273,7 +283,7 @@ class ConfigTests(CollectorCase):
         worlds[0].storage.list_error = ReadError(Reason.TLS, "expired")
         self.collect()
         self.collect({"/1"}, complete=False)
-        self.assertEqual(self.collector.job.error_count, 1)
+        self.assertEqual(self.job.error_count, 1)
 
 
 class SideBySideTests(CollectorCase):
@@ -389,8 +399,8 @@ class SideBySideTests(CollectorCase):
         for _ in range(100):
             self.clock.advance(10)
         self.successResultOf(running)
-        self.assertEqual(self.collector.job.error_count, 250)
-        self.assertEqual(sum(one.success is True for one in self.collector.statuses.values()), 250)
+        self.assertEqual(self.job.error_count, 250)
+        self.assertEqual(sum(one.success is True for one in self.statuses.values()), 250)
 
 
 class CancelTests(CollectorCase):
@@ -406,8 +416,8 @@ class CancelTests(CollectorCase):
         running.cancel()
         self.assertIsNone(self.successResultOf(running))
         self.assertEqual([len(one) for one in waiting], [1, 1, 0, 0])
-        self.assertEqual([one.success for one in self.collector.statuses.values()], [None] * 4)
-        job = self.collector.job
+        self.assertEqual([one.success for one in self.statuses.values()], [None] * 4)
+        job = self.job
         self.assertEqual((job.running, job.last_success, job.duration), (False, None, None))
         self.assertFalse(self.collector.running)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -426,8 +436,8 @@ class CancelTests(CollectorCase):
         running.cancel()
         self.assertIsNone(self.successResultOf(running))
         self.assertEqual([world.backend.listings for world in worlds], [1, 1, 0, 0])
-        self.assertEqual([one.success for one in self.collector.statuses.values()], [None] * 4)
-        self.assertIsNone(self.collector.job.last_success)
+        self.assertEqual([one.success for one in self.statuses.values()], [None] * 4)
+        self.assertIsNone(self.job.last_success)
 
     def test_waits_for_the_end(self) -> None:
         """The Deferred fires only when the last read has cleaned up after itself."""
@@ -455,7 +465,7 @@ class CancelTests(CollectorCase):
         self.collector.collect().cancel()
         worlds[0].backend.waiting = None
         self.collect()
-        self.assertTrue(all(one.success for one in self.collector.statuses.values()))
+        self.assertTrue(all(one.success for one in self.statuses.values()))
 
 
 class SecretStoreTests(CollectorCase):

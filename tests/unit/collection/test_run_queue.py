@@ -45,7 +45,7 @@ class RunsTests(CollectorCase):
         waiting[0].callback(None)
         self.successResultOf(ended)
         self.assertEqual(self.listings(), [1, 1, 1])
-        self.assertEqual(self.collector.job.skipped, 0)
+        self.assertEqual(self.collector.state.job.skipped, 0)
         self.assertTrue(self.runs.collect_all())
 
     def test_due(self) -> None:
@@ -61,21 +61,21 @@ class RunsTests(CollectorCase):
     def test_complete(self) -> None:
         """Only the default schedule's runs count as a collection of all repositories."""
         self.runs.collect_all()
-        before = self.collector.job.last_success
+        before = self.collector.state.job.last_success
         self.clock.advance(60)
         self.runs.due(frozenset({"/2"}))
-        self.assertEqual(self.collector.job.last_success, before)
+        self.assertEqual(self.collector.state.job.last_success, before)
         self.runs.due(frozenset({DEFAULT}))
-        self.assertNotEqual(self.collector.job.last_success, before)
+        self.assertNotEqual(self.collector.state.job.last_success, before)
 
     def test_complete_without_default(self) -> None:
         """Where all have schedules of their own, each run counts."""
         self.runs.set_schedules(("/0", "/1", "/2"), dict.fromkeys(("/0", "/1", "/2"), HOURLY))
         self.runs.collect_all()
-        before = self.collector.job.last_success
+        before = self.collector.state.job.last_success
         self.clock.advance(60)
         self.runs.due(frozenset({"/1"}))
-        self.assertNotEqual(self.collector.job.last_success, before)
+        self.assertNotEqual(self.collector.state.job.last_success, before)
 
     def test_skipped(self) -> None:
         """What is due while it is being collected is skipped and counted."""
@@ -83,7 +83,7 @@ class RunsTests(CollectorCase):
         self.runs.collect_all()
         self.runs.due(frozenset({DEFAULT, "/2"}))
         self.runs.due(frozenset({"/2"}))
-        self.assertEqual(self.collector.job.skipped, 2)
+        self.assertEqual(self.collector.state.job.skipped, 2)
         waiting[0].callback(None)
         self.assertEqual(self.listings(), [1, 1, 1])
 
@@ -94,7 +94,7 @@ class RunsTests(CollectorCase):
         self.runs.due(frozenset({"/2"}))
         self.runs.due(frozenset({DEFAULT, "/2"}))
         self.assertEqual(self.listings(), [1, 1, 2])
-        self.assertEqual(self.collector.job.skipped, 1)
+        self.assertEqual(self.collector.state.job.skipped, 1)
         waiting[0].callback(None)
         self.assertEqual(self.listings(), [2, 2, 2])
 

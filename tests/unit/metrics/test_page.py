@@ -49,7 +49,7 @@ class PageCase(SynchronousTestCase):
         self.now = NOW
         self.next_due: float | None = None
         self.collector = Collector(self.clock, lambda: self.now, 8)
-        self.page = MetricsPage(self.collector, lambda: self.now, lambda: self.next_due)
+        self.page = MetricsPage(self.collector.state, lambda: self.now, lambda: self.next_due)
         self.world = World.make("/p", snapshots=2)
         self.use(self.world)
 
@@ -110,8 +110,8 @@ class MetricsPageTests(PageCase):
     def test_others(self) -> None:
         """What is ours beyond the six has its values."""
         self.next_due = NOW + 60
-        self.page.config_success_time = NOW - 9
-        self.collector.job.skipped = 2
+        self.collector.state.config.success_time = NOW - 9
+        self.collector.state.job.skipped = 2
         self.world.storage.locks = 1
         self.world.storage.snapshots += [snapshot(8, None), snapshot(9, NOW + 9999)]
         self.collect()
@@ -311,7 +311,7 @@ class MetricsPageTests(PageCase):
 
     def test_bad_reload(self) -> None:
         """A config that could not be loaded shows."""
-        self.page.config_successful = False
+        self.collector.state.config.successful = False
         self.assertEqual(self.values("backup_config_last_reload_successful"), [0])
 
     def test_reactor_lag(self) -> None:

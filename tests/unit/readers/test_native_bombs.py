@@ -43,7 +43,7 @@ class BombTests(TestCase):
         }
         self.collector.set_tasks(tasks)
         await self.collector.collect()
-        return [self.collector.statuses[label] for label in tasks]
+        return [self.collector.state.statuses[label] for label in tasks]
 
     async def test_beside_frames(self) -> None:
         """Files of 400,000 empty frames fail their own repository, and delay no other."""
