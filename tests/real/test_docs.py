@@ -220,7 +220,7 @@ class ReferenceTests(SynchronousTestCase):
         for expected in (
             f"| one listing | {rest._LISTING_LIMIT // 2**20} MiB",
             f"{local.NAMES_LIMIT:,} names in a local folder",
-            f"| headers of an answer | {HEAD_LIMIT // 2**10} KiB",
+            f"| response headers | {HEAD_LIMIT // 2**10} KiB",
             f"| restic's output | {STDOUT_LIMIT // 2**20} MiB",
             f"{SMALL // 2**10} KiB of each; {WHOLE_STDOUT_LIMIT // 2**30} GiB",
             f"| native: one snapshot, decompressed | {CONTENT_LIMIT // 2**20} MiB",
