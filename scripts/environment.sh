@@ -1,10 +1,10 @@
-# For scripts/try-it and scripts/test, which source it: makes .venv with what they need in it.
-# All it asks of the machine is Debian or Ubuntu, python3 >= 3.11, and root or sudo where packages are missing.
+# Sourced by scripts/try-it and scripts/test: makes .venv with their requirements.
+# Needs Debian or Ubuntu, python3 >= 3.11, and root or sudo if packages are missing.
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# install_packages PACKAGE...: by apt, reading the package lists only where they are missing or outdated.
+# install_packages PACKAGE...: by apt; updates the package lists only if they are missing or outdated.
 install_packages() {
     command -v apt-get >/dev/null || die "please install $*, there is no apt-get here"
     as_root=
@@ -22,7 +22,7 @@ install_packages() {
     $install "$@" >&2 || die "could not install $*"
 }
 
-# find_python: prints the path of python3 where that is new enough, else of the newest python3.X that works.
+# find_python: prints the path of python3 if it is new enough, else of the newest python3.X that works.
 find_python() {
     for candidate in python3 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 \
         python3.13 python3.12 python3.11; do
@@ -34,14 +34,14 @@ find_python() {
     die "needs Python 3.11 or newer, and finds none on PATH"
 }
 
-# install_venv PYTHON: the part of Python that makes virtual environments, which Debian has in a package of its own.
+# install_venv PYTHON: installs Python's venv module, which is a separate package in Debian.
 install_venv() {
     if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
         install_packages "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     fi
 }
 
-# make_venv REQUIREMENT...: .venv with these installed; when it has them already, without pip, which asks the network.
+# make_venv REQUIREMENT...: makes .venv with these. If it has them already, skips pip, which needs the network.
 make_venv() {
     note=".venv/installed-by-$(basename "$0")"
     # Programs in .venv/bin name its folder, so a checkout that was moved needs a new one.

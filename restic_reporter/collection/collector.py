@@ -147,12 +147,11 @@ class Collector:
             for succeeded, failure in outcomes:
                 if not succeeded:
                     self._log.failure("a bug ended a worker of the collection", failure)
-            self.state.job.duration = self._clock.seconds() - started
-            self.state.job.error_count = sum(
-                one.success is False for one in self.state.statuses.values()
-            )
+            job, statuses = self.state.job, self.state.statuses.values()
+            job.duration = self._clock.seconds() - started
+            job.error_count = sum(one.success is False for one in statuses)
             if complete:
-                self.state.job.last_success = self._now()
+                job.last_success = self._now()
             self._log.info(
                 "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
                 count=len(due),

@@ -2,142 +2,146 @@
 
 from .exposition import Family
 
-_SCHEDULED = "The value comes from a scheduled collection."
+_LATEST = "As of the latest scheduled collection"
+
+# The values of a repository's content stay after a failed read.
+_LAST_READ = "As of the last scheduled collection that read the repository"
+
+_AT_SCRAPE = "As of the scrape, not of a scheduled collection"
+
+_IN_USE = "As of the scrape; a config takes effect at the next scheduled collection"
+
+_SINCE_START = "Since the start, as of the latest scheduled collection"
 
 
-def _gauge(name: str, text: str, note: str = _SCHEDULED) -> Family:
-    return Family(name, "gauge", f"{text} {note}")
+def _gauge(name: str, text: str, when: str = _LATEST) -> Family:
+    return Family(name, "gauge", f"{text}. {when}.")
 
 
-def _counter(name: str, text: str) -> Family:
-    return Family(name, "counter", f"{text} {_SCHEDULED}")
+def _content(name: str, text: str) -> Family:
+    return _gauge(name, text, _LAST_READ)
 
 
-def _info(name: str, text: str) -> Family:
-    return Family(name, "info", f"{text} {_SCHEDULED}")
+def _counter(name: str, text: str, when: str = _SINCE_START) -> Family:
+    return Family(name, "counter", f"{text}. {when}.")
+
+
+def _info(name: str, text: str, when: str) -> Family:
+    return Family(name, "info", f"{text}. {when}.")
 
 
 # Of each backup set.
-NEWEST = _gauge(
-    "backup_newest_timestamp", "Unix time in seconds of the backup set's newest snapshot."
+NEWEST = _content(
+    "backup_newest_timestamp", "Time of the backup set's newest snapshot in Unix seconds"
 )
 DAYS_AGE = _gauge(
     "backup_days_age",
-    "Whole days from the backup set's newest snapshot to the time of the scrape.",
-    "The snapshot comes from a scheduled collection.",
+    "Age of the backup set's newest snapshot in whole days",
+    "As of the scrape; the snapshot is that of the last scheduled collection",
 )
-SET_COUNT = _gauge("backup_set_snapshot_count", "Snapshots in the backup set.")
-OLDEST = _gauge(
-    "backup_oldest_timestamp_seconds", "Unix time in seconds of the backup set's oldest snapshot."
+SET_COUNT = _content("backup_set_snapshot_count", "Number of snapshots in the backup set")
+OLDEST = _content(
+    "backup_oldest_timestamp_seconds", "Time of the backup set's oldest snapshot in Unix seconds"
 )
 
 # Of each repository: its content.
-SNAPSHOT_COUNT = _gauge("backup_snapshot_count", "Snapshots in the repository.")
-FUTURE_COUNT = _gauge(
+SNAPSHOT_COUNT = _content("backup_snapshot_count", "Number of snapshots in the repository")
+FUTURE_COUNT = _content(
     "backup_future_snapshot_count",
-    "Snapshots dated more than an hour ahead of the clock; they are nobody's newest.",
+    "Number of snapshots dated more than 1 hour in the future; they do not count as newest",
 )
-INVALID_COUNT = _gauge(
+INVALID_COUNT = _content(
     "backup_invalid_snapshot_count",
-    "Snapshots whose content is unusable; they are nobody's newest.",
+    "Number of snapshots with invalid content; they do not count as newest",
 )
-SERIES_DROPPED = _gauge(
-    "backup_series_dropped", "Backup sets of the repository that are beyond the limit, not shown."
+SERIES_DROPPED = _content(
+    "backup_series_dropped", "Number of backup sets beyond the limit, which have no series"
 )
-LOCK_COUNT = _gauge("backup_lock_count", "Lock files in the repository.")
-OLDEST_LOCK = _gauge(
+LOCK_COUNT = _content("backup_lock_count", "Number of lock files in the repository")
+OLDEST_LOCK = _content(
     "backup_oldest_lock_timestamp_seconds",
-    "Unix time in seconds when the oldest lock of the repository was made; only where the"
-    " native reader reads.",
+    "Time of the repository's oldest lock in Unix seconds; native reader only",
 )
 REPOSITORY_INFO = _info(
-    "backup_repository_info", "How the repository is listed (backend) and read (reader)."
+    "backup_repository_info",
+    "Always 1; the labels name the backend that lists the repository and its reader",
+    _LAST_READ,
 )
 
 # Of each repository: how reading it went.
 READ_ERROR_COUNT = _gauge(
-    "backup_read_error_count", "1 where the latest read of the repository failed, else 0."
+    "backup_read_error_count", "1 if the latest read of the repository failed, else 0"
 )
 READ_SUCCESS = _gauge(
-    "backup_read_success", "1 where the latest read of the repository succeeded, else 0."
+    "backup_read_success", "1 if the latest read of the repository succeeded, else 0"
 )
 READ_LAST_SUCCESS = _gauge(
     "backup_read_last_success_timestamp_seconds",
-    "Unix time in seconds when the repository was last read well.",
+    "Time of the last successful read of the repository in Unix seconds",
 )
 READ_DURATION = _gauge(
-    "backup_read_duration_seconds", "How long the latest read of the repository took, in seconds."
+    "backup_read_duration_seconds", "Duration of the latest read of the repository in seconds"
 )
 READ_FAILURES = _counter(
-    "backup_read_failures_total", "Failed reads of the repository by reason, since the start."
+    "backup_read_failures_total", "Number of failed reads of the repository by reason"
 )
 STORAGE_REQUESTS = _counter(
     "backup_storage_requests_total",
-    "Requests sent to the repository's storage by operation, since the start; those of a"
-    " restic process are not counted.",
+    "Number of requests to the repository's storage by operation, without those of restic",
 )
 STORAGE_BYTES = _counter(
     "backup_storage_received_bytes_total",
-    "Bytes of answers received from the repository's storage by operation, since the start;"
-    " those of a restic process are not counted.",
+    "Response bytes from the repository's storage by operation, without those to restic",
 )
 
 # Of the job as a whole.
 JOB_LAST_SUCCESS = _gauge(
     "backup_job_last_success_unixtime",
-    "Unix time in seconds when the last collection of all repositories ran to its end, though"
-    " some may have failed.",
+    "Time in Unix seconds when the last collection of all repositories ended, failed reads or not",
 )
 JOB_ERROR_COUNT = _gauge(
-    "backup_job_error_count", "Repositories that could not be read in the latest collection."
+    "backup_job_error_count", "Number of repositories whose latest read failed"
 )
-JOB_RUNNING = _gauge(
-    "backup_job_running",
-    "1 while a collection is under way, else 0.",
-    "The value is that of the time of the scrape, not of a scheduled collection.",
-)
-JOB_DURATION = _gauge(
-    "backup_job_duration_seconds", "How long the latest collection took, in seconds."
-)
+JOB_RUNNING = _gauge("backup_job_running", "1 during a collection, else 0", _AT_SCRAPE)
+JOB_DURATION = _gauge("backup_job_duration_seconds", "Duration of the latest collection in seconds")
 JOB_NEXT = _gauge(
     "backup_job_next_timestamp_seconds",
-    "Unix time in seconds when the next collection is due.",
-    "The value comes from the schedule of the collections.",
+    "Time of the next scheduled collection in Unix seconds",
+    "As of the scrape",
 )
 JOB_SKIPPED = _counter(
     "backup_job_skipped_total",
-    "Collections that were due while one was under way and did not take place.",
+    "Number of scheduled collections skipped because the previous one still ran",
+    "Since the start",
 )
 CONFIG_SUCCESS = _gauge(
     "backup_config_last_reload_successful",
-    "1 where the last load of the config succeeded, else 0.",
-    "A loaded config takes effect at the next scheduled collection.",
+    "1 if the latest load of the config succeeded, else 0",
+    _IN_USE,
 )
 CONFIG_SUCCESS_TIME = _gauge(
     "backup_config_last_reload_success_timestamp_seconds",
-    "Unix time in seconds when a config was last loaded well.",
-    "A loaded config takes effect at the next scheduled collection.",
+    "Time of the last successful load of the config in Unix seconds",
+    _IN_USE,
 )
 VAULT_TOKEN_EXPIRY = _gauge(
     "backup_vault_token_expiry_timestamp_seconds",
-    "Unix time in seconds when the Vault token in use ends unless it is renewed.",
-    "The value is that of the time of the scrape, not of a scheduled collection.",
+    "Time in Unix seconds when the Vault token expires, unless it is renewed",
+    _AT_SCRAPE,
 )
-BUILD_INFO = Family(
+BUILD_INFO = _info(
     "restic_reporter_build_info",
-    "info",
-    "Version of restic-reporter, of what it runs on, and the shard that this process serves;"
-    " fixed from the start, not from a scheduled collection.",
+    "Always 1; the labels name the versions of restic-reporter, Python and Twisted, and the shard",
+    "Fixed at the start, not by a scheduled collection",
 )
 REACTOR_LAG = _gauge(
     "restic_reporter_reactor_lag_seconds",
-    "The longest that the program's event loop was held since the previous scrape, in seconds;"
-    " up to 0.025 s too little. Where several scrape, each sees the time since any of them.",
-    "Measured all the time, not by a scheduled collection.",
+    "Longest time in seconds that the event loop was blocked since the previous scrape by anybody;"
+    " up to 0.025 s too low",
+    _AT_SCRAPE,
 )
-LOG_LINES_DROPPED = Family(
+LOG_LINES_DROPPED = _counter(
     "restic_reporter_log_lines_dropped_total",
-    "counter",
-    "Log lines that were dropped since the start, as the log was not read or could not be"
-    " written. Counted at once, not by a scheduled collection.",
+    "Number of log lines dropped because the log was not read or not writable",
+    "Since the start, as of the scrape, not of a scheduled collection",
 )

@@ -224,7 +224,7 @@ class ReferenceTests(SynchronousTestCase):
         for expected in (
             f"| one listing | {rest._LISTING_LIMIT // 2**20} MiB",
             f"{local.NAMES_LIMIT:,} names in a local folder",
-            f"| headers of an answer | {HEAD_LIMIT // 2**10} KiB",
+            f"| response headers | {HEAD_LIMIT // 2**10} KiB",
             f"| restic's output | {STDOUT_LIMIT // 2**20} MiB",
             f"{SMALL // 2**10} KiB of each; {WHOLE_STDOUT_LIMIT // 2**30} GiB",
             f"| native: one snapshot, decompressed | {CONTENT_LIMIT // 2**20} MiB",
@@ -276,6 +276,21 @@ class AlertTests(SynchronousTestCase):
         self.assertEqual(
             cases, {(name, fires) for name in alert_rules() for fires in (True, False)}
         )
+
+    def test_each_outlasts_a_restart(self) -> None:
+        """Each alert on the daemon's own values keeps firing while a restart drops these."""
+        rules = alert_rules().values()
+        kept = {rule["alert"] for rule in rules if rule.get("keep_firing_for") == "30m"}
+        from_values = {rule["alert"] for rule in rules if "up{" not in rule["expr"]}
+        self.assertEqual(kept, from_values)
+
+    def test_each_says_what_to_do(self) -> None:
+        """Each alert names the host, repository or daemon, and the first step."""
+        for name, rule in alert_rules().items():
+            notes = rule["annotations"]
+            self.assertIn("First: ", notes["description"], name)
+            if "absent(" not in rule["expr"]:
+                self.assertRegex(notes["summary"], r"\$labels\.(host|url|instance)", name)
 
     def test_each_is_documented(self) -> None:
         """The table of alerts has them all."""
