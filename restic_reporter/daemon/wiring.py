@@ -36,13 +36,15 @@ from ..schedule.cron_service import CronService
 from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..web.connections import DEFAULT_LIMITS, Limits
-from ..web.listener import AddressError, Listener
+from ..web.listener import Address, AddressError, Listener
 from ..web.server import make_site
+from .children import SecretStores, WebServer
 from .descriptors import connections_for, raise_limit
 from .garbage import set_apart
 from .log_observer import observer_factory
 from .log_queue import LogQueue
 from .reactor_lag import ReactorLag
+from .reload import ConfigLoader
 from .service import Parts, ReporterService
 
 _log = Logger()
@@ -69,20 +71,14 @@ def wire(
     makers = by_scheme(plugins.makers)
     for broken in plugins.broken:
         _log.error("the plugin {broken}", broken=str(broken))
-    listener = Listener(options["bind"])
-    try:
-        # While there is somebody to tell that it is in use: later we may be in the background.
-        listener.bind()
-        listener.release()
-    except AddressError as error:
-        raise ValueError(f"--bind: {error}") from None
+    listener = _checked_listener(options["bind"])
     store_makers = by_name(plugins.stores)
     shard: Shard = options["shard"]
     limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
-    stores = _stores(store_makers, environ, StoreTools(reactor, http, time.time))
-    redactor = Redactor(lambda: [one for store in stores.values() for one in store.secrets()])
-    vault = stores.get("vault")
+    stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
+    redactor = Redactor(stores.secrets)
+    vault = stores.stores.get("vault")
     lag = ReactorLag(reactor)
     log_queue = LogQueue()
     # Where the start fails the reactor never runs.
@@ -107,60 +103,75 @@ def wire(
     )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
-    parts = Parts(
+    context = ConfigContext(
+        options["directory"],
+        makers,
+        tuple(store_makers),
+        bool(plugins.broken),
+        environ,
+        shard.holds,
+    )
+    loader = ConfigLoader(
         reactor=reactor,
-        listener=listener,
-        load_config=partial(
-            load_config,
-            options["config"],
-            ConfigContext(
-                options["directory"],
-                makers,
-                tuple(store_makers),
-                bool(plugins.broken),
-                environ,
-                shard.holds,
-            ),
-        ),
+        load_config=partial(load_config, options["config"], context),
         task_maker=TaskMaker(
             makers,
             BackendTools(reactor, http, KeyedThreads(reactor)),
             readers,
             options["timeout"],
-            Lookups(reactor, stores, makers),
+            Lookups(reactor, stores.stores, makers),
             plugins.broken,
             completed=lambda one: redactor.add(secrets_of([one])),
         ),
-        workers=workers,
-        lag=lag,
-        log_queue=log_queue,
         redactor=redactor,
-        stores=stores,
         collector=collector,
         runs=runs,
-        site=make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits),
         http=http,
         cron=options["cron"],
         cron_service=cron_service,
         now=time.time,
     )
-    pidfile = twistd_options.get("pidfile")
     try:
-        service = ReporterService(
-            parts,
-            parts.load_config(),
-            pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
-            log_observer=observer_factory(
-                twistd_options,
-                options["log-level"],
-                redactor.redact,
-                options["logger"],
-                log_queue,
-            ),
-        )
+        loader.load()
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    return service
+    site = make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits)
+    parts = Parts(
+        reactor=reactor,
+        log_queue=log_queue,
+        loader=loader,
+        collector=collector,
+        runs=runs,
+        stores=stores,
+        lag=lag,
+        cron_service=cron_service,
+        web=WebServer(reactor, listener, site),
+        workers=workers,
+        http=http,
+    )
+    pidfile = twistd_options.get("pidfile")
+    return ReporterService(
+        parts,
+        pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
+        log_observer=observer_factory(
+            twistd_options, options["log-level"], redactor.redact, options["logger"], log_queue
+        ),
+    )
+
+
+def _checked_listener(address: Address) -> Listener:
+    """
+    The listener for ``address``, whose port is free now: later we may be in the background.
+
+    :raises ValueError: it is not.
+    """
+    listener = Listener(address)
+    try:
+        listener.bind()
+        listener.release()
+    except AddressError as error:
+        raise ValueError(f"--bind: {error}") from None
+    return listener
 
 
 def _web_limits(concurrency: int) -> Limits:

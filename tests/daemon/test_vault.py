@@ -115,8 +115,8 @@ class VaultTests(SynchronousTestCase):
         self.assert_read(metrics)
         self.assertEqual(metrics.value("backup_config_last_reload_successful"), 0)
         self.assertIn(
-            "the config is not reloaded: config.json: entry 1: rest_vault_material:"
-            " 'restic/server': ",
+            "config not reloaded, keeping the running one: config.json: entry 1:"
+            " rest_vault_material: 'restic/server': ",
             daemon.program.output,
         )
         self.vault.troubles.clear()

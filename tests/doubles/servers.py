@@ -277,7 +277,7 @@ class Daemon:
     def reload(self) -> None:
         """Have it read its config by HUP, and wait for the outcome."""
         self.program.signal(signal.SIGHUP)
-        self.program.wait_for("config reloaded|config is not reloaded")
+        self.program.wait_for("config reloaded|config not reloaded")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> str:
         """The body of a page."""

@@ -1,0 +1,111 @@
+"""Child services of the daemon, which start and stop with it."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from ..interfaces import ISecretStore
+from ..redaction.secret import Secret
+from ..web.listener import Listener
+from ..web.server import BoundedSite
+
+# Seconds that responses in flight may take at stop.
+_SCRAPE_TIMEOUT = 5.0
+
+
+class SecretStores(Service):
+    """The secret stores by name. A bug in one is logged, and harms no other."""
+
+    _log = Logger()
+
+    def __init__(self, stores: Mapping[str, ISecretStore]) -> None:
+        self.stores = stores
+
+    def startService(self) -> None:
+        """Let each log in."""
+        super().startService()
+        self._each("start", lambda store: store.start())
+
+    def stopService(self) -> None:
+        """Stop each; none is waited for."""
+        super().stopService()
+        self._each("stop", lambda store: store.stop())
+
+    def forget_failures(self) -> None:
+        """Ask anew from now on, since somebody has given an order by hand."""
+        self._each("ask anew", lambda store: store.forget_failures())
+
+    def secrets(self) -> Iterable[Secret]:
+        """The stores' own secrets."""
+        return [one for store in self.stores.values() for one in store.secrets()]
+
+    def _each(self, what: str, call: Callable[[ISecretStore], object]) -> None:
+        for name, store in self.stores.items():
+            try:
+                call(store)
+            except Exception:
+                self._log.failure("secret store {name!r} failed to {what}", name=name, what=what)
+
+
+class WebServer(Service):
+    """The port, and the site behind it once `open` is called."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, listener: Listener, site: BoundedSite) -> None:
+        self._reactor = reactor
+        self._listener = listener
+        self._site = site
+        self._port: IListeningPort | None = None
+        self._stopped = False
+
+    @property
+    def address(self) -> str:
+        """The address as the user gave it."""
+        return self._listener.address.text
+
+    def privilegedStartService(self) -> None:
+        """
+        Take the port, while we may; connections are refused until `open`.
+
+        :raises AddressError: it cannot be had.
+        """
+        self._listener.bind()
+
+    async def open(self) -> None:
+        """
+        Serve from now on, unless stopped meanwhile.
+
+        :raises AddressError: another process listens there after all.
+        """
+        if self._stopped:
+            return
+        self._port = await self._listener.listen(self._reactor, self._site)
+        if self._stopped:
+            self._port.stopListening()
+            return
+        self._log.info("listening on {address}", address=_shown(self._port.getHost()))
+
+    def stopService(self) -> "Deferred[Any]":
+        """Refuse new connections; fires when the responses in flight are out."""
+        super().stopService()
+        self._stopped = True
+        self._listener.release()
+        ends = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
+        stopped = None if self._port is None else self._port.stopListening()
+        if stopped is not None:
+            ends.append(stopped)
+        return DeferredList(ends, consumeErrors=True)
+
+
+def _shown(host: Any) -> str:
+    if isinstance(host, UNIXAddress):
+        return os.fsdecode(host.name or b"")
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{name}:{host.port}"

@@ -1,0 +1,153 @@
+"""Loads the config, and swaps it in whole."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ..collection.collector import Collector
+from ..collection.run_queue import DEFAULT, Runs
+from ..collection.state import Task
+from ..collection.task_maker import TaskMaker
+from ..concurrency.daemon_threads import in_daemon_thread
+from ..concurrency.deadline import Deadline, within
+from ..config.secrets_of_config import masks_of
+from ..http import BoundedHTTPClient
+from ..model.errors import ConfigError, ReadError
+from ..model.repository import Config
+from ..redaction.masks import Masks, Redactor
+from ..schedule.cron import CronExpression
+from ..schedule.cron_service import CronService
+from .garbage import long_lived
+
+# A config, or a password file, may be on a network mount that hangs.
+_LOAD_TIMEOUT = 60.0
+
+Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
+
+
+@define(eq=False)
+class ConfigLoader:
+    """
+    Gives the config, and all that is made of it, to those who work with it.
+
+    ``load_config`` reads and checks the file; it blocks. ``cron`` is for repositories without
+    a schedule of their own.
+    """
+
+    _log = Logger()
+
+    _reactor: Any
+    _load_config: Callable[[], Config] = field(repr=False)
+    _task_maker: TaskMaker
+    _redactor: Redactor
+    _collector: Collector
+    _runs: Runs
+    _http: BoundedHTTPClient
+    _cron: CronExpression
+    _cron_service: "CronService[str | None]"
+    _now: Callable[[], float]
+    _running: bool = False
+    _again: bool = False
+    _stopped: bool = False
+
+    def load(self) -> None:
+        """
+        Load and use the config at start, where nobody waits.
+
+        :raises ConfigError: with all that is wrong.
+        """
+        config, maker = self._load_config(), self._task_maker.renewed()
+        self._use(config, masks_of(config), maker.tasks(config), maker)
+
+    def reload(self) -> None:
+        """Load the config again; a good one is used from the next collection on."""
+        if self._stopped:
+            return
+        if self._running:
+            self._again = True
+            return
+        self._running = True
+        reloaded = Deferred.fromCoroutine(self._reload())
+        reloaded.addErrback(lambda failure: self._log.failure("a bug in reloading", failure))
+
+    def stop(self) -> None:
+        """Swap in no other config."""
+        self._stopped = True
+
+    async def _reload(self) -> None:
+        status = self._collector.state.config
+        try:
+            with long_lived(lambda: self._runs.resting):
+                deadline = Deadline.after(self._reactor, _LOAD_TIMEOUT)
+                loaded = await within(deadline, self._loaded(), "reading the config")
+                if isinstance(loaded, ConfigError):
+                    raise ConfigError(loaded.problems)
+                if self._stopped:
+                    return
+                self._use(*loaded)
+        except ConfigError as error:
+            status.successful = False
+            for problem in error.problems:
+                self._log.error(
+                    "config not reloaded, keeping the running one: {problem}", problem=problem
+                )
+        except ReadError as error:
+            status.successful = False
+            self._log.error(
+                "config not reloaded, keeping the running one: {problem}", problem=error.message
+            )
+        except BaseException:
+            status.successful = False
+            raise
+        else:
+            self._log.info(
+                "config reloaded: {count} repositories, from the next collection on",
+                count=len(loaded[0].repositories),
+            )
+        finally:
+            self._running = False
+            if self._again:
+                self._again = False
+                self.reload()
+
+    async def _loaded(self) -> Loaded | ConfigError:
+        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
+        maker = self._task_maker.renewed()
+        config = await in_daemon_thread(self._reactor, _config_or_error, self._load_config)
+        if isinstance(config, ConfigError):
+            return config
+        try:
+            config = await maker.lookups.complete_all(config)
+            masks = await in_daemon_thread(self._reactor, masks_of, config)
+            tasks = await maker.tasks_in_turns(config)
+        except ConfigError as error:
+            return ConfigError(error.problems)
+        return config, masks, tasks, maker
+
+    def _use(
+        self, config: Config, masks: Masks, tasks: Mapping[str, Task], maker: TaskMaker
+    ) -> None:
+        """Swap ``config`` in, with all that was made of it."""
+        self._redactor.replace(masks)
+        self._collector.set_tasks(tasks, maker.complete)
+        self._http.keep_only(one.transport for one in config.repositories)
+        own = {one.url: one.cron for one in config.repositories if one.cron is not None}
+        self._runs.set_schedules(tuple(tasks), own)
+        schedules: dict[str | None, CronExpression] = {DEFAULT: self._cron}
+        schedules.update(own)
+        self._cron_service.set_schedules(schedules)
+        status = self._collector.state.config
+        status.successful = True
+        status.success_time = self._now()
+        for warning in (*config.warnings, *self._task_maker.warnings(tasks)):
+            self._log.warn("{warning}", warning=warning)
+
+
+def _config_or_error(load: Callable[[], Config]) -> Config | ConfigError:
+    try:
+        return load()
+    except ConfigError as error:
+        return ConfigError(error.problems)
