@@ -54,8 +54,14 @@ class StartTests(SynchronousTestCase):
             self.assertEqual(output.count("\n"), 1, output)
 
     def test_unknown_option(self) -> None:
-        """An unknown option is named."""
-        self.assert_refused("no-such-option", options=("--no-such-option=1",))
+        """An unknown option is named in one line, without twistd's usage."""
+        output = self.assert_refused("'--no-such-option'", options=("--no-such-option=1",))
+        self.assertEqual(output.count("\n"), 1, output)
+
+    def test_option_of_twistd(self) -> None:
+        """One of twistd's own options behind the command: one line says where it goes."""
+        output = self.assert_refused("twistd -n restic-reporter", options=("-n",))
+        self.assertEqual(output.count("\n"), 1, output)
 
     def test_time_zone(self) -> None:
         """A time zone that nobody knows is named: ages and schedules would be wrong silently."""
