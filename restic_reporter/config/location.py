@@ -1,5 +1,6 @@
 """What restic's repository syntax says, without asking restic."""
 
+import difflib
 import os
 import posixpath
 import re
@@ -14,6 +15,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What Go's net/url, and so restic, takes there.
 _USERINFO = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]*")
 _NO_HOST = re.compile(r"""[\s<>"{}|\\^`]""")
+
+
+# As ssh takes it, with or without a user.
+_HOST = re.compile(r"[\w.@-]+")
 
 
 @frozen
@@ -63,11 +68,27 @@ def scheme_of(repo: str, extra: tuple[str, ...] | None = ()) -> str:
     if colon and extra is None and SCHEME.fullmatch(head):
         return head
     if colon and not repo.startswith(("/", "./", "../")):
-        known = ", ".join(sorted({*RESTIC_SCHEMES, *plugins}))
-        raise ValueError(
-            f"names no scheme out of {known}; a local path with a colon wants 'local:' before it"
-        )
+        mend = _mend(repo, sorted({*RESTIC_SCHEMES, *plugins}))
+        raise ValueError(f"unknown scheme {head!r}; {mend}")
     return "local"
+
+
+def _mend(repo: str, known: list[str]) -> str:
+    """What was probably meant by ``repo``, without what may be a password in it."""
+    head, _, path = repo.partition(":")
+    scheme = head.lower()
+    near = difflib.get_close_matches(scheme, known, n=1, cutoff=0.75)
+    if scheme in ("http", "https"):
+        meant = f"rest:{scheme}://…"
+    elif near:
+        meant = f"{near[0]}:…"
+    elif "@" not in path and _HOST.fullmatch(head) and path.startswith("/") and path[1:2] != "/":
+        meant = f"sftp:{repo}"
+    elif "@" not in path and "/" in head:
+        meant = f"local:{repo}"
+    else:
+        return f"known schemes: {', '.join(known)}"
+    return f"did you mean {meant!r}?"
 
 
 def absolute(repo: str, scheme: str, directory: str) -> str:
