@@ -124,6 +124,9 @@ def entries_of(
     if not isinstance(document, dict):
         problems.add("must be a list of entries, or a map with the key 'repositories'")
         return [], {}
+    if "repo" in document and "repositories" not in document:
+        problems.add("is one entry; must be a list of entries: [{…}], or in YAML - repo: …")
+        return [], {}
     known = ("repositories", "defaults")
     problems.add(*(keys.unknown(key, known) for key in document if key not in known))
     problems.add(*(f"the key {key!r} stands twice" for key in repeated_keys(document)))
