@@ -69,10 +69,11 @@ def check_config(
     config = build_config(document, path, directory, schemes, environ, stores, shard.holds)
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
+    readers = Readers(any_reader, any_reader, reader, lambda: has_restic, restic)
     maker = TaskMaker(
         makers,
         BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor)),
-        Readers(any_reader, any_reader, reader, lambda: has_restic),
+        readers,
         timeout=1,
         lookups=Lookups(reactor, {}),
         broken=plugins.broken,
@@ -82,9 +83,8 @@ def check_config(
         *(f"the plugin {broken}" for broken in plugins.broken),
         *config.warnings,
         *(f"{path}: {problem}" for problem in _broken(tasks.values(), masks_of(config))),
+        *readers.warnings(),
     ]
-    if not has_restic:
-        warnings.append(f"there is no program {restic!r}: what only restic can read will fail")
     held = {one.position for one in config.repositories}
     return Checked(tuple(_shown_entries(document, stores, held)), tuple(warnings))
 

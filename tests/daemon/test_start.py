@@ -122,6 +122,18 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(metrics.series("backup_read_error_count"), {})
         self.assertIsNotNone(metrics.value("backup_job_last_success_unixtime"))
 
+    def test_no_restic(self) -> None:
+        """Without the program of --restic the warning and the failed read name it."""
+        entry = {**ENTRY, "reader": "restic"}
+        daemon = Daemon(self.folder, [entry], "--restic=nosuch")
+        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need restic")
+        daemon.program.wait_for("cannot run 'nosuch': No such file or directory")
+        metrics = daemon.serving().metrics()
+        url = str(EXAMPLE)
+        self.assertEqual(
+            metrics.value("backup_read_failures_total", url=url, reason="exec"), 1, metrics.page
+        )
+
     def test_yaml(self) -> None:
         """A config whose name ends in .yaml is YAML; levels below --log-level are not logged."""
         self.folder.write("c.yaml", f"- repo: {EXAMPLE}  # ours\n  password: {EXAMPLE_PASSWORD}\n")

@@ -171,7 +171,7 @@ class CheckConfigTests(ConfigCase):
                 "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
                 "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
                 " used: ImportError: x",
-                "there is no program 'no-such-restic': what only restic can read will fail",
+                "cannot find the program 'no-such-restic'; repositories that need restic will fail",
             ),
         )
 
