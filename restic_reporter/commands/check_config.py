@@ -15,8 +15,10 @@ from ..config.document import Problems
 from ..config.keys import B2_KEYS, merge, stores_in
 from ..config.load import build_config, entries_of, load_document
 from ..config.location import parse_rest
+from ..config.open_files import SECRET_KEYS, user_warnings
 from ..config.secrets_of_config import masks_of
 from ..config.sharding import WHOLE, Shard
+from ..config.sources import resolve
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools
 from ..plugin.discovery import Plugins, by_name, by_scheme, installed_plugins
@@ -25,8 +27,8 @@ from ..redaction.masks import Masks
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
 
-# The keys of an entry whose values are secrets.
-HIDDEN = frozenset(("password", "rest_password", "b2_key"))
+# The keys of an entry that name files which the daemon reads.
+_FILES = ("password_file", "cacert", "tls_client_cert")
 
 
 @frozen
@@ -79,14 +81,17 @@ def check_config(
         broken=plugins.broken,
     )
     tasks = maker.tasks(config)
+    held = {one.position for one in config.repositories}
+    entries = tuple(_shown_entries(document, stores, held))
+    files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
     warnings = [
         *(f"the plugin {broken}" for broken in plugins.broken),
         *config.warnings,
         *(f"{path}: {problem}" for problem in _broken(tasks.values(), masks_of(config))),
         *readers.warnings(),
+        *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
-    held = {one.position for one in config.repositories}
-    return Checked(tuple(_shown_entries(document, stores, held)), tuple(warnings))
+    return Checked(entries, tuple(warnings))
 
 
 def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
@@ -128,7 +133,7 @@ def _applies(key: str, repo: str) -> bool:
 
 
 def _shown(key: str, value: Any) -> Any:
-    if key in HIDDEN:
+    if key in SECRET_KEYS:
         return MASK
     if key == "env":
         return dict.fromkeys(value, MASK)

@@ -1,5 +1,7 @@
 """The whole daemon when it cannot start: status 1, one message, no traceback."""
 
+import json
+import signal
 from socket import create_server
 from typing import Any
 
@@ -122,6 +124,15 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(metrics.series("backup_read_error_count"), {})
         self.assertIsNotNone(metrics.value("backup_job_last_success_unixtime"))
 
+    def test_open_config(self) -> None:
+        """A config with a password that every user can read is warned of at start and at HUP."""
+        self.folder.write("open.json", json.dumps([ENTRY]), 0o644)
+        daemon = Daemon(self.folder, [], "--config=open.json")
+        warning = r"\[warn\] open.json: is readable by every user .* \(entry 1: password\)"
+        daemon.program.wait_for(warning)
+        daemon.serving().program.signal(signal.SIGHUP)
+        daemon.program.wait_for(warning)
+
     def test_no_restic(self) -> None:
         """Without the program of --restic the warning and the failed read name it."""
         entry = {**ENTRY, "reader": "restic"}
@@ -136,7 +147,8 @@ class StartTests(SynchronousTestCase):
 
     def test_yaml(self) -> None:
         """A config whose name ends in .yaml is YAML; levels below --log-level are not logged."""
-        self.folder.write("c.yaml", f"- repo: {EXAMPLE}  # ours\n  password: {EXAMPLE_PASSWORD}\n")
+        text = f"- repo: {EXAMPLE}  # ours\n  password: {EXAMPLE_PASSWORD}\n"
+        self.folder.write("c.yaml", text, 0o600)
         with create_server(("127.0.0.1", 0)) as free:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         options = ("--config=c.yaml", "--log-level=warn", f"--bind={address}")
