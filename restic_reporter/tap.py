@@ -7,10 +7,12 @@ This module imports little, so that signals find their handlers as soon as can b
 
 import os
 from collections.abc import Collection, Sequence
+from getopt import GetoptError
 from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
 
 from . import __version__
 from .concurrency.deadline import LONGEST_TIMEOUT
@@ -82,7 +84,34 @@ class Options(UsageOptions):
         """Parse them; under twistd this command is to be run, so its signals are held."""
         if self.parent is not None:
             self.held_signals = hold_signals()
-        super().parseOptions(options)
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            # twistd would print all of its usage and ours before the message.
+            refuse(self._explained(error))
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse all of them; the usual ones are the rest of a cron expression."""
+        if not arguments:
+            return
+        if len(self["cron"].split()) == 1:
+            refuse("--cron: the expression must be quoted: --cron '0 0 * * *'")
+        refuse(f"unexpected argument {arguments[0]!r}; see --help")
+
+    def _explained(self, error: UsageError) -> str:
+        """``error`` with its likely mend, in one line."""
+        name = error.__context__.opt if isinstance(error.__context__, GetoptError) else ""
+        option = f"-{name}" if len(name) == 1 else f"--{name}"
+        if not name or name in self.synonyms:
+            return f"{error}; see --help"
+        if self.parent is not None and name in self.parent.synonyms:
+            value = " …" if f"{self.parent.synonyms[name]}=" in self.parent.longOpt else ""
+            return (
+                f"{option} is an option of twistd and goes before the command:"
+                f" twistd {option}{value} restic-reporter"
+            )
+        near = _nearest(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
+        return f"unknown option {option!r}; {near}"
 
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
@@ -123,13 +152,21 @@ class Options(UsageOptions):
     def _one_of(self, name: str, values: tuple[str, ...]) -> str:
         value: str = self[name]
         if value not in values:
-            refuse(f"--{name}: {value!r} is none of {', '.join(values)}")
+            refuse(f"--{name}: invalid value {value!r}; must be one of {', '.join(values)}")
         return value
+
+
+def _nearest(option: str, known: Sequence[str]) -> str:
+    # Of use to nobody who starts it well.
+    from difflib import get_close_matches
+
+    near = get_close_matches(option, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else "see --help"
 
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError(f"{text!r} is no whole number above 0")
+        raise ValueError(f"invalid value {text!r}; must be a whole number greater than 0")
     return int(text)
 
 
@@ -145,7 +182,9 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= LONGEST_TIMEOUT:
-        raise ValueError(f"{text!r} is no number of seconds above 0 and up to a year")
+        raise ValueError(
+            f"invalid value {text!r}; must be a number of seconds greater than 0, at most a year"
+        )
     return value
 
 

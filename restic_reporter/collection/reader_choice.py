@@ -15,13 +15,22 @@ class Readers:
     The readers there are, and which to take.
 
     ``default``, out of `restic_reporter.interfaces.READERS`, is for repositories whose entries
-    name none. ``has_restic`` tells whether the program restic is there.
+    name none. ``has_restic`` tells whether the program restic, called ``program``, is there.
     """
 
     restic: ISnapshotReader
     native: ISnapshotReader
     default: str
     has_restic: Callable[[], bool]
+    program: str = "restic"
+
+    def warnings(self) -> list[str]:
+        """A sentence where the program restic is missing."""
+        if self.has_restic():
+            return []
+        return [
+            f"cannot find the program {self.program!r}; repositories that need restic will fail"
+        ]
 
     def reader_of(self, repository: Repository, maker: IBackendMaker | None) -> ISnapshotReader:
         """

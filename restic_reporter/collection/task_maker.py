@@ -82,9 +82,7 @@ class TaskMaker:
     def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
         """What is allowed but worth a look: sentences."""
         needed = any(task.reader is self.readers.restic for task in tasks.values())
-        if needed and not self.readers.has_restic():
-            return ["there is no program restic: what has to be read with it will fail"]
-        return []
+        return self.readers.warnings() if needed else []
 
     async def tasks_in_turns(self, config: Config) -> dict[str, Task]:
         """The same, while others have their turns: ten thousand take their time."""

@@ -15,8 +15,10 @@ from ..config.context import ConfigContext
 from ..config.document import Problems
 from ..config.keys import from_documents, materials, merge, own_keys, stores_in
 from ..config.load import build_config, entries_of, load_document
+from ..config.open_files import user_warnings
 from ..config.secrets_of_config import masks_of
 from ..config.sharding import WHOLE, Shard
+from ..config.sources import resolve
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools
 from ..model.repository import Config, Repository
@@ -25,6 +27,9 @@ from ..readers.restic import ResticReader
 from ..redaction.masks import Masks
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
+
+# The keys of an entry that name files which the daemon reads.
+_FILES = ("password_file", "cacert", "tls_client_cert")
 
 
 @frozen
@@ -67,23 +72,26 @@ def check_config(
     config = build_config(document, path, context)
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
+    readers = Readers(any_reader, any_reader, reader, lambda: has_restic, restic)
     maker = TaskMaker(
         makers,
         BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor)),
-        Readers(any_reader, any_reader, reader, lambda: has_restic),
+        readers,
         timeout=1,
         lookups=Lookups(reactor, {}, makers),
         broken=plugins.broken,
     )
     tasks = maker.tasks(config)
+    entries = tuple(_shown_entries(document, context, config))
+    files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
     warnings = [
         *(f"the plugin {broken}" for broken in plugins.broken),
         *config.warnings,
         *(f"{path}: {problem}" for problem in _broken(tasks.values(), masks_of(config))),
+        *readers.warnings(),
+        *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
-    if not has_restic:
-        warnings.append(f"there is no program {restic!r}: what only restic can read will fail")
-    return Checked(tuple(_shown_entries(document, context, config)), tuple(warnings))
+    return Checked(entries, tuple(warnings))
 
 
 def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
@@ -98,8 +106,7 @@ def _shown_entries(
 ) -> Iterator[Mapping[str, Any]]:
     """The disabled entries, and those of ``config``."""
     entries, defaults = entries_of(document, context, Problems())
-    owners = context.owners
-    hidden = {"password", *(key.name for one in owners for key in one.keys if key.secret)}
+    owners, hidden = context.owners, context.secret_keys
     held = {one.position: one for one in config.repositories}
     for position, entry in enumerate(entries, 1):
         named = stores_in({**defaults, **entry}, owners) if context.broken else set()

@@ -73,15 +73,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from twisted.python.usage import UsageError
-
     from .run import run
 
-    try:
-        run(arguments.options)
-    except UsageError as error:
-        _complain([f"{error}; see {_NAME} run --help"])
-        return 1
+    run(arguments.options)
     return 0
 
 

@@ -21,7 +21,7 @@ def run(arguments: Sequence[str]) -> None:
 
     Process 1 of a container outlives its own signals, so this returns there.
 
-    :raises twisted.python.usage.UsageError: the options in ``arguments`` are wrong.
+    :raises SystemExit: with a message, where the options in ``arguments`` are wrong.
     """
     config = _Options()
     config.loadedPlugins = {_MAKER.tapname: _MAKER}

@@ -31,6 +31,12 @@ class ConfigContext:
     holds: Callable[[str], bool] = _everything
 
     @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of an entry whose values are secrets."""
+        marked = (key.name for maker in self.owners for key in maker.keys if key.secret)
+        return frozenset(("password", *marked))
+
+    @property
     def owners(self) -> tuple[IBackendMaker, ...]:
         """Each maker once."""
         return tuple({maker.name: maker for maker in self.makers.values()}.values())

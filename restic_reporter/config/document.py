@@ -19,6 +19,9 @@ _MAX_VALUES = 1_000_000
 # How many problems are shown.
 _MAX_PROBLEMS = 50
 
+# How it begins, after comments and blank lines: with an item of a list, or a key without quotes.
+_YAML = re.compile(r"(?:[ \t]*(?:#[^\n]*|---[ \t]*)?\r?\n)*[ \t]*(?:-|\w+:)\s")
+
 
 @define
 class Problems:
@@ -60,9 +63,13 @@ def parse_document(content: bytes, name: str) -> Any:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
-    if name.endswith((".yaml", ".yml")):
-        return _parse_yaml(text, name)
-    return _parse_json(text, name)
+    is_yaml = name.endswith((".yaml", ".yml"))
+    document = None
+    if text.strip():
+        document = _parse_yaml(text, name) if is_yaml else _parse_json(text, name)
+    if document is None and (is_yaml or not text.strip()):
+        raise ConfigError([f"{name}: is empty; must be a list of entries"])
+    return document
 
 
 class Repeating(dict[str, Any]):
@@ -90,6 +97,9 @@ def _parse_json(text: str, name: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_map)
     except json.JSONDecodeError as error:
+        if _YAML.match(text):
+            problem = "looks like YAML; such a file must be named .yaml or .yml"
+            raise ConfigError([f"{name}: {problem}"]) from None
         where = f"{name}: line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{where}: {error.msg}{_json_hint(text, error.pos)}"]) from None
     except RecursionError:

@@ -1,8 +1,7 @@
 """A config file, and the password and certificate files that it names, to a `Config`."""
 
 import os
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 from ..model.errors import ConfigError
@@ -11,12 +10,10 @@ from . import keys
 from .context import ConfigContext
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
+from .open_files import config_warnings, file_warnings
 from .sources import read_file
 
 _MAX_CONFIG = 64 * 2**20
-
-# Of one kind; beyond that they are counted.
-_WARNINGS = 20
 
 
 def load_config(path: str, context: ConfigContext) -> Config:
@@ -67,26 +64,16 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
         if repository is not None:
             repositories.append(repository)
     problems.raise_any(name)
-    warnings = [f"{name}: {warning}" for warning in _open_file_warnings(open_files)]
+    place = os.path.join(context.directory, name)
+    found = (
+        *config_warnings(place, entries, defaults, context.secret_keys),
+        *file_warnings(open_files, context.directory, context.environ),
+    )
+    warnings = [f"{name}: {warning}" for warning in found]
     if not repositories:
         what = "no repository is enabled" if not labels else "no repository is in this shard"
         warnings.append(f"{name}: {what}")
     return Config(tuple(repositories), tuple(warnings), name)
-
-
-def _open_file_warnings(files: Mapping[tuple[str, str], list[int]]) -> Iterator[str]:
-    """A sentence for each file with secrets that all can read; ``files`` are by key and path."""
-    for (key, path), (first, *others) in islice(files.items(), _WARNINGS):
-        more = f" and {len(others)} more" if others else ""
-        yield (
-            f"entry {first}{more}: {key}: {path!r} can be read by every user of this machine;"
-            " chmod o-r"
-        )
-    if len(files) > _WARNINGS:
-        yield (
-            f"{len(files) - _WARNINGS} more files with secrets can be read by every user of this"
-            " machine"
-        )
 
 
 def entries_of(
@@ -101,6 +88,9 @@ def entries_of(
         return document, {}
     if not isinstance(document, dict):
         problems.add("must be a list of entries, or a map with the key 'repositories'")
+        return [], {}
+    if "repo" in document and "repositories" not in document:
+        problems.add("is one entry; must be a list of entries: [{…}], or in YAML - repo: …")
         return [], {}
     known = ("repositories", "defaults")
     problems.add(*(keys.unknown(key, known) for key in document if key not in known))

@@ -1,11 +1,15 @@
 """What restic's repository syntax says, without asking restic."""
 
+import difflib
 import os
 import re
 
 from ..model.schemes import RESTIC_SCHEMES, SCHEME
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+# As ssh takes it, with or without a user.
+_HOST = re.compile(r"[\w.@-]+")
 
 
 def scheme_of(repo: str, extra: tuple[str, ...] | None = ()) -> str:
@@ -27,11 +31,27 @@ def scheme_of(repo: str, extra: tuple[str, ...] | None = ()) -> str:
     if colon and extra is None and SCHEME.fullmatch(head):
         return head
     if colon and not repo.startswith(("/", "./", "../")):
-        known = ", ".join(sorted({*RESTIC_SCHEMES, *plugins}))
-        raise ValueError(
-            f"names no scheme out of {known}; a local path with a colon wants 'local:' before it"
-        )
+        mend = _mend(repo, sorted({*RESTIC_SCHEMES, *plugins}))
+        raise ValueError(f"unknown scheme {head!r}; {mend}")
     return "local"
+
+
+def _mend(repo: str, known: list[str]) -> str:
+    """What was probably meant by ``repo``, without what may be a password in it."""
+    head, _, path = repo.partition(":")
+    scheme = head.lower()
+    near = difflib.get_close_matches(scheme, known, n=1, cutoff=0.75)
+    if scheme in ("http", "https"):
+        meant = f"rest:{scheme}://…"
+    elif near:
+        meant = f"{near[0]}:…"
+    elif "@" not in path and _HOST.fullmatch(head) and path.startswith("/") and path[1:2] != "/":
+        meant = f"sftp:{repo}"
+    elif "@" not in path and "/" in head:
+        meant = f"local:{repo}"
+    else:
+        return f"known schemes: {', '.join(known)}"
+    return f"did you mean {meant!r}?"
 
 
 def absolute(repo: str, scheme: str, directory: str) -> str:

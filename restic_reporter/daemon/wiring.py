@@ -222,4 +222,5 @@ def _readers(
         native=NativeReader(reactor, dict(environ), workers, cache),
         default=options["reader"],
         has_restic=lambda: shutil.which(program, path=environ.get("PATH")) is not None,
+        program=program,
     )

@@ -19,6 +19,7 @@ _TCP_ENDPOINT = re.compile(
     re.ASCII,
 )
 _PLAIN = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*):(?P<port>\d+)", re.ASCII)
+_PORT_OR_HOST = re.compile(r"\d+|[\w.-]+|\[[^\]]*\]", re.ASCII)
 
 
 class AddressError(Exception):
@@ -56,13 +57,17 @@ def parse_address(text: str) -> Address:
         if endpoint and not host:
             host = "::" if endpoint["kind"] == "tcp6" else "0.0.0.0"
         return Address(text, host or None, port)
+    if _PORT_OR_HOST.fullmatch(text):
+        mend = f":{text}" if text.isdigit() else f"{text}:9121"
+        raise ValueError(f"invalid address {text!r}; did you mean {mend!r}?")
     try:
         # Only to see whether it can be understood: this opens nothing.
         serverFromString(object(), text)
     except Exception as error:
         why = "systemd has passed no such socket" if text.startswith("systemd:") else error
         raise ValueError(
-            f"{text!r} is no :PORT, HOST:PORT, [V6]:PORT and no endpoint string: {why}"
+            f"invalid address {text!r}; must be :PORT, HOST:PORT, [V6]:PORT or an endpoint"
+            f" string: {why}"
         ) from None
     return Address(text, endpoint=text)
 

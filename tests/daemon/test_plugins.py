@@ -222,7 +222,7 @@ class PluginsTests(SynchronousTestCase):
         environment = self.environment
         environment.install(environment.ours(), environment.source(SNAPDIR))
         for repo, problem in (
-            ("snapdri:/copies:web-1", "names no scheme out of azure, b2, gs, local, rclone, rest"),
+            ("snapdri:/copies:web-1", "unknown scheme 'snapdri'; did you mean 'snapdir:…'?"),
             ("snapdir:/copies", "must look like snapdir:/folder/of/copies:path/of/repository"),
         ):
             daemon = self.daemon([{"repo": repo}])

@@ -83,11 +83,19 @@ class RunTests(SynchronousTestCase):
 
     def test_wrong_options(self) -> None:
         """A wrong option is named in one line, with status 1."""
-        for argument in ("--no-such-option", "--cron=x", "--bind"):
-            done = self.end(argument)
+        for said, *arguments in (
+            ("--no-such-option", "--no-such-option"),
+            ("--cron", "--cron=x"),
+            ("--bind", "--bind"),
+            ("--cron '0 0 * * *'", "--cron", "0", "0", "*", "*", "*"),
+            ("option of twistd", "-n"),
+            ("'0'; must be a whole number greater than 0", "--concurrency=0"),
+            ("did you mean ':9121'?", "--bind=9121"),
+        ):
+            done = self.end(*arguments)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-            self.assertIn(argument.strip("-").partition("=")[0], done.stderr)
+            self.assertIn(said, done.stderr)
 
     def test_help(self) -> None:
         """The help shows the daemon's own options."""

@@ -1,5 +1,7 @@
 """The whole daemon when it cannot start: status 1, one message, no traceback."""
 
+import json
+import signal
 from socket import create_server
 from typing import Any
 
@@ -54,8 +56,14 @@ class StartTests(SynchronousTestCase):
             self.assertEqual(output.count("\n"), 1, output)
 
     def test_unknown_option(self) -> None:
-        """An unknown option is named."""
-        self.assert_refused("no-such-option", options=("--no-such-option=1",))
+        """An unknown option is named in one line, without twistd's usage."""
+        output = self.assert_refused("'--no-such-option'", options=("--no-such-option=1",))
+        self.assertEqual(output.count("\n"), 1, output)
+
+    def test_option_of_twistd(self) -> None:
+        """One of twistd's own options behind the command: one line says where it goes."""
+        output = self.assert_refused("twistd -n restic-reporter", options=("-n",))
+        self.assertEqual(output.count("\n"), 1, output)
 
     def test_time_zone(self) -> None:
         """A time zone that nobody knows is named: ages and schedules would be wrong silently."""
@@ -116,9 +124,31 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(metrics.series("backup_read_error_count"), {})
         self.assertIsNotNone(metrics.value("backup_job_last_success_unixtime"))
 
+    def test_open_config(self) -> None:
+        """A config with a password that every user can read is warned of at start and at HUP."""
+        self.folder.write("open.json", json.dumps([ENTRY]), 0o644)
+        daemon = Daemon(self.folder, [], "--config=open.json")
+        warning = r"\[warn\] open.json: is readable by every user .* \(entry 1: password\)"
+        daemon.program.wait_for(warning)
+        daemon.serving().program.signal(signal.SIGHUP)
+        daemon.program.wait_for(warning)
+
+    def test_no_restic(self) -> None:
+        """Without the program of --restic the warning and the failed read name it."""
+        entry = {**ENTRY, "reader": "restic"}
+        daemon = Daemon(self.folder, [entry], "--restic=nosuch")
+        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need restic")
+        daemon.program.wait_for("cannot run 'nosuch': No such file or directory")
+        metrics = daemon.serving().metrics()
+        url = str(EXAMPLE)
+        self.assertEqual(
+            metrics.value("backup_read_failures_total", url=url, reason="exec"), 1, metrics.page
+        )
+
     def test_yaml(self) -> None:
         """A config whose name ends in .yaml is YAML; levels below --log-level are not logged."""
-        self.folder.write("c.yaml", f"- repo: {EXAMPLE}  # ours\n  password: {EXAMPLE_PASSWORD}\n")
+        text = f"- repo: {EXAMPLE}  # ours\n  password: {EXAMPLE_PASSWORD}\n"
+        self.folder.write("c.yaml", text, 0o600)
         with create_server(("127.0.0.1", 0)) as free:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         options = ("--config=c.yaml", "--log-level=warn", f"--bind={address}")

@@ -263,6 +263,7 @@ class Daemon:
     def configure(self, config: Any) -> None:
         """Write another config; text is written as it is."""
         self.config.write_text(config if isinstance(config, str) else json.dumps(config))
+        self.config.chmod(0o600)
 
     def serving(self) -> "Daemon":
         """Wait until the first collection has ended and the web server listens."""

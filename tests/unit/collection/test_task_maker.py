@@ -140,16 +140,23 @@ class TaskMakerTests(SynchronousTestCase):
         self.assertIn("cannot be made: 'str' is no IBackend", self.problem(maker, repository()))
 
     def test_restic_is_missing(self) -> None:
-        """Where a repository needs restic and there is none, that is worth a warning."""
+        """Where a repository needs restic and there is none, a warning names the program."""
         for has_restic, reader, warned in (
             (False, "restic", True),
             (False, "native", False),
             (True, "restic", False),
         ):
-            readers = Readers(self.reader, self.native, reader, lambda has=has_restic: has)  # type: ignore[misc]
+            readers = Readers(
+                self.reader,
+                self.native,
+                reader,
+                lambda has=has_restic: has,  # type: ignore[misc]
+                program="nosuch",
+            )
             maker = evolve(self.make(lambda _: self.backend), readers=readers)
             found = maker.warnings(maker.tasks(Config((repository(),))))
-            self.assertEqual(bool(found), warned, (has_restic, reader))
+            warning = "cannot find the program 'nosuch'; repositories that need restic will fail"
+            self.assertEqual(found, [warning] if warned else [], (has_restic, reader))
 
     def test_readers(self) -> None:
         """Each repository gets the reader that can read it; where there is none, it is refused."""

@@ -1,7 +1,10 @@
 """Tests of `restic_reporter.commands.check_config`."""
 
+import grp
 import json
 import os
+import pwd
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from restic_reporter.config.sharding import Shard
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.plugin import BackendMaker
 from restic_reporter.plugin.discovery import BrokenPlugin, Plugins, installed_plugins
-from tests.doubles.config_case import MARKER, ConfigCase
+from tests.doubles.config_case import GOOD, MARKER, ConfigCase
 
 
 def refuse(repository: Any, tools: Any) -> Any:
@@ -30,10 +33,20 @@ def break_down(repository: Any, tools: Any) -> Any:
 class CheckConfigTests(ConfigCase):
     """`check_config`."""
 
+    def setUp(self) -> None:
+        """As the owner of the files, and not as root."""
+        super().setUp()
+        self.become(os.getuid() or 1234)
+
+    def become(self, user: int) -> None:
+        """Seem to run as another user."""
+        self.patch(os, "geteuid", lambda: user)
+
     def check(self, document: Any, plugins: Plugins | None = None, **options: Any) -> Checked:
         """What is said of a document, or of YAML."""
         name = "c.yaml" if isinstance(document, str) else "c.json"
         self.write(name, document if isinstance(document, str) else json.dumps(document))
+        (self.directory / name).chmod(0o600)
         folder, environ = str(self.directory), {"PATH": os.environ["PATH"]}
         return check_config(name, folder, environ, Clock(), plugins=plugins, **options)
 
@@ -166,18 +179,53 @@ class CheckConfigTests(ConfigCase):
             Plugins((*ours.makers, broken), (BrokenPlugin("bad", "ImportError: x"),)),
             restic="no-such-restic",
         )
+        owner = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
         self.assertEqual(
             checked.warnings,
             (
                 "the plugin bad cannot be used: ImportError: x",
-                "c.json: entry 1: password_file: 'open' can be read by every user of this machine;"
-                " chmod o-r",
+                f"c.json: entry 1: password_file: 'open' is readable by every user ({owner} 0644);"
+                " chgrp it to the daemon's group, then chmod 0640",
                 "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
                 "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
                 " used: ImportError: x",
-                "there is no program 'no-such-restic': what only restic can read will fail",
+                "cannot find the program 'no-such-restic'; repositories that need restic will fail",
             ),
         )
+
+    def test_root(self) -> None:
+        """Root can read everything, so it cannot tell what the daemon's user can read."""
+        self.become(0)
+        warning = (
+            "check-config runs as root and cannot tell whether the daemon's user can read the"
+            " files; run it as that user"
+        )
+        self.assertEqual(self.check([GOOD], restic="true").warnings, (warning,))
+
+    def test_other_user(self) -> None:
+        """Nor can a user who owns none of the files; files of root are meant for all groups."""
+        self.write("password", MARKER)
+        entry = {"repo": "/p", "password_file": "password"}
+        owners = {"c.json": 4321, "password": 4321}
+        real = os.stat
+
+        def owned(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+            status = list(real(path, *arguments, **options))
+            status[stat.ST_UID] = owners.get(Path(str(path)).name, 0)
+            return os.stat_result(status)
+
+        (self.directory / "password").chmod(0o600)
+        self.patch(os, "stat", owned)
+        self.become(1234)
+        said = (
+            "check-config runs as 1234 and cannot tell whether the daemon's user can read {} of"
+            " 4321; run it as that user"
+        )
+        self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'c.json'"),))
+        owners["c.json"] = 0
+        self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'password'"),))
+        owners["password"] = 1234
+        self.assertEqual(self.check([entry], restic="true").warnings, ())
 
     def test_two_plugins(self) -> None:
         """Plugins that the daemon would not start with are an error."""

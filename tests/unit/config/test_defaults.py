@@ -29,6 +29,14 @@ class DocumentFormTests(ConfigCase):
             ["c.json: defaults: must be a map of keys of an entry"],
         )
 
+    def test_one_entry(self) -> None:
+        """An entry without a list around it is told as such."""
+        for entry in (GOOD, {"repo": "/p"}):
+            self.assertEqual(
+                self.problems(entry),
+                ["c.json: is one entry; must be a list of entries: [{…}], or in YAML - repo: …"],
+            )
+
     def test_unknown_key(self) -> None:
         """An unknown key beside the list is named with the nearest known one."""
         self.assertEqual(

@@ -73,8 +73,30 @@ class JSONTests(DocumentCase):
         self.assertEqual(self.problem(b'[\n"\xff"]'), "c.json: line 2: not UTF-8 text")
 
     def test_empty(self) -> None:
-        """An empty file is a syntax error at its beginning."""
-        self.assertIn("c.json: line 1, column 1: ", self.problem(""))
+        """An empty file has a message of its own."""
+        for name, text in (
+            ("c.json", ""),
+            ("c.json", " \n\t\n"),
+            ("c.yaml", ""),
+            ("c.yml", "# x\n"),
+        ):
+            self.assertEqual(
+                self.problem(text, name), f"{name}: is empty; must be a list of entries"
+            )
+
+    def test_yaml(self) -> None:
+        """YAML in a file with another name is told as such, not where JSON breaks at it."""
+        mend = "looks like YAML; such a file must be named .yaml or .yml"
+        for text in (
+            f"- repo: /p\n  password: {MARKER}\n",
+            f"# ours\n---\n\n  - repo: {MARKER}",
+            f"-\n  repo: {MARKER}",
+            f"repositories:\n- repo: {MARKER}\n",
+            f"defaults: {{password: {MARKER}}}\n",
+        ):
+            self.assertEqual(self.problem(text), f"c.json: {mend}")
+        for text in ("-1x", "# x\n[]", '"a": 1', "[- repo: /p]"):
+            self.assertIn("c.json: line 1, column", self.problem(text))
 
     def test_deep(self) -> None:
         """Nesting without end is refused."""

@@ -1,6 +1,8 @@
 """Tests of the files that an entry names: where they are, and who may read them."""
 
+import grp
 import os
+import pwd
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +11,7 @@ from restic_reporter.model.errors import ConfigError
 from restic_reporter.model.repository import Config
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.certificates import Authority
-from tests.doubles.config_case import ConfigCase
+from tests.doubles.config_case import MARKER, ConfigCase
 
 
 class FilesCase(ConfigCase):
@@ -108,6 +110,8 @@ class CredentialsTests(FilesCase):
 class OpenFileTests(FilesCase):
     """Files with secrets that others can read."""
 
+    owner = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
+
     def warnings(self, *entries: Any) -> list[str]:
         """What is warned of, without the name of the config."""
         warnings = self.build_with(list(entries)).warnings
@@ -119,8 +123,8 @@ class OpenFileTests(FilesCase):
         self.assertEqual(
             self.warnings({"repo": "/p", "password_file": "password"}),
             [
-                "entry 1: password_file: 'password' can be read by every user of this machine;"
-                " chmod o-r"
+                f"entry 1: password_file: 'password' is readable by every user ({self.owner} 0644);"
+                " chgrp it to the daemon's group, then chmod 0640"
             ],
         )
 
@@ -160,7 +164,53 @@ class OpenFileTests(FilesCase):
         ]
         warnings = self.warnings(*entries)
         self.assertEqual(len(warnings), 21)
-        self.assertIn("entry 1 and 2 more: password_file: 'password-0' can", warnings[0])
-        self.assertEqual(
-            warnings[-1], "3 more files with secrets can be read by every user of this machine"
+        self.assertIn("entry 1 and 2 more: password_file: 'password-0' is", warnings[0])
+        self.assertEqual(warnings[-1], "3 more files with secrets are readable by every user")
+
+    def test_nameless_owner(self) -> None:
+        """An owner without a name, of another machine for instance, is a number."""
+
+        def nobody(number: int) -> None:
+            raise KeyError(number)
+
+        self.patch(pwd, "getpwuid", nobody)
+        self.patch(grp, "getgrgid", nobody)
+        self.file("password", mode=0o604)
+        (warning,) = self.warnings({"repo": "/p", "password_file": "password"})
+        self.assertIn(f"({os.getuid()}:{os.getgid()} 0604)", warning)
+
+    def test_config(self) -> None:
+        """A config that all can read, with a secret in it, draws the same warning."""
+        self.file("c.json", "", 0o644)
+        plain = {"repo": "rest:http://h/q", "password_command": "x"}
+        other = {"repo": "/first", "password_command": "x"}
+        entries: tuple[tuple[dict[str, Any], str], ...] = (
+            ({"repo": "/p", "password": MARKER}, "entry 2: password"),
+            ({"repo": "/p", "password": MARKER, "disabled": True}, "entry 2: password"),
+            ({**plain, "rest_username": "me", "rest_password": MARKER}, "entry 2: rest_password"),
+            ({**plain, "repo": f"rest:http://u:{MARKER}@h/p"}, "entry 2: repo"),
+            ({**plain, "env": {"AWS_SECRET_ACCESS_KEY": MARKER}}, "entry 2: env"),
+            (
+                {"repo": "b2:bucket", "password": "", "b2_account_id": "i", "b2_key": MARKER},
+                "entry 2: b2_key",
+            ),
         )
+        for entry, place in entries:
+            self.assertEqual(
+                self.warnings(other, entry)[:1],
+                [
+                    f"is readable by every user ({self.owner} 0644) and holds a secret ({place});"
+                    " chgrp it to the daemon's group, then chmod 0640"
+                ],
+            )
+        document = {"defaults": {"password": MARKER}, "repositories": [{"repo": "/p"}]}
+        (warning,) = self.build_with(document).warnings
+        self.assertIn("holds a secret (defaults: password)", warning)
+
+    def test_config_without_secrets(self) -> None:
+        """One without secrets draws none, nor does one that few can read."""
+        self.file("c.json", "", 0o644)
+        plain = {"repo": "/p", "password_command": "x", "env": {}}
+        self.assertEqual(self.warnings(plain, {"repo": "/q", "password": ""}), [])
+        self.file("c.json", "", 0o640)
+        self.assertEqual(self.warnings({"repo": "/p", "password": MARKER}), [])

@@ -53,10 +53,16 @@ class ParseAddressTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """What is none of them is refused, with the forms that there are."""
-        for text in ("", "9121", "localhost", "::1:9121", "[::1]", "host:port", ":-1", "x y", "٣:٣",
-                     "carrier-pigeon:5:x", ":٩"):  # fmt: skip
+        for text in ("", "::1:9121", "host:port", ":-1", "x y", "٣:٣", "carrier-pigeon:5:x", ":٩"):
             error = self.assertRaises(ValueError, parse_address, text)
-            self.assertIn("HOST:PORT", str(error))
+            self.assertIn("must be :PORT, HOST:PORT", str(error))
+        for text, mend in (
+            ("9121", ":9121"),
+            ("localhost", "localhost:9121"),
+            ("[::1]", "[::1]:9121"),
+        ):
+            error = self.assertRaises(ValueError, parse_address, text)
+            self.assertEqual(str(error), f"invalid address {text!r}; did you mean {mend!r}?")
         for text in (":65536", "tcp:99999"):
             self.assertIn(
                 "a port is at most 65535", str(self.assertRaises(ValueError, parse_address, text))
