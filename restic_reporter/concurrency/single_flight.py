@@ -64,8 +64,10 @@ class SingleFlight(Generic[T]):
     def _tell(self, outcome: T | Failure) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            if isinstance(outcome, Failure) and outcome.value is not None:
-                # A failure for each, as each adds its frames to the traceback.
-                outcome = Failure(outcome.value.with_traceback(None))
             if not one.called:
-                one.callback(outcome)
+                one.callback(_copy(outcome) if isinstance(outcome, Failure) else outcome)
+
+
+def _copy(failure: Failure) -> Failure:
+    """For one of several who are told of it: each adds its frames to the traceback."""
+    return Failure(failure.value, failure.type, failure.getTracebackObject())

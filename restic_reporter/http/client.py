@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from random import random as default_random
-from typing import Any
+from typing import Any, TypeVar
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
@@ -22,6 +22,8 @@ from .pool import ExchangeAgent, Route
 from .responses import Response
 from .retries import BROKEN_WAITS, STATUS_WAITS, backoff, is_retryable, retry_after
 from .urls import Place, is_plain, place_of, split
+
+T = TypeVar("T")
 
 DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
 # Servers whose names are kept parsed.
@@ -60,6 +62,7 @@ class BoundedHTTPClient:
         self._idle_timeout = idle_timeout
         self._routes: dict[Transport, Route] = {}
         self._places: dict[tuple[str, Transport], Place] = {}
+        self._waiting: set[Deferred[Any]] = set()
         self._closed = False
 
     async def request(
@@ -101,7 +104,7 @@ class BoundedHTTPClient:
 
         def attempt() -> Deferred[Response]:
             if self._closed:
-                raise ReadError(Reason.NETWORK, f"{what}: the HTTP client is closed")
+                raise _closed(what)
             exchange = Exchange(what, body_limit, self._idle_timeout)
             meter.count_request(operation)
             route = self._route(transport)
@@ -132,7 +135,7 @@ class BoundedHTTPClient:
             error: ReadError
             wait: float | None
             try:
-                response = await attempt()
+                response = await self._unless_closed(attempt(), what)
             except BrokenConnectionError as e:
                 error = e
                 wait = backoff(BROKEN_WAITS, broken, self._random) if idempotent else None
@@ -149,7 +152,19 @@ class BoundedHTTPClient:
                     wait = asked
             if wait is None or wait >= deadline.remaining():
                 raise error
-            await sleep(self._reactor, wait)
+            await self._unless_closed(sleep(self._reactor, wait), what)
+
+    async def _unless_closed(self, waiting: "Deferred[T]", what: str) -> T:
+        """Await ``waiting``, which `close` ends."""
+        self._waiting.add(waiting)
+        try:
+            return await waiting
+        except CancelledError:
+            if self._closed:
+                raise _closed(what) from None
+            raise
+        finally:
+            self._waiting.discard(waiting)
 
     def _send(
         self, agent: ExchangeAgent, method: str, url: str, headers: Headers, body: bytes | None
@@ -194,5 +209,11 @@ class BoundedHTTPClient:
     async def close(self) -> None:
         """Close every connection and wait for that; requests in flight fail."""
         self._closed = True
+        for waiting in list(self._waiting):
+            waiting.cancel()
         for route in self._routes.values():
             await route.close()
+
+
+def _closed(what: str) -> ReadError:
+    return ReadError(Reason.NETWORK, f"{what}: the HTTP client is closed")

@@ -80,6 +80,12 @@ class BoundedPool(HTTPConnectionPool):
         closed: Deferred[Any] = self.closeCachedConnections()
         return closed
 
+    def drop(self, connection: Any) -> None:
+        """Forget a connection that has closed, if it is idle."""
+        timeout = self._timeouts.get(connection)
+        if timeout is not None:
+            timeout.reset(0)
+
     def _putConnection(self, key: Hashable, connection: Any) -> None:
         if self.retired:
             connection.transport.abortConnection()
@@ -146,8 +152,16 @@ class Route:
 
     def connect(self, uri: URI, factory: IProtocolFactory) -> Deferred[Any]:
         """A new connection to the server of ``uri``: a `BoundedConnection`."""
+
+        def connected(connection: BoundedConnection) -> BoundedConnection:
+            # Aborted for an answer that was whole, it has become idle before it closes.
+            protocol = connection.wrappedProtocol
+            connection.closed.addCallback(lambda _: self._pool.drop(protocol))
+            return connection
+
         bounded = BoundedFactory(factory, self.reactor, self._opened)
-        return self._endpoint(uri).connect(bounded)
+        connecting: Deferred[Any] = self._endpoint(uri).connect(bounded)
+        return connecting.addCallback(connected)
 
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         endpoint: IStreamClientEndpoint

@@ -4,11 +4,11 @@
 # mypy: allow-untyped-calls
 
 import gzip
-from threading import Thread
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.python.failure import Failure
+
+from ..concurrency.daemon_threads import in_daemon_thread
 
 # Level 1 compresses this much in about a millisecond.
 INLINE = 256 * 1024
@@ -35,18 +35,4 @@ class Compressor:
         """``body`` as gzip."""
         if len(body) <= INLINE:
             return compress(body)
-        return await self._turns.run(self._in_thread, body)
-
-    def _in_thread(self, body: bytes) -> "Deferred[bytes]":
-        done: Deferred[bytes] = Deferred()
-
-        def work() -> None:
-            try:
-                compressed = compress(body)
-            except BaseException:
-                self._reactor.callFromThread(done.errback, Failure())
-            else:
-                self._reactor.callFromThread(done.callback, compressed)
-
-        Thread(target=work, name="gzip", daemon=True).start()
-        return done
+        return await self._turns.run(in_daemon_thread, self._reactor, compress, body)

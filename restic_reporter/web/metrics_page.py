@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import INTERNAL_SERVER_ERROR, OK
 from twisted.web.server import NOT_DONE_YET, Request
 
+from ..concurrency.single_flight import SingleFlight
 from .compression import Compressor
 from .negotiate import accepts_gzip, prefers_openmetrics
 from .pages import Page
@@ -33,30 +34,15 @@ class _Once:
     def __init__(self, work: Callable[[], Awaitable[bytes]]) -> None:
         self._work = work
         self._result: bytes | None = None
-        self._waiting: list[Deferred[bytes]] = []
+        self._flight: SingleFlight[bytes] = SingleFlight(outlives=True)
 
     async def get(self) -> bytes:
         """The outcome, as soon as it is there."""
-        if self._result is not None:
-            return self._result
-        done: Deferred[bytes] = Deferred()
-        self._waiting.append(done)
-        if len(self._waiting) == 1:
-            Deferred.fromCoroutine(self._do()).addBoth(self._deliver)
-        return await done
+        return self._result or await self._flight.join(self._do)
 
     async def _do(self) -> bytes:
-        return await self._work()
-
-    def _deliver(self, result: bytes | Failure) -> None:
-        waiting, self._waiting = self._waiting, []
-        if isinstance(result, Failure):
-            for done in waiting:
-                done.errback(result)
-        else:
-            self._result = result
-            for done in waiting:
-                done.callback(result)
+        self._result = await self._work()
+        return self._result
 
 
 class _Rendered:

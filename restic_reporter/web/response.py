@@ -3,7 +3,8 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from attrs import define
+from io import BytesIO
+
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
@@ -13,7 +14,6 @@ SLICE = 64 * 1024
 
 
 @implementer(IPushProducer)
-@define(eq=False)
 class BodyProducer:
     """
     Writes ``body`` in slices, each when the transport has room for it, and then finishes
@@ -22,33 +22,21 @@ class BodyProducer:
     The body itself is shared, not copied: a client that does not read costs one slice. As
     the request is finished only when there is room again, answers to pipelined requests do
     not pile up either.
+
+    Twisted's own `NoRangeStaticProducer` writes from the reactor's next turn on. With it none
+    of the clients that come in one turn is done with before the next one is to be admitted.
     """
 
-    _request: Request
-    _body: bytes
-    _offset: int = 0
-    _paused: bool = False
-    _stopped: bool = False
+    def __init__(self, request: Request, body: bytes) -> None:
+        """``body`` is not sent where the method is HEAD: Twisted leaves it out."""
+        self._request = request
+        self._body = BytesIO(body)
+        self._paused = False
 
     def start(self) -> None:
         """Send the headers and what there is room for."""
         self._request.registerProducer(self, True)
-        self._write_slice()
-        self._write()
-
-    def _write_slice(self) -> None:
-        piece = self._body[self._offset : self._offset + SLICE]
-        self._offset += SLICE
-        self._request.write(piece)
-
-    def _write(self) -> None:
-        while not self._paused and not self._stopped:
-            if self._offset >= len(self._body):
-                self._stopped = True
-                self._request.unregisterProducer()
-                self._request.finish()
-            else:
-                self._write_slice()
+        self.resumeProducing()
 
     def pauseProducing(self) -> None:
         """The transport is full."""
@@ -57,12 +45,19 @@ class BodyProducer:
     def resumeProducing(self) -> None:
         """The transport has room."""
         self._paused = False
-        self._write()
+        while not self._paused:
+            piece = self._body.read(SLICE)
+            if piece:
+                self._request.write(piece)
+            else:
+                self._request.unregisterProducer()
+                self._request.finish()
+                return
 
     def stopProducing(self) -> None:
         """The connection is gone; let go of the body at once, not when it is collected."""
-        self._stopped = True
-        self._body = b""
+        self._paused = True
+        self._body.close()
 
 
 def respond(request: Request, code: int, content_type: bytes, body: bytes) -> int:
@@ -77,7 +72,7 @@ def respond(request: Request, code: int, content_type: bytes, body: bytes) -> in
     request.setHeader(b"Content-Type", content_type)
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.setHeader(b"X-Content-Type-Options", b"nosniff")
-    BodyProducer(request, b"" if request.method == b"HEAD" else body).start()
+    BodyProducer(request, body).start()
     return NOT_DONE_YET
 
 

@@ -111,6 +111,18 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(kept, [((b"http", b"h", 7), endpoint.protocol)])
         self.assertIs(kept[0][1].transport, endpoint.transport)
 
+    def test_idle_timeout(self) -> None:
+        """`BoundedPool.drop` lets the timeout of an idle connection pass at once."""
+        clock = MemoryReactorClock()
+        pool = HTTPConnectionPool(clock)
+        endpoint, answer = self.send(pool)
+        endpoint.protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.successResultOf(answer)
+        self.assertEqual(clock.getDelayedCalls(), [pool._timeouts[endpoint.protocol]])
+        pool._timeouts[endpoint.protocol].reset(0)
+        clock.advance(0)
+        self.assertEqual((pool._timeouts, clock.getDelayedCalls()), ({}, []))
+
     def test_pause_after_head(self) -> None:
         """`BoundedConnection` takes the pause of its transport for the end of the headers."""
         endpoint, answer = self.send()

@@ -1,5 +1,7 @@
 """Tests of `restic_reporter.concurrency.single_flight`."""
 
+from traceback import extract_tb
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -77,11 +79,17 @@ class SingleFlightTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(second), 9)
 
     def test_failure(self) -> None:
-        """Its failure is everybody's."""
-        waiters = [self.join() for _ in range(2)]
+        """Its failure is everybody's, each with its own way from where it was raised."""
+
+        async def wait() -> None:
+            await self.join()
+
+        waiters = [Deferred.fromCoroutine(wait()) for _ in range(3)]
         self.began[0].errback(ZeroDivisionError())
         for waiter in waiters:
-            self.failureResultOf(waiter, ZeroDivisionError)
+            failure = self.failureResultOf(waiter, ZeroDivisionError)
+            frames = [frame.name for frame in extract_tb(failure.getTracebackObject())]
+            self.assertEqual([frames.count(name) for name in ("work", "wait")], [1, 1])
 
     def test_stop(self) -> None:
         """All who wait can be sent away; the work is cancelled."""

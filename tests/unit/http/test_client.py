@@ -10,6 +10,8 @@ from typing import Any
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
@@ -90,6 +92,11 @@ class ServerCase(TestCase):
             operation="list",
             **kwargs,
         )
+
+    async def timers(self) -> list[IDelayedCall]:
+        """What the reactor is to do later, in its next turn: the test's own timeout among it."""
+        await deferLater(reactor, 0)
+        return list(reactor.getDelayedCalls())
 
     async def failure(self, request: Awaitable[Response]) -> ReadError:
         """The error that ``request`` ends with."""
@@ -401,6 +408,14 @@ class MalformedTests(ServerCase):
                     self.assertEqual(len(server.requests), 1)
         self.assertEqual(other.connections, [])
 
+    async def test_refused_is_not_kept(self) -> None:
+        """The connection of a refused answer is closed, not kept for the next request."""
+        server = await self.serve(lambda c: c.push(answer(b"", "302 Found", "Location: /")))
+        before = await self.timers()
+        await self.refused(server, Reason.REDIRECT)
+        # A connection that is kept has a timeout.
+        self.assertEqual(await self.timers(), before)
+
     async def test_cookies(self) -> None:
         """Cookies are neither kept nor sent."""
         server = await self.serve(lambda c: c.push(answer(b"[]", "200 OK", "Set-Cookie: a=b")))
@@ -529,18 +544,32 @@ class BrokenConnectionTests(ServerCase):
         self.assertEqual((len(server.requests), len(server.connections)), (2, 1))
 
     async def test_close_ends_requests(self) -> None:
-        """Closing the client ends what is in flight."""
-        server = await self.serve(lambda c: c.push(b"HTTP/1.1 200 OK\r\n"))
-        client = self.make_client()
-        request = Deferred.fromCoroutine(self.get(server, client=client))
-        while not server.requests:
-            tick: Deferred[None] = Deferred()
-            reactor.callLater(0.01, tick.callback, None)
-            await tick
+        """Closing ends each request at once: one that connects, waits for an answer or a retry."""
+        refused: Deferred[None] = Deferred()
+
+        def chance() -> float:
+            # Asked for just before the wait begins.
+            reactor.callLater(0, refused.callback, None)
+            return 0.0
+
+        client = BoundedHTTPClient(reactor, random=chance)
+        busy = await self.serve(lambda c: c.push(answer(b"", "503 Busy", "Retry-After: 9")))
+        before = await self.timers()
+        asked: Deferred[ServerConnection] = Deferred()
+        silent = await self.serve(asked.callback)
+        requests = [
+            Deferred.fromCoroutine(self.get(server, client=client)) for server in (busy, silent)
+        ]
+        await refused
+        await asked
+        requests.append(Deferred.fromCoroutine(self.get(silent, client=client)))
         await client.close()
-        error = await self.failure(request)
-        self.assertEqual(error.reason, Reason.NETWORK)
-        await server.all_closed()
+        self.assertEqual(await self.timers(), before)
+        for request in requests:
+            error = await self.failure(request)
+            self.assertEqual(error.reason, Reason.NETWORK)
+            self.assertIn("the HTTP client is closed", str(error))
+        await silent.all_closed()
 
 
 class DescriptorTests(ServerCase):
