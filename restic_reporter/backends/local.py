@@ -182,7 +182,7 @@ class LocalBackend:
 
     async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
         return await within(
-            deadline, self._in_thread(function, *arguments), f"looking at {self.root!r}"
+            deadline, self._in_thread(function, *arguments), f"reading {self.root!r}"
         )
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
@@ -190,7 +190,7 @@ class LocalBackend:
             result = self.threads.run((type(self), self.label), function, *arguments)
         except BusyError:
             raise ReadError(
-                Reason.TIMEOUT, f"an earlier look at {self.root!r} still hangs"
+                Reason.TIMEOUT, f"an earlier read of {self.root!r} still hangs"
             ) from None
         except RuntimeError as error:
             raise ReadError(Reason.NETWORK, f"{self.root!r}: {error}") from None

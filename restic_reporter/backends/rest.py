@@ -101,7 +101,7 @@ class RestBackend:
                 await sleep(deadline.clock, 0)
             return frozenset(names)
         except ValueError as error:
-            raise ReadError(Reason.PARSE, f"listing of {folder}/: {error}") from None
+            raise ReadError(Reason.PARSE, f"invalid listing of {folder}/: {error}") from None
 
     async def _request(
         self,

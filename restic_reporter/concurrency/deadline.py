@@ -66,7 +66,7 @@ async def within(deadline: Deadline, work: Coroutine[Any, Any, T], what: str) ->
         if not expired:
             raise
         taken = deadline.clock.seconds() - started
-        raise ReadError(Reason.TIMEOUT, f"{what}: no end after {taken:.1f} s") from None
+        raise ReadError(Reason.TIMEOUT, f"{what}: timed out after {taken:.1f} s") from None
     finally:
         if call.active():
             call.cancel()

@@ -66,7 +66,7 @@ class DaemonThreadResolver:
             resolutionReceiver.resolutionComplete()
 
         looked_up.addCallback(tell)
-        looked_up.addErrback(lambda failure: self._log.failure("a bug in a look-up", failure))
+        looked_up.addErrback(lambda failure: self._log.failure("bug in name resolution", failure))
         return resolution
 
     async def _look_up(self, name: str, port: int) -> list[IPv4Address | IPv6Address]:

@@ -101,7 +101,7 @@ class BoundedHTTPClient:
 
         def attempt() -> Deferred[Response]:
             if self._closed:
-                raise ReadError(Reason.NETWORK, f"{what}: the HTTP client is closed")
+                raise ReadError(Reason.NETWORK, f"{what}: HTTP client is closed")
             exchange = Exchange(what, body_limit, self._idle_timeout)
             meter.count_request(operation)
             route = self._route(transport)

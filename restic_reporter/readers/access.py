@@ -31,10 +31,10 @@ async def look_at_access(
     if keys is None:
         keys = await backend.list_keys(deadline, meter)
     if not keys:
-        raise ReadError(Reason.KEYS, "the repository has no key file")
+        raise ReadError(Reason.KEYS, "no key files in the repository")
     config = await backend.load("config", CONFIG_LIMIT, deadline, meter)
     if not config:
-        raise ReadError(Reason.KEYS, "the repository's config is empty")
+        raise ReadError(Reason.KEYS, "empty repository config")
     return Access(keys, config)
 
 

@@ -36,7 +36,7 @@ async def password_of(
     :raises ReadError: ``secret``. The message holds nothing that the command printed.
     """
     if repository.password is None:
-        raise ReadError(Reason.SECRET, "the password has not been looked up")
+        raise ReadError(Reason.SECRET, "password not looked up yet")
     if isinstance(repository.password, Secret):
         return repository.password
     return await run_password_command(reactor, repository.password, environ, deadline)
@@ -51,7 +51,9 @@ def encoded(password: Secret) -> bytes:
     try:
         return password.reveal().encode()
     except UnicodeEncodeError:
-        raise ReadError(Reason.SECRET, "the password has a lone surrogate") from None
+        raise ReadError(
+            Reason.SECRET, "password contains an invalid character (lone surrogate)"
+        ) from None
 
 
 async def run_password_command(
@@ -77,13 +79,12 @@ async def run_password_command(
     except ChildStoppedError:
         if deadline.remaining() > 0:
             raise
-        cause = f"{program!r} had not ended when the time was up"
-        raise ReadError(Reason.SECRET, f"password_command: {cause}") from None
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} timed out") from None
     except ReadError as error:
         raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
     if exit.code != 0:
         how = f"signal {exit.signal}" if exit.code is None else f"exit status {exit.code}"
-        raise ReadError(Reason.SECRET, f"password_command: {program!r} ended with {how}")
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} failed with {how}")
     try:
         return Secret(password_text(bytes(output)))
     except ValueError as error:

@@ -118,7 +118,7 @@ class ResticReader:
         exit, collector = await self._run(request, password, None, deadline)
         if wrong and exit.code == 0:
             self._cache.left_out_until = now() + _CACHE_PAUSE
-            self._warn(f"restic {wrong} with the cache in {cache_dir!r}; left out for an hour")
+            self._warn(f"restic {wrong} with the cache in {cache_dir!r}; not using it for 1 h")
         return exit, collector
 
     def _warn(self, problem: str) -> None:
@@ -235,7 +235,7 @@ class _Collector:
         try:
             self._take(self._parser.feed(data))
         except NotAnArrayError as error:
-            self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
+            self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
 
     def _take(self, values: Any) -> None:
         for value in values:
@@ -263,7 +263,7 @@ class _Collector:
             try:
                 self._take(self._parser.close())
             except NotAnArrayError as error:
-                self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
+                self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
         if self._bad is not None:
             raise self._bad
         self._add_found()

@@ -135,7 +135,7 @@ def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> R
     are masked in the message.
     """
     if exit.signal is not None:
-        return ReadError(Reason.SIGNAL, f"restic was ended by signal {exit.signal}")
+        return ReadError(Reason.SIGNAL, f"restic was killed by signal {exit.signal}")
     if exit.code == 0:
         return None
     text = _last_words(exit.stderr)
@@ -143,7 +143,7 @@ def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> R
         reason = Reason.SIGNAL
     else:
         reason = _CODES.get(exit.code or 0) or _by_text(text, location)
-    said = _printable(text, secrets) or "it says nothing"
+    said = _printable(text, secrets) or "no error message"
     return ReadError(reason, f"restic failed with exit status {exit.code}: {said}")
 
 
@@ -157,9 +157,7 @@ def last_retry(stderr: str, location: str = "", secrets: Iterable[Secret] = ()) 
     if not causes:
         return None
     said = _printable(causes[-1], secrets)
-    return ReadError(
-        _by_text(causes[-1], location), f"restic tried again until its time was up: {said}"
-    )
+    return ReadError(_by_text(causes[-1], location), f"restic retried until the timeout: {said}")
 
 
 def _by_text(text: str, location: str) -> Reason:

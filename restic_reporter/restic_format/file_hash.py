@@ -18,7 +18,5 @@ def check_content(path: str, content: bytes) -> bytes:
     if path.startswith(_HASHED):
         name = path.partition("/")[2]
         if hashlib.sha256(content).hexdigest() != name:
-            raise ReadError(
-                Reason.PROTOCOL, f"{path}: the content is incomplete or altered (SHA-256)"
-            )
+            raise ReadError(Reason.PROTOCOL, f"{path}: content is incomplete or altered (SHA-256)")
     return content

@@ -102,7 +102,7 @@ class JSONArrayParser:
                     self._scanner = MemberScanner(self.wanted)
                     break
                 except ValueError:
-                    raise NotAnArrayError("a number has too many digits") from None
+                    raise NotAnArrayError("number has too many digits") from None
                 if self._may_go_on(position, end) and not final:
                     break
                 if end - position > SMALL:
@@ -128,7 +128,7 @@ class JSONArrayParser:
         """The values that the end of the text completes; raises unless the array is whole."""
         yield from self.feed(b"", final=True)
         if self._state != "end":
-            raise NotAnArrayError("the text ends within the array")
+            raise NotAnArrayError("truncated JSON array")
 
     def _skip_white(self, position: int) -> int:
         return _after(_WHITE, self._text, position)
@@ -141,7 +141,7 @@ class JSONArrayParser:
         elif self._state == "separator" and character in ",]":
             self._state = "value" if character == "," else "end"
         elif self._state in ("start", "separator", "end"):
-            raise NotAnArrayError(f"{character!r} where it cannot stand")
+            raise NotAnArrayError(f"unexpected {character!r}")
         else:
             return position
         return position + 1

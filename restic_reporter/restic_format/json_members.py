@@ -115,7 +115,7 @@ class MemberScanner:
         :raises ValueError: the value has not ended.
         """
         if self._expected:
-            raise ValueError("the text ends within a value")
+            raise ValueError("truncated value")
         if self._members is not None and self._ambiguous:
             return Ambiguous(self._members)
         return self._members
@@ -130,7 +130,7 @@ class MemberScanner:
         first = self._text[self._position]
         kind = first if first in '"[]{}:,' else "0"
         if kind not in self._expected:
-            raise ValueError(f"{first!r} where it cannot stand")
+            raise ValueError(f"unexpected {first!r}")
         if self._wanted_name is not None and self._kept is None and kind in _VALUE:
             self._start, self._kept = self._position, []
             self._room = TEXT_LIMIT if kind == '"' else SMALL
@@ -177,7 +177,7 @@ class MemberScanner:
         else:
             hopeful = _PART_OF_WORD.fullmatch(self._text, self._position) is not None
         if not hopeful:
-            raise ValueError("an unknown word, or a number or name that is too long")
+            raise ValueError("unknown word, or a number or name that is too long")
         return False
 
     def _rest_of_string(self) -> bool:
@@ -191,7 +191,7 @@ class MemberScanner:
                 self._value_ends()
             return True
         if _PART_OF_ESCAPE.fullmatch(self._text, self._position) is None:
-            raise ValueError("a string with a character that it cannot have")
+            raise ValueError("invalid character in a string")
         return False
 
     def _opened(self, kind: str) -> None:
@@ -213,7 +213,7 @@ class MemberScanner:
     def _count_part(self) -> None:
         self._parts += 1
         if self._parts > PARTS_LIMIT:
-            raise ValueError(f"a long value with more than {PARTS_LIMIT} parts")
+            raise ValueError(f"long value has more than {PARTS_LIMIT} parts")
 
     def _value_ends(self) -> None:
         if not self._open:

@@ -35,7 +35,7 @@ def parse_time(text: str) -> float:
     offset = timedelta()
     if sign is not None:
         if int(hours) > 23 or int(minutes) > 59:
-            raise ValueError("no such UTC offset")
+            raise ValueError("invalid UTC offset")
         offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
     # Subtracting the offset from the difference, not from the local time, keeps the first
     # and the last day of the calendar within range.

@@ -52,9 +52,9 @@ def parse_object(body: bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise ReadError(Reason.PARSE, f"{what}: the answer is not JSON") from None
+        raise ReadError(Reason.PARSE, f"{what}: response is not JSON") from None
     if not isinstance(value, dict):
-        raise ReadError(Reason.PARSE, f"{what}: the answer is not a JSON object")
+        raise ReadError(Reason.PARSE, f"{what}: response is not a JSON object")
     return value
 
 
@@ -82,9 +82,9 @@ def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization
         if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (KeyError, TypeError, AttributeError):
-        raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
+        raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
     if not _TOKEN.fullmatch(token):
-        raise ReadError(Reason.PROTOCOL, f"{what}: the token can be in no header")
+        raise ReadError(Reason.PROTOCOL, f"{what}: invalid token in the response")
     api_url, download_url = (_base_url(url, asked, what) for url in urls)
     return Authorization(account_id, Secret(token), api_url, download_url, buckets, prefix, moment)
 
@@ -95,9 +95,9 @@ def _base_url(text: str, asked: str, what: str) -> str:
     except ValueError:
         url = ""
     if not _PLAIN_URL.fullmatch(url):
-        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL that cannot be used")
+        raise ReadError(Reason.PROTOCOL, f"{what}: invalid URL in the response")
     if asked.startswith("https:") and not url.startswith("https:"):
-        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL without TLS")
+        raise ReadError(Reason.PROTOCOL, f"{what}: URL without TLS in the response")
     return url
 
 
@@ -129,17 +129,17 @@ def raise_for_error(response: Response, what: str, needs: str) -> None:
     code = _error_code(response)
     shown = f"status {status}, {code}" if code else f"status {status}"
     if code.endswith("cap_exceeded"):
-        reason, why = Reason.UNAVAILABLE, "a cap that is set for the account is reached"
+        reason, why = Reason.UNAVAILABLE, "account cap exceeded; raise it at Backblaze"
     elif status == 408:
         reason, why = Reason.UNAVAILABLE, "unavailable"
     elif status in (401, 403):
-        reason, why = Reason.AUTH, f"refused to this key; it needs {needs}"
+        reason, why = Reason.AUTH, f"access denied; needs {needs}"
     elif code in _NO_BUCKET:
-        reason, why = Reason.NOT_FOUND, "there is no such bucket"
+        reason, why = Reason.NOT_FOUND, "no such bucket"
     elif status == 404 or code in _NO_FILE:
         reason, why = Reason.NOT_FOUND, "not found"
     else:
-        reason, why = Reason.PROTOCOL, "an answer that was not expected"
+        reason, why = Reason.PROTOCOL, "unexpected response"
     raise ReadError(reason, f"{what}: {why} ({shown})")
 
 
@@ -154,5 +154,5 @@ def check_sha1(response: Response, what: str) -> bytes:
     (named,) = (response.headers.getRawHeaders("X-Bz-Content-Sha1") or [""])[:1]
     named = named.strip().lower().removeprefix("unverified:")
     if _SHA1.fullmatch(named) and hashlib.sha1(response.body).hexdigest() != named:
-        raise ReadError(Reason.PROTOCOL, f"{what}: the content is incomplete or altered (SHA-1)")
+        raise ReadError(Reason.PROTOCOL, f"{what}: content is incomplete or altered (SHA-1)")
     return response.body

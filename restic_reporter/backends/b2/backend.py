@@ -62,6 +62,6 @@ class B2Backend:
         if not self.base.startswith(allowed):
             raise ReadError(
                 Reason.AUTH,
-                f"the key is for names that begin with {allowed!r} only; here they begin with"
+                f"application key is restricted to names that begin with {allowed!r}, not"
                 f" {self.base!r}",
             )

@@ -54,17 +54,17 @@ class Names:
         """
         files, following = answer.get("files"), answer.get("nextFileName")
         if not isinstance(files, list) or not isinstance(following, str | None):
-            raise ReadError(Reason.PARSE, f"{_WHAT}: the answer lacks what it must have")
+            raise ReadError(Reason.PARSE, f"{_WHAT}: incomplete response")
         for file in files:
             name = file.get("fileName") if isinstance(file, dict) else None
             if not isinstance(name, str):
-                raise ReadError(Reason.PARSE, f"{_WHAT}: a file without a name")
+                raise ReadError(Reason.PARSE, f"{_WHAT}: a file without a name in the response")
             if file.get("action", "upload") == "upload":
                 self._take(name)
         before, self.start = self.start, self._onward(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
-            raise ReadError(Reason.PROTOCOL, f"{_WHAT}: the next page leads back")
+            raise ReadError(Reason.PROTOCOL, f"{_WHAT}: the next page goes backwards")
         if self.start is not None and self.pages >= _MOST_PAGES:
             raise ReadError(Reason.TOO_LARGE, f"{_WHAT}: more than {_MOST_PAGES * PAGE} names")
 
@@ -98,5 +98,5 @@ class Names:
         """
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
         if not keys:
-            raise ReadError(Reason.NOT_FOUND, "there is no repository: it has no keys")
+            raise ReadError(Reason.NOT_FOUND, "no repository found: no key files; check the path")
         return Listing(snapshots, locks, keys)

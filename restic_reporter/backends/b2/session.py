@@ -123,7 +123,7 @@ class Session:
             if bucket not in buckets:
                 raise ReadError(
                     Reason.AUTH,
-                    f"the key is for other buckets than {bucket!r}, or this one is gone",
+                    f"application key has no access to bucket {bucket!r}, or it was deleted",
                 )
             return buckets[bucket]
         if bucket not in self._bucket_ids:
@@ -154,8 +154,8 @@ class Session:
                 if one["bucketName"] == bucket and isinstance(one["bucketId"], str):
                     return str(one["bucketId"])
         except (KeyError, TypeError):
-            raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
-        raise ReadError(Reason.NOT_FOUND, f"there is no bucket {bucket!r} for this key")
+            raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
+        raise ReadError(Reason.NOT_FOUND, f"no bucket {bucket!r} for this key; check its name")
 
     async def _call(
         self,
@@ -245,6 +245,6 @@ class Session:
             meter=meter,
             operation="auth",
         )
-        raise_for_error(response, what, "a key id and a key that belong together and are valid")
+        raise_for_error(response, what, "a valid key id with its own key")
         self._current = parse_authorization(response.body, base, moment)
         return self._current

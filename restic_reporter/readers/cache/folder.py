@@ -130,7 +130,7 @@ def _check_version(folder: int) -> None:
         _write_new("version", _VERSION, folder)
         return
     if version.strip() != _VERSION:
-        raise ForeignError(f"a cache of another version: {version!r}")
+        raise ForeignError(f"unknown cache version {version!r}; choose another --cache-dir")
 
 
 def _read(snapshots: int, name: str, limit: int) -> bytes | None:
@@ -204,7 +204,7 @@ def _opened(name: str, folder: int | None, flags: int = _FOLDER) -> Iterator[int
         descriptor = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise ForeignError(f"{name!r} is not what it must be") from None
+            raise ForeignError(f"{name!r} is a symbolic link or of the wrong type") from None
         raise
     try:
         yield descriptor

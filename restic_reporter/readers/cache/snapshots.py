@@ -85,7 +85,7 @@ class SnapshotCache:
         except (OSError, ForeignError, RuntimeError) as error:
             self._warn(getattr(error, "strerror", None) or str(error))
         except ReadError as error:
-            self._warn(error.message.partition(":")[0] + " does not answer")
+            self._warn(error.message.partition(":")[0] + " does not respond")
         finally:
             if not call.back:
                 self._hanging.add(call)
@@ -113,7 +113,7 @@ class SnapshotCache:
         if problem not in self._warned:
             self._warned.add(problem)
             self._log.warn(
-                "the cache in {directory!r} cannot be used for all: {problem}",
+                "cannot use the cache in {directory!r}: {problem}",
                 directory=self.directory,
                 problem=problem,
             )

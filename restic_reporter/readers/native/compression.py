@@ -52,7 +52,7 @@ def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     """
     if content[:1] != bytes((_COMPRESSED,)):
         if len(content) > limit:
-            raise TooLargeError(f"it has more than {limit} bytes")
+            raise TooLargeError(f"more than {limit} bytes")
         for start in range(0, len(content), _PIECE):
             yield content[start : start + _PIECE]
         return
@@ -60,7 +60,7 @@ def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     for piece in _decompressed(content[1:]):
         length += len(piece)
         if length > limit:
-            raise TooLargeError(f"it has more than {limit} bytes when it is decompressed")
+            raise TooLargeError(f"more than {limit} bytes when decompressed")
         yield piece
 
 
@@ -70,19 +70,19 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
         while data:
             frames += 1
             if frames > _FRAMES:
-                raise UnknownEncodingError(f"it has more than {_FRAMES} compressed frames")
+                raise UnknownEncodingError(f"more than {_FRAMES} compressed frames")
             frame = ZstdDecompressor(options=_WINDOW)
             while not frame.eof:
                 piece = frame.decompress(data, _PIECE)
                 data = b""
                 if not piece and frame.needs_input:
-                    raise UnknownEncodingError("its compressed content is cut off")
+                    raise UnknownEncodingError("truncated compressed content")
                 yield piece
             data = frame.unused_data
     except ZstdError as error:
         if _OVER_WINDOW in str(error):
-            raise TooLargeError("it takes too much memory to decompress") from None
-        raise UnknownEncodingError("its content cannot be decompressed") from None
+            raise TooLargeError("decompression needs too much memory") from None
+        raise UnknownEncodingError("cannot decompress the content") from None
 
 
 def parse(text: bytes) -> Any:
@@ -95,4 +95,4 @@ def parse(text: bytes) -> Any:
         # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
         return decoder.decode(text.decode("utf-8", "surrogateescape"))
     except RecursionError:
-        raise ValueError("values are nested too deeply") from None
+        raise ValueError("values nested too deeply") from None

@@ -44,11 +44,11 @@ class Unsealer:
         :raises SealBrokenError: the MAC says that it is not what was written.
         """
         if len(sealed) < OVERHEAD:
-            raise SealBrokenError("it is too short")
+            raise SealBrokenError("file too short")
         iv, text, mac = sealed[:_IV_SIZE], sealed[_IV_SIZE:-_MAC_SIZE], sealed[-_MAC_SIZE:]
         try:
             Poly1305.verify_tag(self._mac_r + self._mask.update(iv), text, mac)
         except InvalidSignature:
-            raise SealBrokenError("its MAC is wrong") from None
+            raise SealBrokenError("wrong MAC: altered, or made with another key") from None
         self._decrypt.reset_nonce(iv)
         return self._decrypt.update(text)

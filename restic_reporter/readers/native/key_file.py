@@ -64,25 +64,25 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
     """
     value = parse(content)
     if not isinstance(value, dict) or value.get("kdf") != "scrypt":
-        raise ValueError("it is no key file")
+        raise ValueError("not a key file")
     n, r, p = (value.get(parameter) for parameter in ("N", "r", "p"))
     if not (type(n) is type(r) is type(p) is int):
-        raise ValueError("its scrypt parameters are no numbers")
+        raise ValueError("scrypt parameters are not whole numbers")
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
-        raise ValueError("its scrypt parameters are impossible")
+        raise ValueError("invalid scrypt parameters")
     if _memory(n, r, p) > MEMORY_LIMIT or n * r * p > WORK_LIMIT:
         # Their digits may be thousands.
         shown = ", ".join(
             f"{name} {value if value < 2**32 else 'is huge'}"
             for name, value in (("N", n), ("r", r), ("p", p))
         )
-        raise ValueError(f"its scrypt parameters cost too much: {shown}")
+        raise ValueError(f"scrypt parameters too expensive: {shown}")
     salt = _bytes(value.get("salt"))
     if len(salt) != _SALT_SIZE:
-        raise ValueError("its salt has the wrong length")
+        raise ValueError("wrong length of the salt")
     data = _bytes(value.get("data"))
     if len(data) > _DATA_LIMIT:
-        raise ValueError("its data is too long")
+        raise ValueError("data too long")
     created = value.get("created")
     return KeyFile(
         name=name,
@@ -120,11 +120,11 @@ def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
         return None
     value = parse(content)
     if not isinstance(value, dict) or not isinstance(value.get("mac"), dict):
-        raise ValueError("there is no master key in it")
+        raise ValueError("no master key in it")
     mac = value["mac"]
     parts = [_bytes(part) for part in (value.get("encrypt"), mac.get("k"), mac.get("r"))]
     if [len(part) for part in parts] != [32, 16, 16] or not all(map(any, parts)):
-        raise ValueError("the master key in it is none")
+        raise ValueError("invalid master key")
     return b"".join(parts)
 
 
@@ -134,5 +134,5 @@ def _memory(n: int, r: int, p: int) -> int:
 
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, str):
-        raise ValueError("something is missing in it")
+        raise ValueError("incomplete key file")
     return base64.b64decode(value, validate=True)

@@ -41,12 +41,14 @@ class KnownLocks:
             except ReadError as error:
                 # It may just have been released; where the server has gone, the snapshots tell.
                 if error.reason is not Reason.NOT_FOUND:
-                    self._log.debug("the lock {name}: {error}", name=name[:16], error=error)
+                    self._log.debug("cannot read lock {name}: {error}", name=name[:16], error=error)
                 continue
             try:
                 self.times[name] = _time(parse(unpack(unsealer.open(content), _LIMIT)))
             except ValueError as error:
-                self._log.debug("the lock {name}: {error}", name=name[:16], error=str(error))
+                self._log.debug(
+                    "cannot read lock {name}: {error}", name=name[:16], error=str(error)
+                )
                 self.times[name] = None
 
     def oldest(self) -> float | None:
@@ -57,5 +59,5 @@ class KnownLocks:
 def _time(lock: object) -> float:
     time = lock.get("time") if isinstance(lock, dict) else None
     if not isinstance(time, str):
-        raise ValueError("it has no time")
+        raise ValueError("no time in it")
     return parse_time(time)

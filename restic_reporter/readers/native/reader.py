@@ -75,7 +75,7 @@ class NativeReader:
     async def read(self, request: ReadRequest) -> ReadResult:
         """Fetch and decrypt the snapshots that are new."""
         if request.backend is None or request.listing is None:
-            raise ReadError(Reason.INTERNAL, "the native reader needs a backend")
+            raise ReadError(Reason.INTERNAL, "native reader needs a backend")
         if not isinstance(request.memory.kept, Kept):
             request.memory.kept = Kept()
         files = RepositoryFiles.of(request, request.backend)
@@ -253,7 +253,7 @@ class _Read:
         flaws = {**self._unreadable, **self._too_large}
         for name, why in list(flaws.items())[:_SHOWN]:
             self._log.warn(
-                "{url}: the snapshot {name} cannot be read: {why}",
+                "{url}: cannot read snapshot {name}: {why}",
                 url=self._request.repository.url,
                 name=name[:16],
                 why=why,
@@ -261,5 +261,5 @@ class _Read:
         if self._too_large:
             shown = ", ".join(sorted(name[:8] for name in self._too_large)[:_SHOWN])
             raise ReadError(
-                Reason.TOO_LARGE, f"{len(self._too_large)} snapshots are too large: {shown}"
+                Reason.TOO_LARGE, f"snapshots too large: {len(self._too_large)} ({shown})"
             )

@@ -139,7 +139,7 @@ class Opening:
             self._pass_over(key_file.name, str(error))
             return None
         except MemoryError:
-            self._pass_over(key_file.name, "there is not enough memory to try it")
+            self._pass_over(key_file.name, "not enough memory to try it")
             return None
         self._attempts.tried.add(key_file.name)
         if master is None:
@@ -148,7 +148,7 @@ class Opening:
         try:
             repository_id = read_config(config, master)
         except SealBrokenError:
-            self._pass_over(key_file.name, "it is not for this repository, or the config is broken")
+            self._pass_over(key_file.name, "made for another repository, or the config is corrupt")
             return None
         self._attempts.tried.clear()
         self._attempts.refused = False
@@ -168,24 +168,24 @@ class Opening:
         self._broken.append(name)
         if len(self._broken) <= _SHOWN:
             self._log.warn(
-                "{url}: the key file {name} is passed over: {why}",
+                "{url}: key file {name} ignored: {why}",
                 url=self._url,
                 name=name[:16],
                 why=why,
             )
 
     def _failure(self, untried: int) -> ReadError:
-        tried = f"{self._derivations} key files were tried"
+        tried = f"key files tried: {self._derivations}"
         if untried:
             return ReadError(
                 Reason.KEYS,
-                f"{tried} and none opens the repository; {untried} more are left for the next"
-                " reads, and key_hint may name the right one",
+                f"no key found yet; {tried}, left for the next reads: {untried}; set key_hint"
+                " to try the right one first",
             )
         if self._attempts.refused:
-            return ReadError(Reason.AUTH, f"wrong password or no key found: {tried}")
+            return ReadError(Reason.AUTH, f"wrong password or no key found; {tried}")
         shown = ", ".join(sorted(name[:8] for name in self._broken)[:_SHOWN])
-        return ReadError(Reason.KEYS, f"no key file is usable: {shown}")
+        return ReadError(Reason.KEYS, f"no usable key file: {shown}")
 
 
 def read_config(content: bytes, master: bytes) -> str:
@@ -199,12 +199,10 @@ def read_config(content: bytes, master: bytes) -> str:
     try:
         config = parse(unpack(text, CONFIG_LIMIT))
     except ValueError as error:
-        raise ReadError(Reason.PROTOCOL, f"the repository's config: {error}") from None
+        raise ReadError(Reason.PROTOCOL, f"invalid repository config: {error}") from None
     if not isinstance(config, dict) or not is_file_name(config.get("id")):
-        raise ReadError(Reason.PROTOCOL, "the repository's config has no id")
+        raise ReadError(Reason.PROTOCOL, "repository config has no id")
     if config.get("version") not in _VERSIONS:
         version = config.get("version")
-        raise ReadError(
-            Reason.PROTOCOL, f"the repository is of the unknown version {version!r:.20}"
-        )
+        raise ReadError(Reason.PROTOCOL, f"unknown repository version {version!r:.20}")
     return str(config["id"])

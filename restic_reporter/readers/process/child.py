@@ -168,7 +168,7 @@ class _Child(ProcessProtocol):
         limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_PATIENCE
         while not self._over:
             if self._reactor.seconds() >= limit:
-                self._log.error("process {pid} cannot be killed", pid=self.transport.pid)
+                self._log.error("cannot kill process {pid}", pid=self.transport.pid)
                 return
             wait = self.ended()
             call = self._reactor.callLater(max(0.0, limit - self._reactor.seconds()), wait.cancel)
@@ -213,7 +213,7 @@ class _Child(ProcessProtocol):
         self._room[childFD] -= len(data)
         if self._room[childFD] < 0:
             name = "stdout" if childFD == _STDOUT else "stderr"
-            self._fail(ReadError(Reason.TOO_LARGE, f"it writes endlessly to {name}"))
+            self._fail(ReadError(Reason.TOO_LARGE, f"too much output on {name}"))
             return
         if childFD == _STDERR:
             self._stderr.add(data)
@@ -280,4 +280,4 @@ class _Child(ProcessProtocol):
         elif isinstance(ending, ProcessTerminated) and ending.signal is not None:
             self._exit = Exit(None, ending.signal, "")
         else:
-            self.cannot_run = "its guard did not work"
+            self.cannot_run = "its guard process failed"

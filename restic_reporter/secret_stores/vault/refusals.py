@@ -63,7 +63,7 @@ class RefusalCheck:
 
     def stop(self) -> None:
         """Do nothing more."""
-        self._work.stop(VaultOutageError("the daemon stops"))
+        self._work.stop(VaultOutageError("daemon is stopping"))
 
     async def _check(self) -> None:
         token = self._usable()

@@ -53,7 +53,7 @@ class NoVault:
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
         """Fail."""
-        raise ReadError(Reason.SECRET, f"no look-up of {path!r} in Vault: VAULT_ADDR is not set")
+        raise ReadError(Reason.SECRET, f"cannot look up {path!r} in Vault: VAULT_ADDR is not set")
 
     def forget_failures(self) -> None:
         """Nothing to do."""
@@ -134,7 +134,7 @@ class VaultStore:
     def start(self) -> None:
         """Log in, and stay so; what goes wrong is logged and tried again."""
         if not self._settings.transport.verify and self._settings.address.startswith("https:"):
-            self._log.warn("VAULT_SKIP_VERIFY is set: anybody may pass for Vault")
+            self._log.warn("VAULT_SKIP_VERIFY is set: Vault's certificate is not verified")
         self._keeper.start()
 
     def stop(self) -> None:
@@ -162,16 +162,16 @@ class VaultStore:
         try:
             asked = checked_path(path)
             return await self._until_stop(
-                within(deadline, self._look_up(asked), f"Vault gives no {path!r}")
+                within(deadline, self._look_up(asked), f"look-up of {path!r} in Vault")
             )
         except VaultOutageError as outage:
-            problem = f"no look-up of {path!r}: Vault at {self._settings.address}: {outage}"
+            problem = f"cannot look up {path!r}: Vault at {self._settings.address}: {outage}"
         except VaultRefusedError as refusal:
             problem = explain(refusal, path, str(refusal))
             if refusal.status == 403 and self._keeper.unconfirmed:
-                problem += " (perhaps VAULT_TOKEN has ended)"
+                problem += " (VAULT_TOKEN may have expired)"
         except ValueError as error:
-            problem = f"no look-up of {path!r} in Vault: {error}"
+            problem = f"cannot look up {path!r} in Vault: {error}"
         except ReadError as error:
             problem = error.message
         raise ReadError(Reason.SECRET, self._shown(problem))
@@ -184,7 +184,7 @@ class VaultStore:
         except CancelledError:
             if not self._stopped:
                 raise
-            raise VaultOutageError("the daemon stops") from None
+            raise VaultOutageError("daemon is stopping") from None
         finally:
             self._pending.discard(pending)
 

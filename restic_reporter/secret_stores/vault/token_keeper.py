@@ -110,7 +110,7 @@ class TokenKeeper:
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._renewal.stop(VaultOutageError("the daemon stops"))
+        self._renewal.stop(VaultOutageError("daemon is stopping"))
         self._refusals.stop()
 
     async def token(self) -> Secret:
@@ -121,7 +121,7 @@ class TokenKeeper:
         """
         while (token := self._usable()) is None:
             if self._stopped:
-                raise VaultOutageError("the daemon stops")
+                raise VaultOutageError("daemon is stopping")
             if self._is_put_off() and not self._renewal.running:
                 raise VaultOutageError(self._failures.problem)
             await self._renewal.join(self._renew_or_log_in)
@@ -218,8 +218,8 @@ class TokenKeeper:
         except CancelledError:  # it is stopped
             raise
         except Exception as error:
-            self._log.failure("a bug in keeping the Vault token", Failure())
-            self._fail(VaultOutageError(f"a bug of ours ({type(error).__name__})"))
+            self._log.failure("bug in renewing the Vault token", Failure())
+            self._fail(VaultOutageError(f"internal error ({type(error).__name__})"))
 
     async def _log_in(self) -> None:
         if self._own is not None:
@@ -228,13 +228,13 @@ class TokenKeeper:
             except VaultRefusedError as refusal:
                 if self._role is None:
                     self._doubt()
-                    raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
-                self._log.warn("Vault refuses VAULT_TOKEN: the AppRole takes its place")
+                    raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
+                self._log.warn("VAULT_TOKEN rejected, using the AppRole from now on")
             else:
                 if self._role is None or grant.renewable or not grant.ttl:
-                    self._use(grant, "VAULT_TOKEN is good")
+                    self._use(grant, "VAULT_TOKEN is valid")
                     return
-                self._log.info("VAULT_TOKEN cannot be renewed: the AppRole takes its place")
+                self._log.info("VAULT_TOKEN is not renewable, using the AppRole from now on")
         await self._log_in_as_role(self._role)
 
     async def _log_in_as_role(self, role: AppRole | None) -> None:
@@ -244,7 +244,7 @@ class TokenKeeper:
         try:
             grant = await self._ask(lambda client: client.log_in(role), None)
         except VaultRefusedError as refusal:
-            problem = f"it refuses the AppRole login: {refusal}"
+            problem = f"AppRole login rejected: {refusal}"
             raise VaultOutageError(problem, by_vault=True) from None
         self._use(grant, "logged in with the AppRole")
 
@@ -254,16 +254,16 @@ class TokenKeeper:
             grant = await self._ask(lambda client: client.renew_self(lease.asked), token)
         except VaultRefusedError as refusal:
             if self._role is not None:
-                self._log.info("Vault does not renew the token: the AppRole logs in again")
+                self._log.info("Vault token not renewed, logging in again with the AppRole")
                 await self._log_in_as_role(self._role)
             else:
                 await self._look_again(lease, refusal)
             return
         level = LogLevel.info if self._failures.failures else LogLevel.debug
         self._settle(lease.renewed(grant, self._reactor.seconds(), self._now(), self._chance()))
-        self._log.emit(level, "the Vault token is renewed for {ttl:.0f} s", ttl=grant.ttl)
+        self._log.emit(level, "renewed the Vault token for {ttl:.0f} s", ttl=grant.ttl)
         if self._lease is not None and self._lease.last and self._role is not None:
-            self._log.info("the Vault token nears its maximum: the AppRole logs in again")
+            self._log.info("Vault token is near its maximum TTL, logging in again with the AppRole")
             await self._log_in_as_role(self._role)
 
     async def _look_again(self, lease: Lease, refusal: VaultRefusedError) -> None:
@@ -272,7 +272,7 @@ class TokenKeeper:
             grant = await self._ask(lambda client: client.look_up_self(), lease.grant.token)
         except VaultRefusedError:
             self._lose(lease, self._now())
-            raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
+            raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
         looked = Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance())
         self._settle(looked.unrenewable(self._chance()))
 
@@ -289,7 +289,7 @@ class TokenKeeper:
             return
         if self._is_put_off():
             raise VaultOutageError(self._failures.problem)
-        self._log.info("Vault does not know our token any more: logging in again")
+        self._log.info("Vault token is unknown or revoked, logging in again with the AppRole")
         self._must_log_in = True
         await self._renewal.join(self._renew_or_log_in)
         if self._usable() == token:
@@ -302,7 +302,7 @@ class TokenKeeper:
             self._granted = [grant.token, *self._granted][:2]
         self._must_log_in = False
         self._unconfirmed = False
-        life = "ends in {ttl:.0f} s" if grant.ttl else "has no end"
+        life = "expires in {ttl:.0f} s" if grant.ttl else "never expires"
         self._log.info(
             f"Vault at {{address}}: {how}; the token {life}", address=self._address, ttl=grant.ttl
         )
@@ -325,7 +325,7 @@ class TokenKeeper:
             self._put_off_until = min(self._failures.retry_at, self._reactor.seconds() + hold)
         self._log.emit(
             level,
-            "Vault at {address}: {problem}; it will be tried again, until it works",
+            "Vault at {address}: {problem}; will retry",
             address=self._address,
             problem=self._shown(problem),
         )
@@ -336,9 +336,9 @@ class TokenKeeper:
         self._lease = None
         if self._own is not None:
             self._doubt()
-            self._log.error("VAULT_TOKEN has ended or was revoked: set another and start again")
+            self._log.error("VAULT_TOKEN expired or revoked; set a new one and restart")
         else:
-            self._log.error("the Vault token has ended, and no other could be had yet")
+            self._log.error("Vault token expired, and no new login succeeded yet")
 
     def _doubt(self) -> None:
         self._lease = None
