@@ -59,13 +59,13 @@ class DaemonThreadResolver:
         resolutionReceiver.resolutionBegan(resolution)
         looked_up = Deferred.fromCoroutine(self._look_up(hostName, portNumber))
 
-        def tell(addresses: list[IPv4Address | IPv6Address]) -> None:
+        def deliver(addresses: list[IPv4Address | IPv6Address]) -> None:
             for address in addresses:
                 if addressTypes is None or isinstance(address, tuple(addressTypes)):
                     resolutionReceiver.addressResolved(address)
             resolutionReceiver.resolutionComplete()
 
-        looked_up.addCallback(tell)
+        looked_up.addCallback(deliver)
         looked_up.addErrback(lambda failure: self._log.failure("bug in name resolution", failure))
         return resolution
 

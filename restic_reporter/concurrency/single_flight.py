@@ -43,7 +43,7 @@ class SingleFlight(Generic[T]):
 
     def stop(self, error: Exception) -> None:
         """Fail all who wait with ``error``, and cancel the work."""
-        self._tell(Failure(error))
+        self._notify(Failure(error))
         if self._work is not None:
             self._work.cancel()
 
@@ -59,9 +59,9 @@ class SingleFlight(Generic[T]):
             return  # the end of what was cancelled
         self._work, self.running = None, False
         self._after()
-        self._tell(outcome)
+        self._notify(outcome)
 
-    def _tell(self, outcome: T | Failure) -> None:
+    def _notify(self, outcome: T | Failure) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if isinstance(outcome, Failure) and outcome.value is not None:

@@ -138,11 +138,11 @@ def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> R
         return ReadError(Reason.SIGNAL, f"restic was killed by signal {exit.signal}")
     if exit.code == 0:
         return None
-    text = _last_words(exit.stderr)
+    text = _error_text(exit.stderr)
     if _INTERRUPTED.search(exit.stderr):
         reason = Reason.SIGNAL
     else:
-        reason = _CODES.get(exit.code or 0) or _by_text(text, location)
+        reason = _CODES.get(exit.code or 0) or _reason_from(text, location)
     said = _printable(text, secrets) or "no error message"
     return ReadError(reason, f"restic failed with exit status {exit.code}: {said}")
 
@@ -157,10 +157,12 @@ def last_retry(stderr: str, location: str = "", secrets: Iterable[Secret] = ()) 
     if not causes:
         return None
     said = _printable(causes[-1], secrets)
-    return ReadError(_by_text(causes[-1], location), f"restic retried until the timeout: {said}")
+    return ReadError(
+        _reason_from(causes[-1], location), f"restic retried until the timeout: {said}"
+    )
 
 
-def _by_text(text: str, location: str) -> Reason:
+def _reason_from(text: str, location: str) -> Reason:
     path = location.partition(":")[2].rstrip("/")
     for name in (location, path):
         if len(name) > 1:
@@ -178,7 +180,7 @@ def _printable(text: str, secrets: Iterable[Secret]) -> str:
     return " ".join(shown.split())[:_MESSAGE_LIMIT]
 
 
-def _last_words(stderr: str) -> str:
+def _error_text(stderr: str) -> str:
     """
     The error message in what restic said: since 0.18 as JSON lines between plain ones.
 

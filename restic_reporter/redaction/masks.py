@@ -82,7 +82,7 @@ def _is_in_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
+def _is_whole_word(text: str, start: int, end: int) -> bool:
     """Whether what is there in ``text`` is no part of a longer word."""
     if end < len(text) and _is_in_word(text[end - 1]) and _is_in_word(text[end]):
         return False
@@ -147,14 +147,14 @@ class Masks:
                 self._lengths[head] = tuple(sorted(lengths, reverse=True))
 
     def _scan(
-        self, text: str, stands_alone: Callable[[int, int], bool] | None = None
+        self, text: str, is_whole_word: Callable[[int, int], bool] | None = None
     ) -> Iterator[tuple[int, int]]:
         """
         Where secrets begin and end, the longest one at each position.
 
-        ``stands_alone`` says whether one is a whole word, by default in ``text``.
+        ``is_whole_word`` says whether one is a whole word, by default in ``text``.
         """
-        stands_alone = stands_alone or partial(_stands_alone, text)
+        is_whole_word = is_whole_word or partial(_is_whole_word, text)
         lengths = self._lengths
         positions = range(len(text) - SHORTEST + 1 if lengths else 0)
         # A comprehension is quick at passing over nearly all of them; every line comes here.
@@ -164,7 +164,7 @@ class Masks:
                 found = text[start:end]
                 if end > len(text) or found not in self._known:
                     continue
-                if found not in self._words or stands_alone(start, end):
+                if found not in self._words or is_whole_word(start, end):
                     yield start, end
                     break
 
@@ -174,10 +174,10 @@ class Masks:
         if "\\" in text:
             positions = [place for place, one in enumerate(text) if one != "\\"]
 
-            def stands_alone(start: int, end: int) -> bool:
-                return _stands_alone(text, positions[start], positions[end - 1] + 1)
+            def is_whole_word(start: int, end: int) -> bool:
+                return _is_whole_word(text, positions[start], positions[end - 1] + 1)
 
-            for start, end in self._scan(_unquoted(text), stands_alone):
+            for start, end in self._scan(_unquoted(text), is_whole_word):
                 found.append((positions[start], positions[end - 1] + 1))
         return sorted(found)
 

@@ -96,14 +96,14 @@ class JSONArrayParser:
                 try:
                     value, end = decoder.raw_decode(self._text, position)
                 except json.JSONDecodeError as error:
-                    self._reject_hopeless(error)
+                    self._raise_unless_incomplete(error)
                     break
                 except RecursionError:
                     self._scanner = MemberScanner(self.wanted)
                     break
                 except ValueError:
                     raise NotAnArrayError("number has too many digits") from None
-                if self._may_go_on(position, end) and not final:
+                if self._may_continue(position, end) and not final:
                     break
                 if end - position > SMALL:
                     # In smaller pieces it would have come to this before.
@@ -118,7 +118,7 @@ class JSONArrayParser:
         if len(self._text) > SMALL and self._state in ("first", "value"):
             self._scanner = MemberScanner(self.wanted)
 
-    def _may_go_on(self, position: int, end: int) -> bool:
+    def _may_continue(self, position: int, end: int) -> bool:
         """Whether a value is a number, and might go on in the next piece."""
         if self._text[position] in '{["':
             return False
@@ -146,7 +146,7 @@ class JSONArrayParser:
             return position
         return position + 1
 
-    def _reject_hopeless(self, error: json.JSONDecodeError) -> None:
+    def _raise_unless_incomplete(self, error: json.JSONDecodeError) -> None:
         """
         Raise unless more text could mend the error.
 

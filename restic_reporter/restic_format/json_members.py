@@ -173,10 +173,10 @@ class MemberScanner:
             self._position += 1
             return True
         if kind == '"':
-            hopeful = len(self._text) - self._position <= SMALL
+            incomplete = len(self._text) - self._position <= SMALL
         else:
-            hopeful = _PART_OF_WORD.fullmatch(self._text, self._position) is not None
-        if not hopeful:
+            incomplete = _PART_OF_WORD.fullmatch(self._text, self._position) is not None
+        if not incomplete:
             raise ValueError("unknown word, or a number or name that is too long")
         return False
 

@@ -18,7 +18,7 @@ from ..model.repository import Config, Material, Repository
 from ..redaction.masks import redact
 
 # How long one look-up may take, in seconds.
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 Document = Mapping[str, object]
 Place = tuple[str, str]
@@ -97,7 +97,7 @@ class Lookups:
             raise ReadError(
                 Reason.SECRET, f"unknown secret store {one.store!r}, or its plugin is broken"
             )
-        deadline = Deadline.after(self.clock, _PATIENCE)
+        deadline = Deadline.after(self.clock, _TIMEOUT)
 
         async def ask() -> Document:
             return await store.look_up(one.path, deadline)

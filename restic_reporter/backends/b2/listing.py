@@ -22,7 +22,7 @@ _MOST_PAGES = 250
 
 _FOLDERS = ("keys/", "locks/", "snapshots/")
 
-_WHAT = "b2_list_file_names"
+_CALL = "b2_list_file_names"
 
 
 @define
@@ -54,19 +54,19 @@ class Names:
         """
         files, following = answer.get("files"), answer.get("nextFileName")
         if not isinstance(files, list) or not isinstance(following, str | None):
-            raise ReadError(Reason.PARSE, f"{_WHAT}: incomplete response")
+            raise ReadError(Reason.PARSE, f"{_CALL}: incomplete response")
         for file in files:
             name = file.get("fileName") if isinstance(file, dict) else None
             if not isinstance(name, str):
-                raise ReadError(Reason.PARSE, f"{_WHAT}: a file without a name in the response")
+                raise ReadError(Reason.PARSE, f"{_CALL}: a file without a name in the response")
             if file.get("action", "upload") == "upload":
                 self._take(name)
-        before, self.start = self.start, self._onward(following)
+        before, self.start = self.start, self._next_start(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
-            raise ReadError(Reason.PROTOCOL, f"{_WHAT}: the next page goes backwards")
+            raise ReadError(Reason.PROTOCOL, f"{_CALL}: the next page goes backwards")
         if self.start is not None and self.pages >= _MOST_PAGES:
-            raise ReadError(Reason.TOO_LARGE, f"{_WHAT}: more than {_MOST_PAGES * PAGE} names")
+            raise ReadError(Reason.TOO_LARGE, f"{_CALL}: more than {_MOST_PAGES * PAGE} names")
 
     def _take(self, name: str) -> None:
         for folder, found in self._found.items():
@@ -74,7 +74,7 @@ class Names:
             if name.startswith(start) and is_file_name(name[len(start) :]):
                 found.add(name[len(start) :])
 
-    def _onward(self, following: str | None) -> str | None:
+    def _next_start(self, following: str | None) -> str | None:
         """
         Where to go on after a page that is followed by ``following``.
 

@@ -14,7 +14,7 @@ from .folder import CacheFolder, ForeignError
 T = TypeVar("T")
 
 # A disk that needs longer for a few files is not there.
-_PATIENCE = 10.0
+_DISK_TIMEOUT = 10.0
 
 # As much as one look into the cache may bring.
 _AT_ONCE = 128
@@ -80,7 +80,9 @@ class SnapshotCache:
         call = _Call()
         try:
             return await within(
-                deadline.sooner(_PATIENCE), self._in_thread(call, function, *arguments), "the disk"
+                deadline.sooner(_DISK_TIMEOUT),
+                self._in_thread(call, function, *arguments),
+                "the disk",
             )
         except (OSError, ForeignError, RuntimeError) as error:
             self._warn(getattr(error, "strerror", None) or str(error))
@@ -96,7 +98,7 @@ class SnapshotCache:
             try:
                 return function(*arguments)
             finally:
-                self._reactor.callFromThread(self._came_back, call)
+                self._reactor.callFromThread(self._on_return, call)
 
         try:
             result = in_daemon_thread(self._reactor, work)
@@ -105,7 +107,7 @@ class SnapshotCache:
             raise
         return await result
 
-    def _came_back(self, call: _Call) -> None:
+    def _on_return(self, call: _Call) -> None:
         call.back = True
         self._hanging.discard(call)
 

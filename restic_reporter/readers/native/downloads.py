@@ -40,7 +40,7 @@ class Fetching:
     _ready: deque[Fetched] = field(factory=deque)
     _held: int = 0
     _tasks: "list[Deferred[None]]" = field(factory=list)
-    _at_work: int = 0
+    _running: int = 0
     _error: Exception | None = None
     _waiting: "Deferred[None] | None" = None
     _full: "list[Deferred[None]]" = field(factory=list)
@@ -49,7 +49,7 @@ class Fetching:
         """Begin to fetch the files ``names``."""
         self._names = list(names)
         number = min(self._parallel, len(self._names))
-        self._at_work = number
+        self._running = number
         for _ in range(number):
             self._tasks.append(Deferred.fromCoroutine(self._work()))
 
@@ -83,7 +83,7 @@ class Fetching:
         return some
 
     def _is_enough(self) -> bool:
-        return not self._at_work or len(self._ready) >= BATCH or self._held >= HELD_LIMIT // 2
+        return not self._running or len(self._ready) >= BATCH or self._held >= HELD_LIMIT // 2
 
     def _go_on(self) -> None:
         while self._full and self._held < HELD_LIMIT:
@@ -103,8 +103,8 @@ class Fetching:
                 self._error = self._error or error
             self._names.clear()
         finally:
-            self._at_work -= 1
-            self._tell()
+            self._running -= 1
+            self._notify()
 
     async def _fetch(self, name: str) -> None:
         one: Fetched
@@ -116,9 +116,9 @@ class Fetching:
             one = (name, error)
         self._ready.append(one)
         self._held += _size(one)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._waiting is not None and self._is_enough():
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)

@@ -19,11 +19,11 @@ OVERHEAD = 32
 _IV_SIZE = _MAC_SIZE = 16
 
 
-class SealBrokenError(ValueError):
+class DecryptionError(ValueError):
     """The file is not whole, or was not made with this key."""
 
 
-class Unsealer:
+class Decryptor:
     """
     Opens files made with one ``key``.
 
@@ -41,14 +41,14 @@ class Unsealer:
         """
         The content of a file, after its MAC was checked.
 
-        :raises SealBrokenError: the MAC says that it is not what was written.
+        :raises DecryptionError: the MAC says that it is not what was written.
         """
         if len(sealed) < OVERHEAD:
-            raise SealBrokenError("file too short")
+            raise DecryptionError("file too short")
         iv, text, mac = sealed[:_IV_SIZE], sealed[_IV_SIZE:-_MAC_SIZE], sealed[-_MAC_SIZE:]
         try:
             Poly1305.verify_tag(self._mac_r + self._mask.update(iv), text, mac)
         except InvalidSignature:
-            raise SealBrokenError("wrong MAC: altered, or made with another key") from None
+            raise DecryptionError("wrong MAC: altered, or made with another key") from None
         self._decrypt.reset_nonce(iv)
         return self._decrypt.update(text)

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
 
 from .compression import parse
-from .encryption import KEY_SIZE, SealBrokenError, Unsealer
+from .encryption import KEY_SIZE, DecryptionError, Decryptor
 
 # restic's own calibration takes 32 MiB and half a second of the machine that made the key: N
 # is 32768, r 8, p between 1 and 16 or so. Whoever can write to the storage can ask for more.
@@ -115,8 +115,8 @@ def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
     except RuntimeError:
         raise MemoryError from None
     try:
-        content = Unsealer(key).open(key_file.data)
-    except SealBrokenError:
+        content = Decryptor(key).open(key_file.data)
+    except DecryptionError:
         return None
     value = parse(content)
     if not isinstance(value, dict) or not isinstance(value.get("mac"), dict):

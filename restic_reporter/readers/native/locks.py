@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from ...model.errors import ReadError, Reason
 from ...restic_format.snapshot_json import parse_time
 from .compression import parse, unpack
-from .encryption import Unsealer
+from .encryption import Decryptor
 from .repository_files import RepositoryFiles
 
 _MAX_LOADS = 100
@@ -34,7 +34,7 @@ class KnownLocks:
 
     async def read(self, names: list[str], files: RepositoryFiles, key: bytes) -> None:
         """Read some locks with the master ``key``; what cannot be read is passed over."""
-        unsealer = Unsealer(key)
+        decryptor = Decryptor(key)
         for name in names:
             try:
                 content = await files.load(f"locks/{name}", _LIMIT)
@@ -44,7 +44,7 @@ class KnownLocks:
                     self._log.debug("cannot read lock {name}: {error}", name=name[:16], error=error)
                 continue
             try:
-                self.times[name] = _time(parse(unpack(unsealer.open(content), _LIMIT)))
+                self.times[name] = _time(parse(unpack(decryptor.open(content), _LIMIT)))
             except ValueError as error:
                 self._log.debug(
                     "cannot read lock {name}: {error}", name=name[:16], error=str(error)

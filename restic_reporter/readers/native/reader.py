@@ -116,7 +116,7 @@ class _Read:
         if request.gone and self._cache is not None and kept.opened is not None:
             await self._cache.remove(kept.opened.repository_id, request.gone, request.deadline)
         await self._read_locks()
-        self._tell_flaws()
+        self._report_unreadable()
         return ReadResult(
             unreadable=frozenset(self._unreadable),
             oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
@@ -249,7 +249,7 @@ class _Read:
             kept.locks = KnownLocks()
         await kept.locks.read(kept.locks.unread(listed), self._files, kept.opened.master)
 
-    def _tell_flaws(self) -> None:
+    def _report_unreadable(self) -> None:
         flaws = {**self._unreadable, **self._too_large}
         for name, why in list(flaws.items())[:_SHOWN]:
             self._log.warn(

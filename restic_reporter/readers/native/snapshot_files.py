@@ -10,7 +10,7 @@ from ...model.snapshots import UNKNOWN_USER, Snapshot
 from ...restic_format.json_members import parse_members
 from ...restic_format.snapshot_json import MEMBERS, parse_snapshot
 from .compression import TooLargeError, UnknownEncodingError, unpack_in_pieces
-from .encryption import OVERHEAD, SealBrokenError, Unsealer
+from .encryption import OVERHEAD, DecryptionError, Decryptor
 
 # 350,000 paths. It takes a fifth of a second to go through them, at worst a second.
 CONTENT_LIMIT = 32 * 2**20
@@ -48,21 +48,21 @@ def decode(
     is no JSON gives a snapshot that is counted as invalid; ``limit`` is how many bytes it may
     have.
     """
-    unsealer = Unsealer(key)
+    decryptor = Decryptor(key)
     until = time.monotonic() + _TURN
     outcomes: list[Decoded] = []
     for name, content in files:
-        outcomes.append(_decoded(name, content, unsealer, limit))
+        outcomes.append(_decoded(name, content, decryptor, limit))
         if time.monotonic() > until:
             break
     return outcomes
 
 
-def _decoded(name: str, content: bytes, unsealer: Unsealer, limit: int) -> Decoded:
+def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Decoded:
     value = None
     try:
-        value = parse_members(unpack_in_pieces(unsealer.open(content), limit), MEMBERS)
-    except SealBrokenError as error:
+        value = parse_members(unpack_in_pieces(decryptor.open(content), limit), MEMBERS)
+    except DecryptionError as error:
         return Decoded(name, None, Flaw.SEAL, str(error))
     except TooLargeError as error:
         return Decoded(name, None, Flaw.TOO_LARGE, str(error))

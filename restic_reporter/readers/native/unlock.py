@@ -14,7 +14,7 @@ from ...restic_format.file_names import is_file_name
 from ..access import CONFIG_LIMIT
 from .compression import parse, unpack
 from .downloads import OF_ONE_FILE
-from .encryption import SealBrokenError, Unsealer
+from .encryption import DecryptionError, Decryptor
 from .key_file import USUAL_MEMORY, KeyFile, open_key_file, parse_key_file
 from .repository_files import RepositoryFiles
 
@@ -126,9 +126,9 @@ class Opening:
         except ReadError as error:
             if error.reason not in OF_ONE_FILE:
                 raise
-            self._pass_over(name, error.message)
+            self._ignore(name, error.message)
         except ValueError as error:
-            self._pass_over(name, str(error))
+            self._ignore(name, str(error))
         return None
 
     async def _try(self, key_file: KeyFile, config: bytes) -> Opened | None:
@@ -136,10 +136,10 @@ class Opening:
         try:
             master = await self._derive(key_file)
         except ValueError as error:
-            self._pass_over(key_file.name, str(error))
+            self._ignore(key_file.name, str(error))
             return None
         except MemoryError:
-            self._pass_over(key_file.name, "not enough memory to try it")
+            self._ignore(key_file.name, "not enough memory to try it")
             return None
         self._attempts.tried.add(key_file.name)
         if master is None:
@@ -147,8 +147,8 @@ class Opening:
             return None
         try:
             repository_id = read_config(config, master)
-        except SealBrokenError:
-            self._pass_over(key_file.name, "made for another repository, or the config is corrupt")
+        except DecryptionError:
+            self._ignore(key_file.name, "made for another repository, or the config is corrupt")
             return None
         self._attempts.tried.clear()
         self._attempts.refused = False
@@ -163,7 +163,7 @@ class Opening:
             return await run()
         return await self._large.run(run)
 
-    def _pass_over(self, name: str, why: str) -> None:
+    def _ignore(self, name: str, why: str) -> None:
         self._attempts.tried.add(name)
         self._broken.append(name)
         if len(self._broken) <= _SHOWN:
@@ -192,10 +192,10 @@ def read_config(content: bytes, master: bytes) -> str:
     """
     The repository's id, from its encrypted config.
 
-    :raises SealBrokenError: the config was not made with this ``master`` key.
+    :raises DecryptionError: the config was not made with this ``master`` key.
     :raises ReadError: ``protocol``, where it is of a kind that we cannot read.
     """
-    text = Unsealer(master).open(content)
+    text = Decryptor(master).open(content)
     try:
         config = parse(unpack(text, CONFIG_LIMIT))
     except ValueError as error:

@@ -27,7 +27,7 @@ INTERRUPT_GRACE = 2.0
 PIPE_GRACE = 1.0
 
 # How long a killed child is waited for. Only one that is stuck in the kernel takes longer.
-KILL_PATIENCE = 5.0
+KILL_TIMEOUT = 5.0
 
 # A line for each of 50,000 snapshots that cannot be read fits.
 STDERR_LIMIT = 8 * 2**20
@@ -76,7 +76,7 @@ async def run_child(
     child is killed and the error comes out here.
 
     When this is cancelled the child is interrupted, and killed if that does not help; it
-    ends, with `ChildStoppedError`, only when the child and all that it has started are gone.
+    ends, with `ChildStoppedError`, only when the child and all that it has started have ended.
     ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
     :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
@@ -102,7 +102,7 @@ async def run_child(
         await child.ended()
     except CancelledError:
         child.stop()
-        await child.gone()
+        await child.wait_until_gone()
         raise ChildStoppedError(child.exit.stderr) from None
     if child.failure is not None:
         raise child.failure
@@ -136,14 +136,14 @@ class _Child(ProcessProtocol):
         self._reactor = reactor
         self._take = {_STDOUT: on_stdout, _STDERR: on_stderr}
         self._inputs = inputs
-        self._room = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
+        self._remaining = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
         self._stderr = Excerpt()
         self._report = b""
         self._waiting: list[Deferred[None]] = []
         self._timer: IDelayedCall | None = None
-        self._heard = False
+        self._got_output = False
         self._exited = False
-        self._over = False
+        self._ended = False
         self._stopped = False
         self.failure: Exception | None = None
         self.cannot_run: str | None = None
@@ -155,18 +155,18 @@ class _Child(ProcessProtocol):
         return evolve(self._exit, stderr=self._stderr.text())
 
     def ended(self) -> "Deferred[None]":
-        """Fires when the child is gone and its pipes are closed."""
+        """Fires when the child is wait_until_gone and its pipes are closed."""
         waiting: Deferred[None] = Deferred()
-        if self._over:
+        if self._ended:
             waiting.callback(None)
         else:
             self._waiting.append(waiting)
         return waiting
 
-    async def gone(self) -> None:
+    async def wait_until_gone(self) -> None:
         """Wait for the end of a stopped child, but not for ever, whoever cancels meanwhile."""
-        limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_PATIENCE
-        while not self._over:
+        limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_TIMEOUT
+        while not self._ended:
             if self._reactor.seconds() >= limit:
                 self._log.error("cannot kill process {pid}", pid=self.transport.pid)
                 return
@@ -207,11 +207,11 @@ class _Child(ProcessProtocol):
         if childFD == child_guard.REPORT:
             self._report = (self._report + data)[:_REPORT_LIMIT]
             return
-        self._heard = True
+        self._got_output = True
         if self.failure is not None or self._stopped:
             return
-        self._room[childFD] -= len(data)
-        if self._room[childFD] < 0:
+        self._remaining[childFD] -= len(data)
+        if self._remaining[childFD] < 0:
             name = "stdout" if childFD == _STDOUT else "stderr"
             self._fail(ReadError(Reason.TOO_LARGE, f"too much output on {name}"))
             return
@@ -238,7 +238,7 @@ class _Child(ProcessProtocol):
         self._exited = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+        self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
 
     def _kill_unguarded(self) -> None:
         """The guard has been killed: end the child, at least, which goes on without it."""
@@ -247,29 +247,29 @@ class _Child(ProcessProtocol):
             with suppress(OSError):
                 os.killpg(int(group), signal.SIGKILL)
 
-    def _let_go(self) -> None:
+    def _check_pipes(self) -> None:
         # The reactor takes some kilobytes of each pipe at each of its rounds, which may be
         # seconds apart under load. One more round tells whether there is more.
-        self._heard = False
+        self._got_output = False
         self._timer = self._reactor.callLater(0, self._close_pipes)
 
     def _close_pipes(self) -> None:
-        if self._heard:
-            self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+        if self._got_output:
+            self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
             return
         for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
             self.transport.closeChildFD(descriptor)
 
     def processEnded(self, reason: Failure) -> None:
-        self._over = True
+        self._ended = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._settle(reason.value)
+        self._set_exit(reason.value)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
 
-    def _settle(self, ending: object) -> None:
+    def _set_exit(self, ending: object) -> None:
         """Work out how the child ended, from what its guard told or how that ended itself."""
         told = self._reported()
         if "failed" in told:

@@ -75,7 +75,7 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Report to the daemon, which may be dead."""
     with suppress(OSError):
         os.write(REPORT, f"{line}\n".encode("utf-8", "backslashreplace"))
@@ -110,7 +110,7 @@ def become(arguments: list[str], guard: int) -> None:
     try:
         os.execvpe(arguments[0], arguments, environment())
     except OSError as error:
-        tell(f"failed {error.strerror}")
+        report(f"failed {error.strerror}")
 
 
 def start(arguments: list[str]) -> int:
@@ -193,10 +193,10 @@ def main(arguments: list[str]) -> None:
     for descriptor in set(range(LIFELINE)) - {wakeup, waker}:
         with suppress(OSError):
             os.close(descriptor)
-    tell(f"child {child}")
+    report(f"child {child}")
     status = clear(child, watch(child, wakeup))
     if status is not None:
-        tell(f"status {status}")
+        report(f"status {status}")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class KVMount:
                 return document
         if known is not None:
             self._found(known)
-        raise _most_telling(refusals)
+        raise _most_specific(refusals)
 
     def _found(self, version: int) -> None:
         self.version, self.found_at = version, self.clock()
@@ -91,7 +91,7 @@ async def _read(client: VaultClient, version: int, path: str) -> dict[str, objec
     return await (client.read_v2(path) if version == 2 else client.read_v1(path))
 
 
-def _most_telling(refusals: list[VaultRefusedError]) -> VaultRefusedError:
+def _most_specific(refusals: list[VaultRefusedError]) -> VaultRefusedError:
     """With an ordinary policy, the wrong version is forbidden and the right one missing."""
     return min(refusals, key=lambda one: (one.data is None, one.status != 404))
 

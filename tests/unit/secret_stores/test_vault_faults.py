@@ -49,9 +49,9 @@ _BUFFERS = 16 * 1024 * 1024
 class SlowTests(VaultCase):
     """A Vault that does not come to an end."""
 
-    async def test_patience(self) -> None:
+    async def test_timeout(self) -> None:
         """Whatever it does to keep us, a call ends in time, and its connection too."""
-        store = await self.running(self.store(patience=15.0))
+        store = await self.running(self.store(timeout=15.0))
         for name, trouble in SLOW.items():
             self.fake.troubles["read"] = trouble
             reads = self.fake.counts["read"]
@@ -77,7 +77,7 @@ class SlowTests(VaultCase):
     async def test_login(self) -> None:
         """A login that hangs ends too, and is tried again."""
         self.fake.troubles["login"] = hang
-        store = self.store(patience=15.0)
+        store = self.store(timeout=15.0)
         store.start()
         failed = gatherResults([self.look_up_problem(store) for _ in range(100)])
         await self.until(lambda: self.fake.counts["login"] == 1)
@@ -88,8 +88,8 @@ class SlowTests(VaultCase):
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_thousand(self) -> None:
-        """A thousand look-ups in a Vault that hangs all fail after one call's patience."""
-        store = await self.running(self.store(patience=15.0))
+        """A thousand look-ups in a Vault that hangs all fail after one call's timeout."""
+        store = await self.running(self.store(timeout=15.0))
         self.fake.troubles["mounts"] = hang
         failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
         await self.until(lambda: self.fake.counts["mounts"] == 8)
@@ -306,7 +306,7 @@ class MendedTests(VaultCase):
         """However long it was not, the next look-up finds it, but for seconds after a failure."""
         for kind in ("login", "read"):
             self.fake.troubles = {kind: refusal(503, "Vault is sealed")}
-            store = await self.running(self.store(chance=1.0))
+            store = await self.running(self.store(random=1.0))
             for _ in range(20):
                 failed = self.look_up_problem(store)
                 while not failed.called:
@@ -328,7 +328,7 @@ class MendedTests(VaultCase):
         """After an order by hand the next look-up asks at once, whatever failed a moment ago."""
         for kind in ("login", "read"):
             self.fake.troubles = {kind: refusal(503, "Vault is sealed")}
-            store = await self.running(self.store(chance=1.0))
+            store = await self.running(self.store(random=1.0))
             await self.passing(self.look_up_problem(store))
             self.fake.troubles.clear()
             self.assertIn("sealed", await self.problem(store))
@@ -340,7 +340,7 @@ class MendedTests(VaultCase):
         """What was asked before an order, and fails after it, does not count either."""
         for kind in ("login", "read"):
             self.fake.troubles = {kind: hang}
-            store = self.store(chance=1.0)
+            store = self.store(random=1.0)
             before = self.fake.counts[kind]
             hanging = self.look_up_problem(store)
             await self.until(lambda: self.fake.counts[kind] > before)  # noqa: B023

@@ -81,7 +81,7 @@ class TLSTests(VaultCase):
         for trouble in (hang, drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
             self.fake.troubles["login"] = trouble
             logins = self.fake.counts["login"]
-            failed = self.look_up_problem(store := self.store(environ, patience=15.0))
+            failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
             await self.until(lambda: self.fake.counts["login"] > logins)  # noqa: B023
             self.clock.advance(15)
             self.assertIn("timed out", await failed)
@@ -91,7 +91,7 @@ class TLSTests(VaultCase):
         self.assertIn("exceeds", await self.problem(self.store(environ)))
         with socket.create_server(("127.0.0.1", 0)) as silent:
             environ["VAULT_ADDR"] = f"https://127.0.0.1:{silent.getsockname()[1]}"
-            failed = self.look_up_problem(store := self.store(environ, patience=15.0))
+            failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
             silent.setblocking(False)
             await self.until(lambda: select.select([silent], [], [], 0)[0])
             self.clock.advance(15)

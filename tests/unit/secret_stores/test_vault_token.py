@@ -30,7 +30,7 @@ class AppRoleTests(VaultCase):
     async def test_jitter(self) -> None:
         """When exactly that is, is left to chance."""
         for chance, due in ((0.0, 0.6 * HOUR), (1.0, 0.7 * HOUR)):
-            store = await self.running(self.store(chance=chance))
+            store = await self.running(self.store(random=chance))
             renewals = self.fake.counts["renew"]
             await self.pass_time(store, due - 1)
             self.assertEqual(self.fake.counts["renew"], renewals)
@@ -128,7 +128,7 @@ class AppRoleTests(VaultCase):
         """It is told once, tried again with growing pauses, and works once it is right."""
         environ = self.fake.environment()
         self.fake.role.secret_ids = {"secret-id-2"}
-        store = await self.running(self.store(environ, chance=1.0))
+        store = await self.running(self.store(environ, random=1.0))
         message = await self.problem(store)
         self.assertIn("AppRole login rejected: invalid role or secret ID", message)
         self.assertIn(self.fake.address, message)
@@ -144,7 +144,7 @@ class AppRoleTests(VaultCase):
     async def test_fails_at_once(self) -> None:
         """While a login is put off, look-ups fail at once with its problem; later they try."""
         self.fake.troubles[""] = SEALED
-        store = await self.running(self.store(chance=1.0))
+        store = await self.running(self.store(random=1.0))
         failing = gatherResults([self.look_up_problem(store) for _ in range(1000)])
         messages = await self.passing(failing)
         self.assertEqual(len(set(messages)), 1)
