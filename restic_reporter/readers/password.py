@@ -1,4 +1,4 @@
-"""The password of a repository, as both readers need it."""
+"""Gets the password of a repository, for both readers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from .process.child import ChildStoppedError, run_child
 
 _OUTPUT_LIMIT = 2**16
 
-# What of the daemon's environment a child may see.
+# The variables of the daemon's environment that a child may see.
 _INHERITED = frozenset(
     (
         *("PATH", "HOME", "TMPDIR", "TZ", "LANG"),
@@ -23,7 +23,7 @@ _INHERITED = frozenset(
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of the daemon's environment ``environ`` that children get."""
+    """Return the part of the daemon's environment ``environ`` that children get."""
     return {name: value for name, value in environ.items() if name in _INHERITED}
 
 
@@ -31,9 +31,9 @@ async def password_of(
     repository: Repository, reactor: Any, environ: Mapping[str, str], deadline: Deadline
 ) -> Secret:
     """
-    The repository's password; a command is run for it.
+    Return the repository's password; run its command if it has one.
 
-    :raises ReadError: ``secret``. The message holds nothing that the command printed.
+    :raises ReadError: ``secret``. The message never contains output of the command.
     """
     if repository.password is None:
         raise ReadError(Reason.SECRET, "password not looked up yet")
@@ -44,9 +44,9 @@ async def password_of(
 
 def encoded(password: Secret) -> bytes:
     """
-    A password as restic takes it, in UTF-8.
+    Encode a password in UTF-8, as restic expects it.
 
-    :raises ReadError: ``secret``, where that cannot be.
+    :raises ReadError: ``secret`` if that is impossible.
     """
     try:
         return password.reveal().encode()
@@ -60,11 +60,11 @@ async def run_password_command(
     reactor: Any, command: PasswordCommand, environ: Mapping[str, str], deadline: Deadline
 ) -> Secret:
     """
-    The password that ``command`` prints.
+    Run ``command`` and return the password that it prints.
 
-    Somebody else stops it at the ``deadline``, which tells only what that meant.
+    The caller stops it at the ``deadline``; here it only tells a timeout from a stop.
 
-    :raises ReadError: ``secret``. The message holds nothing that the command printed.
+    :raises ReadError: ``secret``. The message never contains output of the command.
     """
     output = bytearray()
     program = command.arguments[0]

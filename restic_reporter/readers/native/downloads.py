@@ -1,4 +1,4 @@
-"""Downloads files side by side, ahead of who uses them, and holds a bounded amount."""
+"""Downloads files in parallel and ahead of use, and holds a limited amount."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,19 +8,19 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from ...model.errors import ReadError, Reason
 
-# What a backend does at one time where it says that it can do several things.
+# The most parallel downloads from a backend that allows several.
 PARALLEL = 8
 
-# Downloads wait while this many bytes wait for who uses them.
+# Downloads pause while this many bytes are not used yet.
 HELD_LIMIT = 8 * 2**20
 
-# How many files are handed over together: opening them takes a few milliseconds.
+# Files in one batch: decrypting them takes a few milliseconds.
 BATCH = 128
 
-# What a file takes beside its content.
+# Bytes of memory for a file besides its content.
 _OVERHEAD = 512
 
-# What says something of one file alone; anything else ends the read.
+# Reasons that concern one file only; any other ends the read.
 OF_ONE_FILE = frozenset((Reason.NOT_FOUND, Reason.PROTOCOL, Reason.TOO_LARGE))
 
 Fetched = tuple[str, bytes | ReadError]
@@ -29,9 +29,9 @@ Fetched = tuple[str, bytes | ReadError]
 @define(eq=False)
 class Fetching:
     """
-    Fetches files with ``load``, ``parallel`` at one time.
+    Fetches files with ``load``, ``parallel`` at a time.
 
-    A file that cannot be had comes as the error that says why.
+    Returns the error in place of a file that cannot be loaded.
     """
 
     _load: Callable[[str], Awaitable[bytes]]
@@ -46,7 +46,7 @@ class Fetching:
     _full: "list[Deferred[None]]" = field(factory=list)
 
     def start(self, names: Iterable[str]) -> None:
-        """Begin to fetch the files ``names``."""
+        """Start to fetch the files ``names``."""
         self._names = list(names)
         number = min(self._parallel, len(self._names))
         self._running = number
@@ -54,16 +54,16 @@ class Fetching:
             self._tasks.append(Deferred.fromCoroutine(self._work()))
 
     def stop(self) -> None:
-        """End all downloads; nothing comes any more."""
+        """Cancel all downloads."""
         self._names.clear()
         for task in self._tasks:
             task.cancel()
 
     async def batch(self) -> list[Fetched]:
         """
-        Some more files, none at the end; no more than `BATCH`, nor than half of `HELD_LIMIT`.
+        Return some more files, at most `BATCH` and half of `HELD_LIMIT`; none at the end.
 
-        :raises Exception: what ended it before that, after all that came until then.
+        :raises Exception: the error that ended the downloads, after all files before it.
         """
         if not self._is_enough():
             self._waiting = Deferred()

@@ -18,11 +18,11 @@ from .encryption import DecryptionError, Decryptor
 from .key_file import USUAL_MEMORY, KeyFile, open_key_file, parse_key_file
 from .repository_files import RepositoryFiles
 
-# What one read may do for the sake of key files, whoever has planted them.
+# The most work of one read on key files, which an attacker may have added.
 MAX_DERIVATIONS = 20
 MAX_KEY_FILES = 2000
 
-# restic's have 500 bytes or so.
+# restic's have about 500 bytes.
 _KEY_FILE_LIMIT = 2**13
 
 _VERSIONS = (1, 2)
@@ -41,10 +41,10 @@ class Opened:
 @define
 class Attempts:
     """
-    What earlier reads have tried in vain, so that the next one goes on with the others.
+    Key files that earlier reads have tried, so that the next read tries the others.
 
-    ``last_good`` is the key file that opened the repository last. ``refused`` says that one
-    was whole, and not for this password.
+    ``last_good`` is the key file that opened the repository last. ``refused`` is set if a
+    valid one did not fit the password.
     """
 
     last_good: str | None = None
@@ -55,9 +55,9 @@ class Attempts:
 @define(eq=False)
 class Opening:
     """
-    One try to open a repository, labelled ``url``.
+    One attempt to open the repository with the label ``url``.
 
-    ``large`` lets one derivation at a time have more memory than is usual.
+    ``large`` allows one derivation at a time to use an unusual amount of memory.
     """
 
     _log = Logger()
@@ -73,10 +73,10 @@ class Opening:
 
     async def open(self, access: Access, hint: str | None) -> Opened:
         """
-        Open it with one of its key files, at best one whose name begins with ``hint``.
+        Open it with one of its key files; try those whose name begins with ``hint`` first.
 
-        :raises ReadError: ``auth`` where the password opens none of them, ``keys`` where none
-            is usable or some are left for the next read.
+        :raises ReadError: ``auth`` if the password opens none of them, ``keys`` if none is
+            usable or some are left for the next read.
         """
         names, attempts = access.keys, self._attempts
         preferred = self._preferred(names, hint)
@@ -97,12 +97,12 @@ class Opening:
     def _preferred(self, names: Collection[str], hint: str | None) -> list[str]:
         last = self._attempts.last_good
         hinted = [name for name in names if hint and name.startswith(hint)]
-        # Like restic, which takes no notice of a hint that means several.
+        # Like restic, ignore an ambiguous hint.
         candidates = ([last] if last in names else []) + (hinted if len(hinted) == 1 else [])
         return [name for name in dict.fromkeys(candidates) if name is not None]
 
     async def _try_some(self, names: Sequence[str], config: bytes) -> Opened | None:
-        """Try some key files, in the order that promises most."""
+        """Try some key files, the most likely first."""
         loading = [Deferred.fromCoroutine(self._load(name)) for name in names]
         try:
             loaded = await gatherResults(loading, consumeErrors=True)
@@ -190,10 +190,10 @@ class Opening:
 
 def read_config(content: bytes, master: bytes) -> str:
     """
-    The repository's id, from its encrypted config.
+    Return the repository's id from its encrypted config.
 
-    :raises DecryptionError: the config was not made with this ``master`` key.
-    :raises ReadError: ``protocol``, where it is of a kind that we cannot read.
+    :raises DecryptionError: the config was not encrypted with this ``master`` key.
+    :raises ReadError: ``protocol`` if it has an unknown format.
     """
     text = Decryptor(master).open(content)
     try:
