@@ -1,4 +1,4 @@
-"""A long JSON array, read value by value while its bytes arrive."""
+"""Parses a long JSON array value by value while its bytes arrive."""
 
 import codecs
 import json
@@ -12,7 +12,7 @@ from .json_members import SMALL, MemberScanner, decoder, utf8_decoder
 
 _WHITE = re.compile(r"[ \t\r\n]*")
 
-# What may follow the beginning of a number that has arrived in part.
+# Characters that may continue a number.
 _NUMBER = re.compile(r"[0-9.eE+-]*")
 
 
@@ -21,7 +21,7 @@ class NotAnArrayError(ValueError):
 
 
 def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Where the match of ``pattern``, which may be empty, ends."""
+    """Return the end of the match of ``pattern``, which may be empty."""
     match = pattern.match(text, position)
     return position if match is None else match.end()
 
@@ -29,14 +29,14 @@ def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
 @define
 class JSONArrayParser:
     """
-    Feed it bytes; get the array's values as soon as each is complete.
+    Feed it bytes; it returns the array's values as soon as they are complete.
 
-    Of an object with more than `SMALL` characters only the ``wanted`` members are built; any
-    other value that is as long comes as ``None``. Objects with duplicate keys come as
+    For an object of more than `SMALL` characters it builds only the ``wanted`` members; any
+    other value of that length becomes ``None``. An object with duplicate keys becomes
     `Ambiguous`.
 
-    It holds a few kilobytes and the wanted members of one value. Each character is looked at
-    a few times, however small the pieces are.
+    It holds a few kilobytes and the wanted members of one value. It scans each character a
+    few times, even if the pieces are small.
     """
 
     wanted: Collection[str] = ()
@@ -48,9 +48,9 @@ class JSONArrayParser:
 
     def feed(self, data: bytes, final: bool = False) -> Iterator[Any]:
         """
-        The values that ``data`` completes.
+        Yield the values that ``data`` completes.
 
-        :raises NotAnArrayError: the text can not become a JSON array.
+        :raises NotAnArrayError: the text cannot become a JSON array.
         """
         text = self._decode.decode(data, final)
         for start in range(0, len(text) or 1, SMALL):
@@ -106,7 +106,7 @@ class JSONArrayParser:
                 if self._may_continue(position, end) and not final:
                     break
                 if end - position > SMALL:
-                    # In smaller pieces it would have come to this before.
+                    # Same result as with smaller pieces.
                     self._scanner = MemberScanner(self.wanted)
                     break
                 position = end
@@ -119,13 +119,13 @@ class JSONArrayParser:
             self._scanner = MemberScanner(self.wanted)
 
     def _may_continue(self, position: int, end: int) -> bool:
-        """Whether a value is a number, and might go on in the next piece."""
+        """Return whether the value is a number that may continue in the next piece."""
         if self._text[position] in '{["':
             return False
         return _after(_NUMBER, self._text, end) == len(self._text)
 
     def close(self) -> Iterator[Any]:
-        """The values that the end of the text completes; raises unless the array is whole."""
+        """Yield the last values; raise unless the array is complete."""
         yield from self.feed(b"", final=True)
         if self._state != "end":
             raise NotAnArrayError("truncated JSON array")
@@ -134,7 +134,7 @@ class JSONArrayParser:
         return _after(_WHITE, self._text, position)
 
     def _punctuation(self, position: int) -> int:
-        """Pass the character that must stand before a value, if one is due."""
+        """Skip the character that must precede a value, if one is due."""
         character = self._text[position]
         if self._state == "start" and character == "[":
             self._state = "first"
@@ -148,10 +148,10 @@ class JSONArrayParser:
 
     def _raise_unless_incomplete(self, error: json.JSONDecodeError) -> None:
         """
-        Raise unless more text could mend the error.
+        Raise unless more text could fix the error.
 
-        The decoder reports an unfinished string where it began and anything else where it
-        stopped understanding: before the last few characters that is no lack of text.
+        The decoder reports an unfinished string at its start, and any other error at its own
+        position: before the last few characters, more text does not help.
         """
         if error.msg.startswith("Unterminated string"):
             return

@@ -1,4 +1,4 @@
-"""What B2 answers: objects, errors, authorizations. Pure."""
+"""Parses B2's responses: objects, errors, authorizations. Pure."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from ...http import Response
 from ...model.errors import ReadError, Reason
 from ...redaction.secret import Secret
 
-# What may stand in a header without changing it.
+# Characters that a header carries unchanged.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
@@ -27,11 +27,11 @@ _STALE = frozenset({"bad_auth_token", "expired_auth_token", ""})
 @frozen
 class Authorization:
     """
-    What a key may do, for at most a day.
+    The permissions of a key, valid for at most a day.
 
-    ``buckets`` are the ids of those that it is restricted to, by name; ``None`` for all.
-    It sees only files whose names begin with ``prefix``. ``moment`` is when it was asked
-    for, on the reactor's clock.
+    ``buckets`` are the ids of the allowed buckets by name; ``None`` for all. The key sees
+    only files whose names begin with ``prefix``. ``moment`` is the reactor's time of the
+    request.
     """
 
     account_id: str
@@ -45,9 +45,9 @@ class Authorization:
 
 def parse_object(body: bytes, what: str) -> dict[str, Any]:
     """
-    The JSON object in ``body``.
+    Parse the JSON object in ``body``.
 
-    :raises ReadError: ``parse`` where there is none.
+    :raises ReadError: ``parse`` if it is not one.
     """
     try:
         value = json.loads(body)
@@ -60,9 +60,9 @@ def parse_object(body: bytes, what: str) -> dict[str, Any]:
 
 def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization:
     """
-    The answer of b2_authorize_account, which was sent to the URL ``asked``.
+    Parse the response of b2_authorize_account, which was sent to the URL ``asked``.
 
-    :raises ReadError: ``parse`` or ``protocol``: it cannot be used.
+    :raises ReadError: ``parse`` or ``protocol`` if it is invalid.
     """
     what = "b2_authorize_account"
     answer = parse_object(body, what)
@@ -74,7 +74,7 @@ def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization
         prefix = allowed.get("namePrefix") or ""
         buckets: dict[str, str] | None = None
         if allowed.get("buckets"):
-            # One without a name has been deleted.
+            # A bucket without a name was deleted.
             buckets = {
                 bucket["name"]: bucket["id"] for bucket in allowed["buckets"] if bucket["name"]
             }
@@ -102,7 +102,7 @@ def _base_url(text: str, asked: str, what: str) -> str:
 
 
 def _error_code(response: Response) -> str:
-    """The short word for what went wrong; empty where there is none."""
+    """Return B2's error code; empty if there is none."""
     try:
         code = parse_object(response.body, "error").get("code")
     except ReadError:
@@ -111,17 +111,17 @@ def _error_code(response: Response) -> str:
 
 
 def is_stale(response: Response) -> bool:
-    """Whether a new authorization may help."""
+    """Return whether a new authorization may help."""
     return response.status == 401 and _error_code(response) in _STALE
 
 
 def raise_for_error(response: Response, what: str, needs: str) -> None:
     """
-    Nothing, for a status of 200.
+    Raise the error that ``response`` means, unless its status is 200.
 
-    :param what: the call; ``needs`` tells what a key must have for it.
-    :raises ReadError: the message has the error's code, but not its text: tokens occur
-        there.
+    :param what: the call; ``needs`` names the permissions that it needs.
+    :raises ReadError: the message has the error's code, but not its text, which may contain
+        tokens.
     """
     status = response.status
     if status == 200:
@@ -145,11 +145,11 @@ def raise_for_error(response: Response, what: str, needs: str) -> None:
 
 def check_sha1(response: Response, what: str) -> bytes:
     """
-    The body of a download, if it has the SHA-1 that the server names.
+    Check the SHA-1 of a download, and return its body.
 
-    Files uploaded in parts have none, and one that the uploader gave unverified counts too.
+    Files uploaded in parts have no SHA-1; one that the uploader gave unverified is checked.
 
-    :raises ReadError: ``protocol`` where it has not.
+    :raises ReadError: ``protocol`` if it differs.
     """
     (named,) = (response.headers.getRawHeaders("X-Bz-Content-Sha1") or [""])[:1]
     named = named.strip().lower().removeprefix("unverified:")

@@ -18,8 +18,9 @@ from .session import Session
 @frozen
 class B2Backend:
     """
-    One repository: all files of ``bucket`` whose names begin with ``base``, which is empty
-    or ends with a slash.
+    One repository: all files of ``bucket`` whose names begin with ``base``.
+
+    ``base`` is empty or ends with a slash.
     """
 
     session: Session = field(repr=False)
@@ -29,7 +30,7 @@ class B2Backend:
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "B2Backend":
-        """The backend for ``repository``, whose scheme is ``b2``."""
+        """Return the backend for ``repository``, whose scheme is ``b2``."""
         location = parse_b2(repository.location.reveal())
         if repository.b2 is None:
             raise ValueError("needs the keys 'b2_account_id' and 'b2_key'")
@@ -38,7 +39,7 @@ class B2Backend:
         return cls(session, location.bucket, base)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""
+        """List the names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""
         await self._check_prefix(deadline, meter)
         names = Names(self.base)
         while names.start is not None:
@@ -48,11 +49,11 @@ class B2Backend:
         return names.listing()
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The names in ``keys/``."""
+        """List the names in ``keys/``."""
         return (await self.list(deadline, meter)).keys or frozenset()
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One file of the repository."""
+        """Load one file of the repository."""
         await self._check_prefix(deadline, meter)
         content = await self.session.download(self.bucket, self.base + path, limit, deadline, meter)
         return check_content(path, content)

@@ -1,9 +1,8 @@
 """
-Which names of a bucket make up a repository's listing, and where to go on. Pure.
+Collects the names of a repository from the pages of a bucket. Pure.
 
-B2 lists names in the order of their UTF-8 bytes, which is Python's order too. In a repository
-``keys/``, ``locks/`` and ``snapshots/`` follow one another, so that one run over the names
-finds all three.
+B2 lists names in the order of their UTF-8 bytes, which is also Python's order. In a repository
+``keys/``, ``locks/`` and ``snapshots/`` follow one another, so that one pass finds all three.
 """
 
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from ...model.errors import ReadError, Reason
 from ...model.snapshots import Listing
 from ...restic_format.file_names import is_file_name
 
-# What is billed as one call.
+# Names that B2 bills as one call.
 PAGE = 1000
 
 _MOST_PAGES = 250
@@ -30,7 +29,7 @@ class Names:
     """
     The names found so far below ``base``, which is empty or ends with a slash.
 
-    ``start`` is where the next page begins, ``None`` after the last one.
+    ``start`` is the first name of the next page, ``None`` after the last page.
     """
 
     base: str
@@ -42,15 +41,15 @@ class Names:
         self.start = self.base + _FOLDERS[0]
 
     def arguments(self) -> dict[str, Any]:
-        """What the next call must say, besides the bucket."""
+        """Return the arguments of the next call, without the bucket."""
         return {"startFileName": self.start, "prefix": self.base, "maxFileCount": PAGE}
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """
-        Take the page that begins at ``start``.
+        Add the page that begins at ``start``.
 
-        :raises ReadError: it makes no sense (``parse``), leads nowhere (``protocol``), or
-            there are too many (``too_large``).
+        :raises ReadError: it is invalid (``parse``), the next page goes backwards
+            (``protocol``), or there are too many pages (``too_large``).
         """
         files, following = answer.get("files"), answer.get("nextFileName")
         if not isinstance(files, list) or not isinstance(following, str | None):
@@ -76,9 +75,9 @@ class Names:
 
     def _next_start(self, following: str | None) -> str | None:
         """
-        Where to go on after a page that is followed by ``following``.
+        Return the start of the next page, where B2 proposes ``following``.
 
-        What somebody else keeps between two of the folders costs nothing: it is left out.
+        Skips names between the folders, which belong to others and would cost calls.
         """
         if following is None:
             return None
@@ -92,9 +91,9 @@ class Names:
 
     def listing(self) -> Listing:
         """
-        What was found, after the last page.
+        Return the listing, after the last page.
 
-        :raises ReadError: ``not_found``: a repository has at least one key.
+        :raises ReadError: ``not_found`` without a key: every repository has one.
         """
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
         if not keys:
