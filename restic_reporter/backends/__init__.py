@@ -1,1 +1,1 @@
-"""Ways to see which files a repository has: one `IBackend` a module."""
+"""Backends, which list and load the files of repositories: one `IBackend` a module."""

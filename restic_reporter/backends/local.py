@@ -20,11 +20,11 @@ from ..restic_format.file_names import is_file_name
 
 T = TypeVar("T")
 
-# About as many as the longest listing that a REST server may send.
+# About as many as in the longest listing allowed from a REST server.
 NAMES_LIMIT = 170_000
 
-# Anything else that the system may answer tells of storage that cannot be reached: EIO,
-# ESTALE and ENOTCONN are what mounts give when their server is gone.
+# Any other error counts as `Reason.NETWORK`: mounts fail with EIO, ESTALE or ENOTCONN when
+# their server is unreachable.
 _REASONS = {
     errno.EACCES: Reason.AUTH,
     errno.EPERM: Reason.AUTH,
@@ -38,7 +38,7 @@ _REASONS = {
 
 def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     """
-    What the repository at ``root`` holds now; it may block for ever.
+    List the repository at ``root``; may block for ever.
 
     :raises ReadError: it cannot be listed, or a folder has more than ``limit`` names.
     """
@@ -50,7 +50,7 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     except ReadError as error:
         locks, locks_error = None, error
     if snapshots is None or locks is None or keys is None:
-        # What was there a moment ago may have been unmounted.
+        # It may just have been unmounted.
         config = _look_at_config(root)
     if locks is None and locks_error is None:
         locks = frozenset()
@@ -65,20 +65,20 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
 
 def read_file(root: str, path: str, limit: int) -> bytes:
     """
-    The content of the file ``path`` of the repository at ``root``; it may block for ever.
+    Read the file ``path`` of the repository at ``root``; may block for ever.
 
     :raises ReadError: it cannot be read, or has more than ``limit`` bytes.
     """
     whole = os.path.join(root, path)
     try:
-        # A FIFO that somebody has put there would otherwise be waited for.
+        # Do not wait for a FIFO in its place.
         descriptor = os.open(_encoded(whole), os.O_RDONLY | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ReadError(Reason.PROTOCOL, f"{whole!r}: not a regular file")
             with open(descriptor, "rb", closefd=False) as file:
-                # It may grow meanwhile.
+                # The file may grow meanwhile.
                 content = b"" if status.st_size > limit else file.read(limit + 1)
         finally:
             os.close(descriptor)
@@ -90,7 +90,7 @@ def read_file(root: str, path: str, limit: int) -> bytes:
 
 
 def _look_at_config(root: str) -> tuple[int, ...]:
-    """Only the config file shows that a folder is a repository; what changes when it does."""
+    """Fail if there is no config file; return a value that changes with it."""
     path = os.path.join(root, "config")
     try:
         status = os.stat(_encoded(path))
@@ -100,7 +100,7 @@ def _look_at_config(root: str) -> tuple[int, ...]:
 
 
 def _names(path: str, limit: int) -> frozenset[str] | None:
-    """The files of restic's in a folder, ``None`` where there is no such folder."""
+    """Return restic's file names in a folder, ``None`` if the folder is missing."""
     names = set()
     try:
         with os.scandir(_encoded(path)) as entries:
@@ -125,12 +125,12 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        # The name is there; whether the file can be read is for the reader to say.
+        # The name exists; the reader finds out whether the file can be read.
         return False
 
 
 def _encoded(path: str) -> bytes:
-    """``path`` in UTF-8, as restic takes it, whatever the locale of the daemon is."""
+    """Encode ``path`` in UTF-8, as restic does, independent of the daemon's locale."""
     return path.encode("utf-8", "surrogateescape")
 
 
@@ -145,8 +145,8 @@ class LocalBackend:
     """
     The repository at the absolute path ``root``.
 
-    ``label`` keeps its calls in ``threads`` apart from those of all others, also from those
-    of another entry with the same path. ``look`` and ``read`` are what is called there.
+    ``label`` separates its calls in ``threads`` from those of all others, also of another
+    entry with the same path. ``look`` and ``read`` run in these threads.
     """
 
     root: str
@@ -154,27 +154,27 @@ class LocalBackend:
     threads: KeyedThreads
     look: Callable[[str], Listing] = look_at
     read: Callable[[str, str, int], bytes] = read_file
-    # A thread for each repository, however many hang.
+    # One thread for each repository, even if many hang.
     concurrent_loads: int = 1
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "LocalBackend":
-        """The backend for ``repository``, whose scheme is ``local``."""
+        """Return the backend for ``repository``, whose scheme is ``local``."""
         path = repository.location.reveal().removeprefix("local:")
-        # As restic does: what ".." stands for is seen in the text, not through symlinks.
+        # Like restic, resolve ".." in the text, not through symlinks.
         return cls(os.path.normpath(path), repository.url, tools.threads)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``snapshots/``, ``locks/`` and ``keys/``."""
+        """List the names in ``snapshots/``, ``locks/`` and ``keys/``."""
         meter.count_request("list")
         return await self._call(deadline, self.look, self.root)
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The names in ``keys/``."""
+        """List the names in ``keys/``."""
         return (await self.list(deadline, meter)).keys or frozenset()
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One file of the repository."""
+        """Load one file of the repository."""
         meter.count_request("load")
         content = await self._call(deadline, self.read, self.root, path, limit)
         meter.count_bytes("load", len(content))
@@ -182,7 +182,7 @@ class LocalBackend:
 
     async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
         return await within(
-            deadline, self._in_thread(function, *arguments), f"looking at {self.root!r}"
+            deadline, self._in_thread(function, *arguments), f"reading {self.root!r}"
         )
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
@@ -190,7 +190,7 @@ class LocalBackend:
             result = self.threads.run((type(self), self.label), function, *arguments)
         except BusyError:
             raise ReadError(
-                Reason.TIMEOUT, f"an earlier look at {self.root!r} still hangs"
+                Reason.TIMEOUT, f"an earlier read of {self.root!r} still hangs"
             ) from None
         except RuntimeError as error:
             raise ReadError(Reason.NETWORK, f"{self.root!r}: {error}") from None

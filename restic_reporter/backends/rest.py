@@ -18,12 +18,12 @@ from .rest_settings import RestSettings
 # A server of version 1 ignores this and answers with names alone.
 _ACCEPT = "application/vnd.x.restic.rest.v2"
 
-# The part of the time left that listing the locks may take, which matter less.
+# The share of the remaining time for listing the locks, which matter less.
 _LOCKS_SHARE = 0.25
 
 _LISTING_LIMIT = 16 * 2**20
 
-# Parsing this much takes the reactor about ten milliseconds; longer listings take turns.
+# Parsing this many bytes takes about ten milliseconds; longer listings are parsed in slices.
 _AT_ONCE = 2**20
 
 
@@ -41,7 +41,7 @@ class RestBackend:
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "RestBackend":
-        """The backend for ``repository``, whose scheme is ``rest``."""
+        """Return the backend for ``repository``, whose scheme is ``rest``."""
         settings = repository.settings
         assert isinstance(settings, RestSettings)
         headers = {}
@@ -52,7 +52,7 @@ class RestBackend:
         return cls(tools.http, settings.base, repository.transport, headers)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``snapshots/`` and ``locks/``."""
+        """List the names in ``snapshots/`` and ``locks/``."""
         snapshots = await self._names("snapshots", deadline, meter, self._memo)
         if not snapshots:
             await self._check_there(deadline, meter)
@@ -64,24 +64,24 @@ class RestBackend:
         return Listing(snapshots, locks)
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The names in ``keys/``."""
+        """List the names in ``keys/``."""
         keys = await self._names("keys", deadline, meter)
         if not keys:
             await self._check_there(deadline, meter)
         return frozenset(keys)
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One file of the repository."""
+        """Load one file of the repository."""
         response = await self._request("GET", path, deadline, meter, "load", limit)
         raise_for_status(response, path)
         return check_content(path, response.body)
 
     async def _check_there(self, deadline: Deadline, meter: Meter) -> None:
         """
-        Fail where there is no repository.
+        Fail if there is no repository.
 
-        Servers answer alike for an empty folder, a missing folder and a missing repository;
-        only the config file tells that there is a repository.
+        Servers respond alike for an empty folder, a missing folder and a missing repository;
+        only the config file proves that a repository exists.
         """
         response = await self._request("HEAD", "config", deadline, meter)
         raise_for_status(response, "config")
@@ -102,7 +102,7 @@ class RestBackend:
                 await sleep(deadline.clock, 0)
             return frozenset(names)
         except ValueError as error:
-            raise ReadError(Reason.PARSE, f"listing of {folder}/: {error}") from None
+            raise ReadError(Reason.PARSE, f"invalid listing of {folder}/: {error}") from None
 
     async def _request(
         self,

@@ -1,1 +1,1 @@
-"""Deadlines, threads, and long work in turns with all else."""
+"""Deadlines, threads, and long work in short turns on the reactor."""

@@ -1,4 +1,4 @@
-"""Long work on the reactor, in turns with all else."""
+"""Long work on the reactor, in short turns."""
 
 import time
 from collections.abc import Generator
@@ -10,12 +10,12 @@ from .deadline import sleep
 
 T = TypeVar("T")
 
-# Seconds until others have their turn.
+# The longest turn, in seconds.
 TURN = 0.01
 
 
 def at_once(steps: Generator[None, None, T]) -> T:
-    """Run ``steps`` to their end, where nobody waits; what they return."""
+    """Run all ``steps`` without a pause; return their result."""
     while True:
         try:
             next(steps)
@@ -26,9 +26,9 @@ def at_once(steps: Generator[None, None, T]) -> T:
 
 async def in_turns(clock: IReactorTime, steps: Generator[None, None, T]) -> T:
     """
-    Run ``steps``, each of which is short, and let others have their turns; what they return.
+    Run ``steps``, each of which is short, in turns; return their result.
 
-    However many there are, they hold the reactor for some ten milliseconds at a time.
+    They block the reactor for about ten milliseconds at a time.
     """
     started = time.perf_counter()
     while True:

@@ -1,4 +1,4 @@
-"""Blocking calls off the reactor."""
+"""Runs blocking calls off the reactor."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class BusyError(Exception):
-    """A thread is still at work for the same key."""
+    """A thread for the same key is still running."""
 
 
 @define
@@ -21,8 +21,8 @@ class KeyedThreads:
     """
     Daemon threads for calls that may hang for ever, at most one at a time for each key.
 
-    A call on a dead network mount cannot be ended. Its thread stays, but it is the only
-    one: whoever asks again for the same key is told so at once, and others do not notice.
+    A call on a dead network mount cannot be stopped: its thread stays. Another call with the
+    same key fails at once; calls with other keys are not affected.
     """
 
     reactor: IReactorFromThreads
@@ -30,9 +30,9 @@ class KeyedThreads:
 
     def run(self, key: Hashable, function: Callable[..., T], *arguments: object) -> "Deferred[T]":
         """
-        Call ``function`` in a thread; when cancelled, the thread is left to itself.
+        Call ``function`` in a thread; cancelling stops waiting, not the thread.
 
-        :raises BusyError: the thread of an earlier call for ``key`` has not come back yet.
+        :raises BusyError: the thread of an earlier call for ``key`` is still running.
         """
         if key in self._busy:
             raise BusyError
@@ -57,8 +57,8 @@ def in_daemon_thread(
     """
     Call ``function`` in a thread of its own.
 
-    Unlike a thread of a pool it does not hold up the end of the process when it hangs, on
-    a dead network mount for instance. The caller sees to it that there are not many.
+    Unlike a pool's thread, it does not delay the end of the process if it hangs, on a dead
+    network mount for instance. The caller must limit the number of threads.
     """
     result: Deferred[T] = Deferred(lambda _: None)
 

@@ -1,4 +1,4 @@
-"""Host names to addresses, by threads that nobody waits for."""
+"""Resolves host names in daemon threads."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -27,18 +27,18 @@ class _Resolution:
     name: str
 
     def cancel(self) -> None:
-        """Nothing: a look-up cannot be ended; who asked has stopped listening."""
+        """Do nothing: a look-up cannot be stopped, and its result is ignored."""
 
 
 @implementer(IHostnameResolver)
 @frozen
 class DaemonThreadResolver:
     """
-    Looks names up as the C library does, each in a daemon thread of its own.
+    Resolves names with the C library, each in its own daemon thread.
 
-    Twisted's own resolver uses the reactor's pool, whose threads are waited for at the end:
-    with a dead DNS server that takes half a minute. The caller bounds the number of
-    look-ups, and how long it waits for one.
+    Twisted's resolver uses the reactor's thread pool, which delays the end of the process:
+    with a dead DNS server by half a minute. The caller limits the number of look-ups and
+    the time of each.
     """
 
     _log = Logger()
@@ -59,14 +59,14 @@ class DaemonThreadResolver:
         resolutionReceiver.resolutionBegan(resolution)
         looked_up = Deferred.fromCoroutine(self._look_up(hostName, portNumber))
 
-        def tell(addresses: list[IPv4Address | IPv6Address]) -> None:
+        def deliver(addresses: list[IPv4Address | IPv6Address]) -> None:
             for address in addresses:
                 if addressTypes is None or isinstance(address, tuple(addressTypes)):
                     resolutionReceiver.addressResolved(address)
             resolutionReceiver.resolutionComplete()
 
-        looked_up.addCallback(tell)
-        looked_up.addErrback(lambda failure: self._log.failure("a bug in a look-up", failure))
+        looked_up.addCallback(deliver)
+        looked_up.addErrback(lambda failure: self._log.failure("bug in name resolution", failure))
         return resolution
 
     async def _look_up(self, name: str, port: int) -> list[IPv4Address | IPv6Address]:

@@ -1,4 +1,4 @@
-"""One piece of work for all who wait for it."""
+"""Shares one piece of work between several callers."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
@@ -13,11 +13,11 @@ T = TypeVar("T")
 @define(eq=False)
 class SingleFlight(Generic[T]):
     """
-    Work that the first who joins begins, and all who join meanwhile wait for.
+    Work that the first caller starts, and that callers who join meanwhile share.
 
-    Nothing is kept of it: who joins after its end begins it anew. It is cancelled when nobody
-    waits for it any more, unless it ``outlives`` them. ``after`` is called at its end, before
-    those who wait learn of it.
+    The result is not kept: a caller after the end starts it again. It is cancelled when the
+    last caller cancels, unless ``outlives`` is set. ``after`` is called at its end, before
+    the callers get the result.
     """
 
     _after: Callable[[], object] = lambda: None
@@ -28,22 +28,22 @@ class SingleFlight(Generic[T]):
 
     def join(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
         """
-        The outcome of the work under way, or of ``begin()`` if there is none.
+        Return the result of the running work, or start it with ``begin()``.
 
-        Cancelling gives up only this wait.
+        Cancelling ends only this wait.
         """
         waiting: Deferred[T] = Deferred(self._leave)
         self._waiting.append(waiting)
         if not self.running:
-            # Known before it begins, since it may end at once.
+            # Set before the start, as it may end at once.
             self.running = True
             work = self._work = Deferred.fromCoroutine(begin())
             work.addBoth(self._end, work)
         return waiting
 
     def stop(self, error: Exception) -> None:
-        """Fail all who wait with ``error``, and cancel the work."""
-        self._tell(Failure(error))
+        """Fail all callers with ``error``, and cancel the work."""
+        self._notify(Failure(error))
         if self._work is not None:
             self._work.cancel()
 
@@ -56,12 +56,12 @@ class SingleFlight(Generic[T]):
 
     def _end(self, outcome: T | Failure, work: "Deferred[T]") -> None:
         if self._work is not work:
-            return  # the end of what was cancelled
+            return  # this work was cancelled
         self._work, self.running = None, False
         self._after()
-        self._tell(outcome)
+        self._notify(outcome)
 
-    def _tell(self, outcome: T | Failure) -> None:
+    def _notify(self, outcome: T | Failure) -> None:
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.called:

@@ -54,7 +54,7 @@ class Answer(Protocol):
         self._count(len(data))
         exchange.body_received += len(data)
         if exchange.body_received > exchange.body_limit:
-            exchange.fail(Reason.TOO_LARGE, f"a body beyond {exchange.body_limit} bytes")
+            exchange.fail(Reason.TOO_LARGE, f"response body exceeds {exchange.body_limit} bytes")
             return
         self._body += data
 

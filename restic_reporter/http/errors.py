@@ -61,27 +61,25 @@ def explain(error: BaseException, exchange: Exchange) -> BaseException:
         return _explain_connecting(error, exchange)
     if isinstance(error, ConnectionClosed):
         if exchange.in_body and isinstance(error, ConnectionDone):
-            return BrokenConnectionError(
-                Reason.PROTOCOL, f"{exchange.what}: the answer was cut short"
-            )
-        when = "in the middle of the answer" if exchange.in_body else "before an answer"
+            return BrokenConnectionError(Reason.PROTOCOL, f"{exchange.what}: truncated response")
+        when = "during" if exchange.in_body else "before"
         return BrokenConnectionError(
-            Reason.NETWORK, f"{exchange.what}: the connection broke {when}"
+            Reason.NETWORK, f"{exchange.what}: connection closed {when} the response"
         )
     if wrapped:
         # Nothing of the text: the server wrote it, and may have put our headers into it.
         name = type(error).__name__.lstrip("_")
-        return ReadError(Reason.PROTOCOL, f"{exchange.what}: the answer is not HTTP ({name})")
+        return ReadError(Reason.PROTOCOL, f"{exchange.what}: response is not HTTP ({name})")
     return error
 
 
 def _explain_connecting(error: BaseException, exchange: Exchange) -> BaseException:
     if isinstance(error, TimeoutError | TCPTimedOutError):
-        return ReadError(Reason.TIMEOUT, f"{exchange.what}: no connection in time")
+        return ReadError(Reason.TIMEOUT, f"{exchange.what}: connection timed out")
     if isinstance(error, ConnectError | OSError):
-        return ReadError(Reason.NETWORK, f"{exchange.what}: no connection: {error}")
+        return ReadError(Reason.NETWORK, f"{exchange.what}: cannot connect: {error}")
     if isinstance(error, ValueError):
-        return ReadError(Reason.NETWORK, f"{exchange.what}: not a host name")
+        return ReadError(Reason.NETWORK, f"{exchange.what}: invalid host name")
     return error
 
 
@@ -94,7 +92,7 @@ def _tls_text(error: BaseException) -> str:
     if isinstance(stack, list | tuple):
         reasons = [entry[-1] for entry in stack if isinstance(entry, tuple) and entry]
         if _NOT_TLS & set(reasons):
-            return "the server does not speak TLS on this port"
+            return "server does not speak TLS on this port"
         if reasons:
             return ", ".join(str(reason) for reason in reasons)
     return str(error) or type(error).__name__

@@ -61,18 +61,14 @@ class Exchange:
         self.in_body = True
         if 300 <= response.code < 400:
             target = describe_target(response.headers.getRawHeaders(b"Location"))
-            raise self.fail(
-                Reason.REDIRECT, f"refused to follow a redirect ({response.code}) to {target}"
-            )
+            raise self.fail(Reason.REDIRECT, f"redirect ({response.code}) to {target} not followed")
         encodings = response.headers.getRawHeaders(b"Content-Encoding", ())
         if encodings and b",".join(encodings).strip().lower() not in (b"", b"identity"):
-            raise self.fail(
-                Reason.PROTOCOL, "the answer has a Content-Encoding though none was accepted"
-            )
+            raise self.fail(Reason.PROTOCOL, "unexpected Content-Encoding in the response")
         if response.length is not UNKNOWN_LENGTH and response.length > self.body_limit:
             raise self.fail(
                 Reason.TOO_LARGE,
-                f"a body of {response.length:.4g} bytes, {self.body_limit} are allowed",
+                f"response body of {response.length:.4g} bytes exceeds {self.body_limit} bytes",
             )
         return response
 
@@ -131,7 +127,7 @@ class BoundedConnection(ProtocolWrapper):
     def _silent(self) -> None:
         assert self.exchange is not None
         seconds = self.exchange.idle_timeout
-        self.exchange.fail(Reason.TIMEOUT, f"nothing received for {seconds:g} s")
+        self.exchange.fail(Reason.TIMEOUT, f"timed out after {seconds:g} s without data")
 
     def dataReceived(self, data: bytes) -> None:
         exchange = self.exchange
@@ -151,7 +147,7 @@ class BoundedConnection(ProtocolWrapper):
         super().dataReceived(data)
         overhead = self._received - exchange.body_received
         if self.exchange is exchange and overhead > exchange.overhead_limit:
-            exchange.fail(Reason.TOO_LARGE, "more chunk framing than body")
+            exchange.fail(Reason.TOO_LARGE, "response has more chunk framing than body")
 
     def _head_received(self, exchange: Exchange, data: bytes) -> bytes:
         """Pass on what may still belong to the header section; what is left to pass on."""
@@ -165,7 +161,7 @@ class BoundedConnection(ProtocolWrapper):
             self.abortConnection()
             return b""
         if self._in_head:
-            exchange.fail(Reason.TOO_LARGE, f"headers beyond {HEAD_LIMIT} bytes")
+            exchange.fail(Reason.TOO_LARGE, f"response headers exceed {HEAD_LIMIT} bytes")
             return b""
         return rest
 
@@ -181,7 +177,7 @@ class BoundedConnection(ProtocolWrapper):
         if self._in_head and self.exchange is not None:
             # Twisted's line parser says nothing else about a line that it finds too long.
             # Any other error has been reported before the connection's end is.
-            message = f"{self.exchange.what}: a header line is too long"
+            message = f"{self.exchange.what}: response header line is too long"
             self._cause = ReadError(Reason.TOO_LARGE, message)
         self.abortConnection()
 

@@ -50,7 +50,7 @@ def _load_certificates(pem: bytes, what: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        raise ValueError(f"{what}: no certificate, or a broken one, in this PEM") from None
+        raise ValueError(f"{what}: no valid certificate in this PEM") from None
 
 
 def parse_ca_certificates(pem: bytes) -> Any:
@@ -81,17 +81,17 @@ def parse_client_certificate(pem: bytes) -> dict[str, Any]:
     try:
         key = load_pem_private_key(block.group(), None)
     except TypeError:
-        raise ValueError(f"{what}: the private key is encrypted") from None
+        raise ValueError(f"{what}: private key is encrypted; decrypt it") from None
     except Exception:
         # ValueError or UnsupportedAlgorithm, by the library's version and the key's kind.
-        raise ValueError(f"{what}: the private key is broken or of an unknown kind") from None
+        raise ValueError(f"{what}: invalid private key, or of an unknown type") from None
     own, *chain = _load_certificates(pem, what)
     if _spki(key) != _spki(own):
-        raise ValueError(f"{what}: the private key does not belong to the first certificate")
+        raise ValueError(f"{what}: private key does not match the first certificate")
     try:
         private_key = PKey.from_cryptography_key(key)  # type: ignore[arg-type]
     except TypeError:
-        raise ValueError(f"{what}: TLS cannot use a private key of this kind") from None
+        raise ValueError(f"{what}: unsupported type of private key") from None
     return {
         "privateKey": private_key,
         "certificate": X509.from_cryptography(own),
@@ -134,7 +134,7 @@ class _Verified:
         # What is raised in here would get lost.
         try:
             if not good:
-                problem = _VERDICTS.get(code, f"certificate refused (OpenSSL's code {code})")
+                problem = _VERDICTS.get(code, f"certificate rejected (OpenSSL code {code})")
                 raise CertificateRefusedError(problem)
             if depth == 0:
                 verify_service_identity(extract_patterns(certificate), [self.server], [])

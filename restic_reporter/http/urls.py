@@ -26,7 +26,7 @@ def describe_target(locations: Sequence[bytes] | None) -> str:
         parts = urlsplit(locations[0].decode("latin-1"))
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "an unreadable place"
+        return "an invalid URL"
     if host is None:
         return "the same host"
     shown = f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"
@@ -67,11 +67,11 @@ def place_of(origin: str, transport: Transport) -> Place:
         parts = urlsplit(origin)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("not a URL") from None
+        raise ValueError("invalid URL") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError("not an http or https URL with a host")
     if "@" in parts.netloc:
-        raise ValueError("a URL must not hold credentials")
+        raise ValueError("URL must not contain credentials")
     if transport.unix_socket is not None:
         shown = f"unix:{transport.unix_socket}"
     else:

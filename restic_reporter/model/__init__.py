@@ -1,1 +1,1 @@
-"""Frozen values, and the pure rules on them."""
+"""Frozen values and the pure rules on them."""

@@ -1,4 +1,4 @@
-"""What opens a repository: its key files and its config."""
+"""The key files and the config, which open a repository."""
 
 import hashlib
 
@@ -10,8 +10,8 @@ class Access:
     """
     The names of a repository's key files, and its encrypted config.
 
-    A key file's name is the hash of its content. So the repository opens as it did before as
-    long as ``token`` is the same.
+    A key file's name is the hash of its content. An equal ``token`` means that the repository
+    opens as before.
     """
 
     keys: frozenset[str]

@@ -1,4 +1,4 @@
-"""Snapshots to backup sets: who has how many, and when the newest was made. Pure."""
+"""Counts snapshots by backup set, with the newest and oldest of each. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -7,14 +7,14 @@ from attrs import Factory, define
 from .labels import sanitise, with_hash
 from .snapshots import BackupSet, Content, Snapshot
 
-# Clocks of clients differ a little; a snapshot dated further ahead than this is a mistake
-# that must not pass for the newest until its time has come.
+# Seconds that clients' clocks may differ. A snapshot dated further ahead is a mistake, and
+# does not count as the newest before its time.
 FUTURE_TOLERANCE = 3600.0
 
 MAX_SETS = 1000
 
-# Sets that are looked at before the choice of those to show. Beyond it new names are only
-# counted, so that a client that makes up 100,000 of them holds nobody up.
+# Candidate sets for each set shown. Beyond that, new names are only counted, so that a client
+# that invents 100,000 of them costs little.
 _CANDIDATES = 4
 
 Name = tuple[str, str]  # host, user
@@ -38,10 +38,10 @@ class _Tally:
 @define
 class SetCounter:
     """
-    Counts snapshots as they come, so that no one need hold them all.
+    Counts snapshots one by one, without holding them.
 
     ``now`` is the wall clock in Unix seconds; ``known`` are the label values (host, user)
-    of the sets shown so far; at most ``limit`` sets will be shown.
+    of the sets shown so far; ``limit`` is the most sets to show.
     """
 
     now: float
@@ -76,10 +76,10 @@ class SetCounter:
 
     def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
         """
-        Count all snapshots of one set, each by its time; NaN is that of an unusable one.
+        Count all snapshots of one set by their times; NaN is the time of an invalid one.
 
-        ``name`` is the set's host and user, the hash of these where no more was kept, or
-        ``None`` for snapshots that belong to no set. No set may be added twice.
+        ``name`` is the set's host and user, their hash if only that was kept, or ``None``
+        for snapshots without a set. Add each set only once.
         """
         self._count += len(times)
         usable = [time for time in times if time == time]
@@ -115,10 +115,10 @@ class SetCounter:
 
     def content(self) -> Content:
         """
-        What was counted.
+        Return the counts.
 
-        Where there are too many sets, the known ones are kept first, then those with more
-        snapshots, since a flood of invented names has one each.
+        If there are too many sets, keep the known ones first, then those with more
+        snapshots: invented names have one each.
         """
         labels = distinct_labels(list(self._tallies))
 

@@ -1,4 +1,4 @@
-"""The errors of a config and of a repository's read, the latter in the words of ``reason``."""
+"""The errors of a config, and of a repository's read with its `Reason`."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,31 +11,31 @@ class Reason(StrEnum):
     """
 
     AUTH = "auth"  # credentials or repository password refused
-    NETWORK = "network"  # no connection, or one that broke
+    NETWORK = "network"  # no connection, or a broken one
     TIMEOUT = "timeout"  # the deadline passed
     TLS = "tls"  # certificate or handshake
-    REDIRECT = "redirect"  # the server sent us elsewhere; we never go
-    PROTOCOL = "protocol"  # an answer that the protocol does not allow
-    TOO_LARGE = "too_large"  # more data than the cap allows
+    REDIRECT = "redirect"  # redirects are never followed
+    PROTOCOL = "protocol"  # a response that violates the protocol
+    TOO_LARGE = "too_large"  # more data than the limit allows
     NOT_FOUND = "not_found"  # no repository there
     UNAVAILABLE = "unavailable"  # 429, 5xx, caps, after retries
     KEYS = "keys"  # no usable key file
     PARTIAL = "partial"  # some snapshots could not be read
-    PARSE = "parse"  # an answer that is not the expected JSON
+    PARSE = "parse"  # a response that is not the expected JSON
     EXEC = "exec"  # restic could not be run
-    RESTIC = "restic"  # restic failed and no better reason is known
-    SIGNAL = "signal"  # restic was ended by a signal
-    SECRET = "secret"  # a password or credential could not be had
+    RESTIC = "restic"  # restic failed for an unknown reason
+    SIGNAL = "signal"  # restic was killed by a signal
+    SECRET = "secret"  # no password or credentials
     LOCKED = "locked"  # the repository is locked
-    INTERNAL = "internal"  # a bug, ours or a plugin's
+    INTERNAL = "internal"  # a bug of this program or a plugin
 
 
 class ReadError(Exception):
     """
     A repository could not be read.
 
-    Raised by backends, readers and secret stores, and turned into metrics and one log
-    line by the collection. The message must never hold a secret: it is logged as it is.
+    Backends, readers and secret stores raise it; the collection turns it into metrics and
+    one log line. The message must never contain a secret: it is logged unchanged.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -49,10 +49,10 @@ class ReadError(Exception):
 
 class ConfigError(Exception):
     """
-    A config that cannot be used.
+    An invalid config.
 
-    ``problems`` are complete sentences without secrets, each with the file, the entry and
-    the key that it speaks of; ``str`` gives one a line.
+    ``problems`` are complete messages without secrets, each with its file, entry and key;
+    ``str`` returns one a line.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The frozen values that a config becomes."""
+"""The frozen values of a config."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,13 +12,13 @@ from .settings import BackendSettings, OwnKeys
 @frozen
 class Transport:
     """
-    How to reach a server, where it is not simply the URL's host with the system's CAs.
+    How to reach a server.
 
     ``ca_certificates`` (PEM, one or more) are trusted *instead* of the system's.
     ``client_certificate`` is PEM: the certificate, its intermediates if any, and the
-    private key. With ``unix_socket`` the connection goes to that path, whatever the
-    URL's host; the host still counts for TLS and the ``Host`` header. Without ``verify``
-    anybody may pass for the server.
+    private key. With ``unix_socket`` the connection goes to that path; the URL's host is
+    still used for TLS and the ``Host`` header. Without ``verify`` the server's certificate
+    is not checked.
     """
 
     ca_certificates: bytes | None = field(default=None, repr=False)
@@ -35,7 +35,7 @@ class PasswordCommand:
     """
     The program and arguments whose output is a repository's password.
 
-    ``arguments`` is hidden from ``repr``: people put tokens there.
+    ``arguments`` is hidden from ``repr``, as it may contain tokens.
     """
 
     arguments: tuple[str, ...] = field(repr=False)
@@ -46,9 +46,8 @@ class Material:
     """
     A document in a secret store that an entry needs.
 
-    ``key`` is the key of the entry that names it, ``store`` the name of the store, ``path``
-    where the document is. ``fields`` has the wanted fields, each with the key whose value it
-    gives.
+    ``key`` is the entry's key for it, ``store`` the name of the store, ``path`` the path
+    there. ``fields`` has the needed fields, each with the key that gets its value.
     """
 
     key: str
@@ -60,21 +59,20 @@ class Material:
 @frozen
 class Repository:
     """
-    One enabled entry of the config, complete and checked.
+    One enabled entry of the config, complete and valid.
 
     ``position`` counts the entries of the file from 1. ``url`` is the label: the repository
-    as it is written, its password masked. ``location`` is what restic is told: relative
-    paths resolved, credentials included. ``ca_certificate_path`` and
-    ``client_certificate_path`` are absolute; ``transport`` holds what these files hold.
-    ``timeout`` (seconds), ``cron`` and ``reader`` are ``None`` where the daemon's options
-    decide.
+    as written, its password masked. ``location`` is the location for restic: relative paths
+    resolved, credentials included. ``ca_certificate_path`` and ``client_certificate_path``
+    are absolute; ``transport`` has the content of these files. ``timeout`` (seconds),
+    ``cron`` and ``reader`` are ``None`` if the daemon's options apply.
 
-    ``materials`` are still to be looked up. Until then what they will give is missing: the
-    password is ``None`` where one of them has it, and the repository cannot be read. ``own`` is
-    what ``settings`` are made of once that is there.
+    ``materials`` are not looked up yet. Until then their values are missing: a password from
+    one of them is ``None``, and the repository cannot be read. ``own`` is the source of
+    ``settings`` then.
     """
 
-    # Not part of what makes two equal: moving an entry in the file changes nothing.
+    # Ignored by ==: moving an entry in the file changes nothing.
     position: int = field(eq=False)
     url: str
     scheme: str
@@ -93,7 +91,7 @@ class Repository:
     cron: CronExpression | None = None
 
     def secrets(self) -> Iterator[Secret]:
-        """Every secret that must not show in what is printed about this repository."""
+        """Yield every secret to mask in output about this repository."""
         yield self.location
         if isinstance(self.password, Secret):
             yield self.password
@@ -106,8 +104,7 @@ class Config:
     """
     A whole config: the enabled repositories, in the order of the file.
 
-    ``warnings`` are sentences about what is allowed but worth a look. ``name`` is that of
-    the file.
+    ``warnings`` are messages about valid but unusual settings. ``name`` is the file's name.
     """
 
     repositories: tuple[Repository, ...]

@@ -1,12 +1,12 @@
-"""Words that the config and the plugins share: schemes of repositories, names of readers."""
+"""Names shared by the config and the plugins: schemes of repositories, readers."""
 
 import re
 
-# What may stand before the first colon of a repository.
+# The text before the first colon of a repository.
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
-# Those that restic knows.
+# The schemes that restic supports.
 RESTIC_SCHEMES = ("rest", "b2", "local", "s3", "sftp", "azure", "gs", "swift", "rclone")
 
-# By which users choose a reader; the first leaves the choice to us.
+# The names of the readers; ``auto`` lets the program choose.
 READERS = ("auto", "restic", "native")

@@ -1,4 +1,4 @@
-"""The snapshots of one repository that were read, packed: a fleet has a million."""
+"""The snapshots of one repository, packed: a fleet has a million."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from .snapshots import Content, Snapshot
 
 T = TypeVar("T")
 
-# Work in short steps, for `restic_reporter.concurrency.cooperative`, and what comes of it.
+# Work in short steps, for `restic_reporter.concurrency.cooperative`, and its result.
 Steps = Generator[None, None, T]
 
-# Rows that are dealt with in one step.
+# Rows processed in one step.
 _SLICE = 2048
 
 _ID_SIZE = 32
 _UNUSABLE = float("nan")
 
-# How many sets have their names kept, and how many of them must go before others can have
-# theirs: the same choice as `SetCounter` makes.
+# The most sets with names, as in `SetCounter`; and the number of named sets below which
+# others get names again.
 _NAMED_LIMIT = 4 * MAX_SETS
 _ROOM_AT = _NAMED_LIMIT // 2
 
-# Host and user; or, of a set beyond the limit, the hash of these; or None for no set.
+# Host and user; or their hash, for a set beyond the limit; or None for no set.
 _Set = tuple[str, str] | int | None
 
 
 @define
 class SnapshotTable:
     """
-    Some 50 bytes for each snapshot: the id, the time, and which of the sets it belongs to.
+    The id, the time and the set of each snapshot, in about 50 bytes.
 
-    What takes long with many rows is a generator, whose steps are short.
+    Methods that take long with many rows are generators with short steps.
     """
 
     _ids: bytes = b""
@@ -49,21 +49,21 @@ class SnapshotTable:
         return len(self._times)
 
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
-        """The names, of 64 hex digits, in the rows from ``start`` to ``stop``."""
+        """Return the ids (64 hex digits) in the rows from ``start`` to ``stop``."""
         stop = len(self) if stop is None else stop
         text = self._ids[start * _ID_SIZE : stop * _ID_SIZE].hex()
         return [text[at : at + 64] for at in range(0, len(text), 64)]
 
     def compare(self, listed: frozenset[str]) -> Steps[tuple[list[str], list[str]]]:
-        """The ids in here that are not ``listed``, and the listed ones that are not in here."""
+        """Return the ids that are not ``listed``, and the listed ones that are missing here."""
         others, known = yield from self._compare(listed, [])
         return others, list(listed - known)
 
     def keep(self, listed: frozenset[str]) -> Steps[tuple[list[str], list[str]]]:
         """
-        Forget those that are not ``listed`` any more.
+        Remove the snapshots that are not ``listed`` any more.
 
-        Returns the ids of those that have gone and of those that are still to be read.
+        Returns the ids of the removed ones, and the listed ids that are still to be read.
         """
         rows: list[int] = []
         gone, known = yield from self._compare(listed, rows)
@@ -76,7 +76,7 @@ class SnapshotTable:
     def _compare(
         self, listed: frozenset[str], rows: list[int]
     ) -> Steps[tuple[list[str], set[str]]]:
-        """The ids that are not listed, and those that are; the ``rows`` of these are added."""
+        """Return the unlisted ids and the listed ones; append the listed ones' rows to ``rows``."""
         others: list[str] = []
         known: set[str] = set()
         for start in range(0, len(self), _SLICE):
@@ -91,9 +91,9 @@ class SnapshotTable:
 
     def add(self, snapshots: Iterable[Snapshot], shown: Collection[tuple[str, str]]) -> None:
         """
-        Take up some more, all with ids that are not in here yet.
+        Add snapshots, none of which is in the table yet.
 
-        ``shown`` are the label values of sets whose names are kept, however many there are.
+        ``shown`` are the label values of sets whose names are always kept.
         """
         places = {one: place for place, one in enumerate(self._sets)}
         ids, times, where = [self._ids], self._times[:], self._places[:]
@@ -105,11 +105,11 @@ class SnapshotTable:
             ids.append(bytes.fromhex(snapshot.id or ""))
             times.append(_UNUSABLE if snapshot.time is None else snapshot.time)
             where.append(place)
-        # Copies have the size that they need; what has grown has room for more.
+        # Copy to the exact size: a grown array has spare room.
         self._ids, self._times, self._places = b"".join(ids), times[:], where[:]
 
     def content(self, now: float, shown: Collection[tuple[str, str]]) -> Steps[Content]:
-        """What they amount to, as of ``now`` (Unix seconds)."""
+        """Count all snapshots, as of ``now`` (Unix seconds)."""
         counter = SetCounter(now, shown)
         times: list[list[float]] = [[] for _ in self._sets]
         for start in range(0, len(self), _SLICE):
@@ -136,9 +136,9 @@ class SnapshotTable:
 
     def _make_room_for_names(self) -> Steps[bool]:
         """
-        Forget the rows of sets without names, to be read again, if these have room now.
+        Remove the rows of sets without names, to be read again, if there is room for names.
 
-        Returns whether there were any.
+        Returns whether any was removed.
         """
         nameless = {place for place, one in enumerate(self._sets) if isinstance(one, int)}
         if not nameless or len(self._sets) - len(nameless) >= _ROOM_AT:
@@ -149,7 +149,7 @@ class SnapshotTable:
         return True
 
     def _take(self, rows: Sequence[int]) -> Steps[None]:
-        """Keep these rows alone, and the sets that they belong to."""
+        """Keep only these rows and their sets."""
         ids: list[bytes] = []
         times, places = array("d"), array("I")
         moved: dict[int, int] = {}
@@ -159,6 +159,6 @@ class SnapshotTable:
                 times.append(self._times[row])
                 places.append(moved.setdefault(self._places[row], len(moved)))
             yield
-        # Whoever ends this between two steps finds the table as it was.
+        # If this is stopped between two steps, the table stays unchanged.
         self._ids, self._times, self._places = b"".join(ids), times[:], places[:]
         self._sets = [self._sets[place] for place in moved]

@@ -13,12 +13,12 @@ UNKNOWN_USER = "UNKNOWN"
 @frozen(slots=True)
 class Snapshot:
     """
-    One snapshot as a reader found it.
+    One snapshot from a reader.
 
-    ``id`` is the 64 hex digits of its file name, or ``None`` where the reader's answer
-    lacks a usable one. ``time`` is the instant in Unix seconds, or ``None`` where the
-    content is unusable: such a snapshot is counted and is nobody's newest. ``host`` is
-    ``None`` where not even the names can be told; such a snapshot belongs to no set.
+    ``id`` is the 64 hex digits of its file name, or ``None`` without a valid one. ``time``
+    is in Unix seconds, or ``None`` if the content is invalid: such a snapshot counts, but is
+    never the newest. ``host`` is ``None`` if the names are invalid too; such a snapshot
+    belongs to no set.
     """
 
     id: str | None
@@ -30,19 +30,17 @@ class Snapshot:
 @frozen(slots=True)
 class Listing:
     """
-    What a backend found in a repository's folders.
+    The file names in a repository's folders, from a backend.
 
-    ``snapshots`` are the names of 64 hex digits in ``snapshots/``, each once; ``locks`` and
-    ``keys`` are those in ``locks/`` and ``keys/``, ``None`` where the backend cannot tell, or
-    could only at a cost. Names may be `ListedNames`, which are parsed only where they are
-    looked at.
+    ``snapshots`` are the names of 64 hex digits in ``snapshots/``, without duplicates.
+    ``locks`` and ``keys`` are those in ``locks/`` and ``keys/``, ``None`` if the backend does
+    not list them or it would cost a request. Names may be `ListedNames`, parsed when used.
 
-    ``config`` is some value that changes with the repository's config file, ``None`` where
-    the backend cannot show it without a request of its own. ``locks_error`` says why
-    ``locks`` is ``None`` where the locks should be there and cannot be listed.
+    ``config`` is any value that changes with the repository's config file, ``None`` if that
+    needs a request. ``locks_error`` is set if listing the locks has failed.
 
-    ``location`` is what restic is told of, in place of the entry's own location, to read
-    these snapshots; ``None`` where that is the one to read.
+    ``location`` is the location that restic must use to read these snapshots; ``None`` for
+    the entry's own.
     """
 
     snapshots: Set[str]
@@ -59,7 +57,7 @@ class BackupSet:
     All snapshots of one user on one host in one repository.
 
     ``host`` and ``user`` are label values, sanitised and distinct within the repository.
-    ``newest`` and ``oldest`` are Unix seconds, ``None`` where no snapshot is usable.
+    ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot.
     """
 
     host: str
@@ -72,12 +70,12 @@ class BackupSet:
 @frozen(slots=True)
 class Content:
     """
-    What a repository holds: the outcome of one good read.
+    The content of a repository: the result of one successful read.
 
-    ``future_count`` and ``invalid_count`` are snapshots dated too far ahead of the clock
-    and ones that are unusable; both are part of ``snapshot_count``. ``dropped_sets`` are
-    the backup sets beyond the limit. ``matures_at`` is when (Unix seconds) the first of
-    the future snapshots will count like any other, ``None`` without one.
+    ``future_count`` are snapshots dated too far ahead, ``invalid_count`` invalid ones; both
+    are part of ``snapshot_count``. ``dropped_sets`` is the number of backup sets beyond the
+    limit. ``matures_at`` (Unix seconds) is when the first future snapshot becomes a normal
+    one, ``None`` without one.
     """
 
     snapshot_count: int
@@ -90,15 +88,15 @@ class Content:
 
 @define
 class Meter:
-    """Counts what reading one repository costs, by operation: ``list``, ``load``, ``auth``."""
+    """Counts requests and bytes of one repository, by operation: ``list``, ``load``, ``auth``."""
 
     requests: dict[str, int] = Factory(dict)
     received_bytes: dict[str, int] = Factory(dict)
 
     def count_request(self, operation: str) -> None:
-        """One more request was sent."""
+        """Count one more request."""
         self.requests[operation] = self.requests.get(operation, 0) + 1
 
     def count_bytes(self, operation: str, number: int) -> None:
-        """``number`` more bytes of a body have arrived."""
+        """Count ``number`` more bytes of a body."""
         self.received_bytes[operation] = self.received_bytes.get(operation, 0) + number

@@ -1,1 +1,1 @@
-"""Ways to get the snapshots out of a repository: one `ISnapshotReader` a module."""
+"""Readers, which get the snapshots out of a repository: one `ISnapshotReader` a module."""

@@ -1,4 +1,4 @@
-"""What opens a repository, its key files and its config, and whether it is still the same."""
+"""Reads the key files and the config, which open a repository, and detects their changes."""
 
 from collections.abc import Hashable
 
@@ -13,8 +13,8 @@ from ..restic_format.file_names import Fingerprint, fingerprint
 
 CONFIG_LIMIT = 2**16
 
-# How often, in seconds, keys and config are looked at where no listing shows them. A little
-# less than a day, so that a daily collection does it each time.
+# Seconds between two reads of keys and config where no listing shows them. A little less
+# than a day, so that a daily collection reads them each time.
 LOOK_EVERY = 23 * 3600.0
 
 
@@ -22,27 +22,29 @@ async def look_at_access(
     backend: IBackend, listing: Listing, deadline: Deadline, meter: Meter
 ) -> Access:
     """
-    The keys and the config that are there now.
+    Read the current keys and config.
 
-    :raises ReadError: they cannot be had, there is no key (``keys``), no config
-        (``not_found``), or an empty one (``keys``).
+    :raises ReadError: the request fails, the repository has no key (``keys``) or no config
+        (``not_found``), or the config is empty (``keys``).
     """
     keys = listing.keys
     if keys is None:
         keys = await backend.list_keys(deadline, meter)
     if not keys:
-        raise ReadError(Reason.KEYS, "the repository has no key file")
+        raise ReadError(Reason.KEYS, "no key files in the repository")
     config = await backend.load("config", CONFIG_LIMIT, deadline, meter)
     if not config:
-        raise ReadError(Reason.KEYS, "the repository's config is empty")
+        raise ReadError(Reason.KEYS, "empty repository config")
     return Access(keys, config)
 
 
 @frozen
 class SeenAccess:
     """
-    The `Access` of a good read: its token, ``None`` where only the reader has looked at it;
-    what the listing showed of it; and when, on the clock of the reactor.
+    The `Access` of a successful read.
+
+    ``token`` is ``None`` if only the reader has seen it. ``keys`` and ``config`` are from the
+    listing. ``moment`` is a time of the reactor's clock.
     """
 
     token: bytes | None = field(repr=False)
@@ -52,12 +54,12 @@ class SeenAccess:
 
     @classmethod
     def of(cls, access: Access | None, listing: Listing, moment: float) -> "SeenAccess":
-        """``access``, looked at together with ``listing``."""
+        """Remember ``access``, read together with ``listing``."""
         token = access.token if access is not None else None
         return cls(token, _shown_keys(listing), listing.config, moment)
 
     def must_look(self, listing: Listing, moment: float) -> bool:
-        """Whether ``listing`` shows other keys or another config, or nobody has looked for long."""
+        """Return whether ``listing`` shows a change, or the last read is too long ago."""
         if self.keys != _shown_keys(listing) or self.config != listing.config:
             return True
         return moment - self.moment >= LOOK_EVERY

@@ -1,4 +1,4 @@
-"""The password of a repository, as both readers need it."""
+"""Gets the password of a repository, for both readers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from .process.child import ChildStoppedError, run_child
 
 _OUTPUT_LIMIT = 2**16
 
-# What of the daemon's environment a child may see.
+# The variables of the daemon's environment that a child may see.
 _INHERITED = frozenset(
     (
         *("PATH", "HOME", "TMPDIR", "TZ", "LANG"),
@@ -23,7 +23,7 @@ _INHERITED = frozenset(
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of the daemon's environment ``environ`` that children get."""
+    """Return the part of the daemon's environment ``environ`` that children get."""
     return {name: value for name, value in environ.items() if name in _INHERITED}
 
 
@@ -31,12 +31,12 @@ async def password_of(
     repository: Repository, reactor: Any, environ: Mapping[str, str], deadline: Deadline
 ) -> Secret:
     """
-    The repository's password; a command is run for it.
+    Return the repository's password; run its command if it has one.
 
-    :raises ReadError: ``secret``. The message holds nothing that the command printed.
+    :raises ReadError: ``secret``. The message never contains output of the command.
     """
     if repository.password is None:
-        raise ReadError(Reason.SECRET, "the password has not been looked up")
+        raise ReadError(Reason.SECRET, "password not looked up yet")
     if isinstance(repository.password, Secret):
         return repository.password
     return await run_password_command(reactor, repository.password, environ, deadline)
@@ -44,25 +44,27 @@ async def password_of(
 
 def encoded(password: Secret) -> bytes:
     """
-    A password as restic takes it, in UTF-8.
+    Encode a password in UTF-8, as restic expects it.
 
-    :raises ReadError: ``secret``, where that cannot be.
+    :raises ReadError: ``secret`` if that is impossible.
     """
     try:
         return password.reveal().encode()
     except UnicodeEncodeError:
-        raise ReadError(Reason.SECRET, "the password has a lone surrogate") from None
+        raise ReadError(
+            Reason.SECRET, "password contains an invalid character (lone surrogate)"
+        ) from None
 
 
 async def run_password_command(
     reactor: Any, command: PasswordCommand, environ: Mapping[str, str], deadline: Deadline
 ) -> Secret:
     """
-    The password that ``command`` prints.
+    Run ``command`` and return the password that it prints.
 
-    Somebody else stops it at the ``deadline``, which tells only what that meant.
+    The caller stops it at the ``deadline``; here it only tells a timeout from a stop.
 
-    :raises ReadError: ``secret``. The message holds nothing that the command printed.
+    :raises ReadError: ``secret``. The message never contains output of the command.
     """
     output = bytearray()
     program = command.arguments[0]
@@ -77,13 +79,12 @@ async def run_password_command(
     except ChildStoppedError:
         if deadline.remaining() > 0:
             raise
-        cause = f"{program!r} had not ended when the time was up"
-        raise ReadError(Reason.SECRET, f"password_command: {cause}") from None
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} timed out") from None
     except ReadError as error:
         raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
     if exit.code != 0:
         how = f"signal {exit.signal}" if exit.code is None else f"exit status {exit.code}"
-        raise ReadError(Reason.SECRET, f"password_command: {program!r} ended with {how}")
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} failed with {how}")
     try:
         return Secret(password_text(bytes(output)))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The reader that asks restic itself: one ``restic snapshots`` a read, in a child process."""
+"""The reader that runs restic: one ``restic snapshots`` a read, in a child process."""
 
 import re
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ from .password import child_environment, encoded, password_of
 from .process.child import ChildStoppedError, Exit, run_child
 from .restic_errors import VanishedError, VanishedWatch, failure, last_retry, unreadable_snapshots
 
-# So many snapshots are put into the table together.
+# Snapshots added to the table in one step.
 _MANY = 5000
 
-# 200,000 snapshots with summaries fit. They are parsed as they come, never held.
+# Room for 200,000 snapshots with summaries. They are parsed while they arrive, never held.
 STDOUT_LIMIT = 128 * 2**20
 
-# Of each snapshot no more than `SMALL` bytes count for that, however many paths it has. Here
-# all do: 300 snapshots of 60,000 paths are 1.6 GB.
+# The limit above counts at most `SMALL` bytes of each snapshot, this one all of them: 300
+# snapshots of 60,000 paths are 1.6 GB.
 WHOLE_STDOUT_LIMIT = 8 * 2**30
 
 _PASSWORD, _REPOSITORY = 3, 4
 
-# The part of the time left that restic may take with its cache, which may be on a disk that
-# hangs; and for how many seconds it then goes without.
+# The share of the remaining time for restic with its cache, whose disk may hang; and the
+# seconds that restic then runs without it.
 _CACHE_SHARE = 0.5
 _CACHE_PAUSE = 3600.0
 
@@ -45,7 +45,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 @define
 class _CacheState:
-    """What is known of restic's cache: its ``warned`` problems, and until when it is left out."""
+    """State of restic's cache: problems already logged, and until when it is not used."""
 
     warned: set[str] = field(factory=set)
     left_out_until: float = 0.0
@@ -55,11 +55,11 @@ class _CacheState:
 @frozen
 class ResticReader:
     """
-    Runs the program ``restic`` (a path, or a name to be found on ``PATH``).
+    Runs the program ``restic`` (a path, or a name on ``PATH``).
 
     The password and the repository's location go through pipes; neither shows in the
     process list or in the child's environment. ``environ`` is the daemon's environment.
-    With ``cache_dir`` (an absolute path) restic keeps its cache there, else it has none.
+    ``cache_dir`` is the absolute path of restic's cache, ``None`` for no cache.
     """
 
     _log = Logger()
@@ -73,7 +73,7 @@ class ResticReader:
     _cache: _CacheState = field(factory=_CacheState, init=False, eq=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
-        """All snapshots, as restic prints them."""
+        """Read all snapshots that restic prints."""
         repository, deadline = request.repository, request.deadline
         password = await password_of(repository, self.reactor, self.environ, deadline)
         try:
@@ -88,7 +88,7 @@ class ResticReader:
     async def _run_with_cache(
         self, request: ReadRequest, password: Secret
     ) -> "tuple[Exit, _Collector]":
-        """Run restic with its cache; where that does not work, without."""
+        """Run restic with its cache; if that fails, without."""
         deadline, cache_dir = request.deadline, self.cache_dir
         now = self.reactor.seconds
         if cache_dir is None or now() < self._cache.left_out_until:
@@ -102,7 +102,7 @@ class ResticReader:
         except ReadError as error:
             if part.remaining() > 0 or deadline.remaining() <= 0:
                 raise
-            # Else it was busy with a storage that does not answer.
+            # Otherwise the storage did not respond, which is not the cache's fault.
             wrong = "hangs" if error.reason is Reason.TIMEOUT else ""
         else:
             trouble = _CACHE_TROUBLE.search(exit.stderr)
@@ -111,14 +111,13 @@ class ResticReader:
                 self._warn(f"restic: {trouble[0]}")
             elif failed is not None and failed.reason is Reason.RESTIC:
                 wrong = "fails"
-            # Some versions fail without the cache that they were told to use, and 0.14 fails
-            # at a broken file in it.
+            # Some versions fail if they cannot use the cache; 0.14 fails on a corrupt file in it.
             if not (wrong or (trouble and failed) or unreadable_snapshots(exit.stderr)):
                 return exit, collector
         exit, collector = await self._run(request, password, None, deadline)
         if wrong and exit.code == 0:
             self._cache.left_out_until = now() + _CACHE_PAUSE
-            self._warn(f"restic {wrong} with the cache in {cache_dir!r}; left out for an hour")
+            self._warn(f"restic {wrong} with the cache in {cache_dir!r}; not using it for 1 h")
         return exit, collector
 
     def _warn(self, problem: str) -> None:
@@ -134,9 +133,9 @@ class ResticReader:
         deadline: Deadline,
     ) -> "tuple[Exit, _Collector]":
         """
-        Run restic once; how it ended, and what it printed.
+        Run restic once; return its exit and its output.
 
-        :raises VanishedError: it cannot find a snapshot that it has listed.
+        :raises VanishedError: restic cannot find a snapshot that it has listed.
         """
         repository = request.repository
         collector = _Collector(request)
@@ -162,7 +161,7 @@ class ResticReader:
     def _command(
         self, repository: Repository, password: Secret, cache_dir: str | None
     ) -> tuple[list[str], dict[str, str], dict[int, bytes]]:
-        """The arguments, the environment and what is to be read from pipes."""
+        """Return the arguments, the environment and the content of the pipes."""
         arguments = self._arguments(repository, cache_dir)
         environment = {
             **child_environment(self.environ),
@@ -176,7 +175,7 @@ class ResticReader:
         if not text:
             arguments.append("--insecure-no-password")
         elif text != text.strip() or text.startswith(_BYTE_ORDER_MARK):
-            # restic would drop these from a file.
+            # restic strips these from a password file.
             environment["RESTIC_PASSWORD"] = text
         else:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
@@ -197,7 +196,7 @@ class ResticReader:
 
 
 class _Collector:
-    """Puts the snapshots in restic's output into the table while it comes."""
+    """Adds the snapshots of restic's output to the table while it arrives."""
 
     def __init__(self, request: ReadRequest) -> None:
         self._request = request
@@ -212,10 +211,10 @@ class _Collector:
 
     def feed(self, data: bytes) -> None:
         """
-        Take some output.
+        Parse some output.
 
-        Output that makes no sense is ignored, up to the limit: the exit status, which
-        comes last, says more about what went wrong.
+        Invalid output is ignored, up to the limit: the exit status, which comes last,
+        explains more.
         """
         self._pending += len(data)
         if self._counted + self._pending > STDOUT_LIMIT:
@@ -225,7 +224,7 @@ class _Collector:
         try:
             self._take(self._parser.feed(data))
         except NotAnArrayError as error:
-            self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
+            self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
 
     def _take(self, values: Any) -> None:
         for value in values:
@@ -248,12 +247,12 @@ class _Collector:
         self._request.table.add(found, self._request.known)
 
     def result(self, unreadable: frozenset[str]) -> ReadResult:
-        """What was found, once restic has ended well."""
+        """Return the result, after restic has succeeded."""
         if self._bad is None:
             try:
                 self._take(self._parser.close())
             except NotAnArrayError as error:
-                self._bad = ReadError(Reason.PARSE, f"restic's answer: {error}")
+                self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
         if self._bad is not None:
             raise self._bad
         self._add_found()

@@ -1,4 +1,4 @@
-"""What a failed restic meant: from exit status and stderr to a reason. Pure."""
+"""Turns the exit status and stderr of a failed restic into a reason. Pure."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from ..redaction.masks import redact
 from ..redaction.secret import Secret
 from .process.child import Exit
 
-# Exit codes that say enough, since restic 0.17.
+# Exit codes with one meaning, since restic 0.17.
 _CODES = {
     10: Reason.NOT_FOUND,
     11: Reason.LOCKED,
@@ -19,11 +19,11 @@ _CODES = {
     130: Reason.SIGNAL,
 }
 
-# After an interruption the exit code may be any, even that of a wrong password.
+# An interrupted restic may exit with any code, even that of a wrong password.
 _INTERRUPTED = re.compile(r"signal \w+ received, cleaning up")
 
-# Older versions exit with 1 for all; and 1 is all that newer ones say of storage errors.
-# The order counts: what ssh or rclone said comes together with a broken connection.
+# Older versions exit with 1 for every error, newer ones for storage errors. The order counts:
+# messages of ssh or rclone come together with a broken connection.
 _PATTERNS = tuple(
     (reason, re.compile(pattern, re.IGNORECASE))
     for reason, pattern in (
@@ -72,35 +72,35 @@ _UNREADABLE = re.compile(
     re.MULTILINE,
 )
 
-# Older versions, and newer ones with some storage, try again for many minutes.
+# Older versions, and newer ones with some storages, retry for many minutes.
 _VANISHED = re.compile(
     rb"Load\(<snapshot/([0-9a-f]{8,64})>.*returned error, retrying after [^:]*: "
     rb".*(?:does(?:n't| not) exist|no such file|not found|\(404\)|(?<![\w/])404: |=404\b)",
     re.IGNORECASE,
 )
 
-# A line that is longer says nothing that we know.
+# No known message is in a longer line.
 _LINE_LIMIT = 2**12
 
-# What programs that restic has started say, which explains restic's own last words.
+# Messages of programs that restic runs, which explain restic's own error.
 _HELPERS = ("subprocess ", "rclone: ")
 
 _GO_FRAME = re.compile(r"\n\S+\n\t\S+:\d+")
 _URL = re.compile(r"\bhttps?://\S+")
 
-# A server's words must not steer the terminal that shows the log.
+# A server's text must not control the terminal that shows the log.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 _MESSAGE_LIMIT = 500
 
 
 def unreadable_snapshots(stderr: str) -> frozenset[str]:
-    """The ids, shortened to 8 digits, of the snapshots that restic says it could not load."""
+    """Return the ids (8 digits) of the snapshots that restic could not load."""
     return frozenset((a or b)[:8] for a, b in _UNREADABLE.findall(stderr))
 
 
 class VanishedError(Exception):
-    """A snapshot that restic had listed is not there any more; ``name`` is how its id begins."""
+    """A snapshot that restic has listed is missing; ``name`` is the beginning of its id."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -109,15 +109,15 @@ class VanishedError(Exception):
 
 @define
 class VanishedWatch:
-    """Looks through what restic says, as it comes, for a snapshot that has vanished."""
+    """Scans restic's stderr, while it arrives, for a snapshot that has vanished."""
 
     _line: bytes = b""
 
     def feed(self, data: bytes) -> None:
         """
-        Take more of it.
+        Scan some more.
 
-        :raises VanishedError: restic cannot find a snapshot, and tries again.
+        :raises VanishedError: restic cannot find a snapshot, and retries.
         """
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[:_LINE_LIMIT]
@@ -129,40 +129,40 @@ class VanishedWatch:
 
 def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:
     """
-    The error that ``exit`` stands for; ``None`` for a success.
+    Return the error that ``exit`` means, or ``None`` for a success.
 
-    ``location`` is the repository's, whose words say nothing about the error; ``secrets``
+    ``location`` is the repository's, whose words must not decide the reason; ``secrets``
     are masked in the message.
     """
     if exit.signal is not None:
-        return ReadError(Reason.SIGNAL, f"restic was ended by signal {exit.signal}")
+        return ReadError(Reason.SIGNAL, f"restic was killed by signal {exit.signal}")
     if exit.code == 0:
         return None
-    text = _last_words(exit.stderr)
+    text = _error_text(exit.stderr)
     if _INTERRUPTED.search(exit.stderr):
         reason = Reason.SIGNAL
     else:
-        reason = _CODES.get(exit.code or 0) or _by_text(text, location)
-    said = _printable(text, secrets) or "it says nothing"
+        reason = _CODES.get(exit.code or 0) or _reason_from(text, location)
+    said = _printable(text, secrets) or "no error message"
     return ReadError(reason, f"restic failed with exit status {exit.code}: {said}")
 
 
 def last_retry(stderr: str, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:
     """
-    The error over which restic was still trying again when it was stopped, if it was.
+    Return the error of restic's last retry, or ``None`` if it did not retry.
 
-    Since 0.18 it does so for 15 minutes, be it that the server refuses connections.
+    restic 0.18 and later retry for 15 minutes, even when the connection is refused.
     """
     causes = _RETRY.findall(stderr)
     if not causes:
         return None
     said = _printable(causes[-1], secrets)
     return ReadError(
-        _by_text(causes[-1], location), f"restic tried again until its time was up: {said}"
+        _reason_from(causes[-1], location), f"restic retried until the timeout: {said}"
     )
 
 
-def _by_text(text: str, location: str) -> Reason:
+def _reason_from(text: str, location: str) -> Reason:
     path = location.partition(":")[2].rstrip("/")
     for name in (location, path):
         if len(name) > 1:
@@ -175,17 +175,17 @@ def _by_text(text: str, location: str) -> Reason:
 
 
 def _printable(text: str, secrets: Iterable[Secret]) -> str:
-    # Masked first: half a secret, cut off at the limit, would not be recognised.
+    # Mask before cutting: a secret cut at the limit would not be recognised.
     shown = _CONTROL.sub(" ", redact(text, secrets))
     return " ".join(shown.split())[:_MESSAGE_LIMIT]
 
 
-def _last_words(stderr: str) -> str:
+def _error_text(stderr: str) -> str:
     """
-    The error message in what restic said: since 0.18 as JSON lines between plain ones.
+    Find restic's error message in ``stderr``; 0.18 and later mix JSON and plain lines.
 
-    Where there is an ``exit_error`` or a line that begins with ``Fatal:``, all before it
-    was on the way (retries, warnings) and is left out, but for what helper programs said.
+    Lines before an ``exit_error`` or ``Fatal:`` are retries and warnings: they are dropped,
+    except for those of helper programs.
     """
     lines: list[str] = []
     for line in stderr.splitlines():
@@ -197,7 +197,7 @@ def _last_words(stderr: str) -> str:
 
 
 def _message(line: str) -> tuple[str, bool]:
-    """The text of one line of stderr, and whether it is restic's last word."""
+    """Return the text of one line of stderr, and whether it is the final error."""
     if line.startswith("{"):
         try:
             value = json.loads(line)

@@ -1,1 +1,1 @@
-"""Holds secrets, and keeps them out of all output."""
+"""Holds secrets and masks them in all output."""

@@ -1,4 +1,4 @@
-"""The one place that knows how to hold a secret."""
+"""Secret values, and the secrets in URLs, headers and PEM files."""
 
 import re
 from base64 import b64encode
@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 MASK = "***"
 
-# The user information of a URL: everything up to the last "@" before the path begins. The
-# password may itself hold "@" or ":"; restic, like Go's net/url, splits the name off at
-# the first colon, so the name may hold "@" too.
+# The user information of a URL: everything up to the last "@" before the path. The password
+# may contain "@" or ":". restic, like Go's net/url, splits at the first colon, so the name
+# may contain "@" too.
 _USERINFO = re.compile(r"(?P<before>://[^/:]*):(?P<password>[^/]*)@")
 
 _PRIVATE_KEY = re.compile(
@@ -22,16 +22,15 @@ _PRIVATE_KEY = re.compile(
 @frozen(repr=False, str=False)
 class Secret:
     """
-    A string that does not show itself: ``repr`` and ``str`` give ``***``.
+    A string that hides itself: ``repr`` and ``str`` return ``***``.
 
-    Two secrets are equal when their values are, so that a reload can see that a password
-    has changed.
+    Two secrets are equal if their values are, so that a reload detects a changed password.
     """
 
     _value: str = field(converter=str)
 
     def reveal(self) -> str:
-        """The value itself; call this only where it is handed to who needs it."""
+        """Return the value; call this only where it is used."""
         return self._value
 
     def __repr__(self) -> str:
@@ -41,24 +40,24 @@ class Secret:
 
 
 def redact_url(text: str) -> str:
-    """``text`` with the password of every ``scheme://user:password@host`` replaced by ``***``."""
+    """Replace the password of every ``scheme://user:password@host`` in ``text`` by ``***``."""
     return _USERINFO.sub(rf"\g<before>:{MASK}@", text)
 
 
 def url_passwords(text: str) -> Iterator[Secret]:
-    """The passwords that `redact_url` would mask in ``text``, as written and decoded."""
+    """Yield the passwords that `redact_url` would mask in ``text``, as written and decoded."""
     for match in _USERINFO.finditer(text):
         for form in {match["password"], unquote(match["password"])}:
             yield Secret(form)
 
 
 def basic_auth_secret(username: str, password: Secret) -> Secret:
-    """What stands behind ``Basic`` in the header that carries ``password``."""
+    """Return the value after ``Basic`` in an Authorization header with ``password``."""
     pair = f"{username}:{password.reveal()}".encode("utf-8", "surrogatepass")
     return Secret(b64encode(pair).decode())
 
 
 def private_key_secrets(pem: bytes) -> Iterator[Secret]:
-    """The private keys in ``pem``, line by line, as no text that shows one need show it whole."""
+    """Yield the private keys in ``pem`` line by line: a text may contain only a part of one."""
     for _, body in _PRIVATE_KEY.findall(pem.decode("latin-1")):
         yield from map(Secret, body.split())

@@ -1,24 +1,22 @@
-"""The files of a repository, as restic names them."""
+"""Checks files of a repository against their names, which are hashes."""
 
 import hashlib
 
 from ..model.errors import ReadError, Reason
 
-# Their names are the SHA-256 of their content. The config has no such name, and locks are
-# rewritten in place by some versions.
+# Folders whose files are named by their SHA-256. The config is not, and some versions rewrite
+# locks in place.
 _HASHED = ("keys/", "snapshots/")
 
 
 def check_content(path: str, content: bytes) -> bytes:
     """
-    ``content``, if it is what a file with this ``path`` within its repository must hold.
+    Return ``content`` if it matches the ``path`` of its file within the repository.
 
-    :raises ReadError: ``protocol`` where it is not.
+    :raises ReadError: ``protocol`` if it does not.
     """
     if path.startswith(_HASHED):
         name = path.partition("/")[2]
         if hashlib.sha256(content).hexdigest() != name:
-            raise ReadError(
-                Reason.PROTOCOL, f"{path}: the content is incomplete or altered (SHA-256)"
-            )
+            raise ReadError(Reason.PROTOCOL, f"{path}: content is incomplete or altered (SHA-256)")
     return content

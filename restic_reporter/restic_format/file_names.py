@@ -1,4 +1,4 @@
-"""The names in a folder of a repository: telling them apart, and parsing lists of them. Pure."""
+"""The file names in a folder of a repository: checks them, and parses lists of them. Pure."""
 
 import json
 import re
@@ -18,19 +18,19 @@ Fingerprint = tuple[int, int]
 
 def is_file_name(name: object) -> bool:
     """
-    Whether restic takes a file of this name for one of its own: 64 hex digits.
+    Return whether restic would use a file of this name: 64 hex digits.
 
-    Anything else in a folder, an upload in progress for instance, it passes over.
+    restic ignores all other names, such as those of uploads in progress.
     """
     return isinstance(name, str) and _FILE_NAME.fullmatch(name) is not None
 
 
 def fingerprint(names: Set[str]) -> Fingerprint:
     """
-    A short stand-in for a set of names, the same only for the same set.
+    Return a short value that is equal only for equal sets of names.
 
-    Python's own hash is keyed with a random number at each start, so nobody can make up
-    names that collide, and it does not hold the reactor up as a digest of 100,000 would.
+    Python's hash is keyed with a random number at each start, so names cannot be made to
+    collide. It is fast, where a digest of 100,000 names would block the reactor.
     """
     if isinstance(names, ListedNames):
         return names.fingerprint
@@ -39,7 +39,7 @@ def fingerprint(names: Set[str]) -> Fingerprint:
 
 @define
 class ListingMemo:
-    """In short, the list of one folder that came last, and what it was of."""
+    """Hashes of the latest listing of a folder: of its body and of its names."""
 
     body: tuple[int, int] | None = None
     names: Fingerprint | None = None
@@ -47,16 +47,17 @@ class ListingMemo:
 
 class ListedNames(Set[str]):
     """
-    The names in a list as `parse_names` takes it, which is not parsed where it is the same,
-    byte by byte, as the one before and all that is asked is whether it is: that is most of
-    what an unchanged repository would cost.
+    The names in a listing, as `parse_names` returns them.
+
+    A listing equal to the previous one, byte by byte, is parsed only when its names are
+    needed: parsing is most of the cost of an unchanged repository.
     """
 
     def __init__(self, body: bytes, memo: ListingMemo) -> None:
         """
         ``memo`` is that of the folder.
 
-        :raises ValueError: it is no such list.
+        :raises ValueError: the listing is invalid.
         """
         self._body = body
         self._parsed: frozenset[str] | None = None
@@ -88,7 +89,7 @@ class ListedNames(Set[str]):
 
 def parse_names(body: bytes) -> frozenset[str]:
     """
-    The file names in a listing of version 1 (names) or 2 (maps with ``name`` and ``size``).
+    Parse a listing of version 1 (names) or 2 (maps with ``name`` and ``size``).
 
     :raises ValueError: it is neither.
     """
@@ -96,7 +97,7 @@ def parse_names(body: bytes) -> frozenset[str]:
         values = json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
-    if values is None:  # how some servers write an empty list
+    if values is None:  # an empty list of some servers
         return frozenset()
     if not isinstance(values, list):
         raise ValueError("not a JSON array")
@@ -105,8 +106,9 @@ def parse_names(body: bytes) -> frozenset[str]:
 
 def parse_names_in_slices(body: bytes) -> Iterator[frozenset[str]]:
     """
-    Like `parse_names`, a slice of 64 KiB at each step, for listings that are so long that
-    parsing them at once would hold up everything else.
+    Parse like `parse_names`, a slice of 64 KiB at each step.
+
+    For long listings, which would block the reactor if parsed at once.
     """
     parser = JSONArrayParser(wanted=("name",))
     try:

@@ -1,4 +1,4 @@
-"""A long JSON array, read value by value while its bytes arrive."""
+"""Parses a long JSON array value by value while its bytes arrive."""
 
 import codecs
 import json
@@ -12,7 +12,7 @@ from .json_members import SMALL, MemberScanner, decoder, utf8_decoder
 
 _WHITE = re.compile(r"[ \t\r\n]*")
 
-# What may follow the beginning of a number that has arrived in part.
+# Characters that may continue a number.
 _NUMBER = re.compile(r"[0-9.eE+-]*")
 
 
@@ -21,7 +21,7 @@ class NotAnArrayError(ValueError):
 
 
 def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Where the match of ``pattern``, which may be empty, ends."""
+    """Return the end of the match of ``pattern``, which may be empty."""
     match = pattern.match(text, position)
     return position if match is None else match.end()
 
@@ -29,14 +29,14 @@ def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
 @define
 class JSONArrayParser:
     """
-    Feed it bytes; get the array's values as soon as each is complete.
+    Feed it bytes; it returns the array's values as soon as they are complete.
 
-    Of an object with more than `SMALL` characters only the ``wanted`` members are built; any
-    other value that is as long comes as ``None``. Objects with duplicate keys come as
+    For an object of more than `SMALL` characters it builds only the ``wanted`` members; any
+    other value of that length becomes ``None``. An object with duplicate keys becomes
     `Ambiguous`.
 
-    It holds a few kilobytes and the wanted members of one value. Each character is looked at
-    a few times, however small the pieces are.
+    It holds a few kilobytes and the wanted members of one value. It scans each character a
+    few times, even if the pieces are small.
     """
 
     wanted: Collection[str] = ()
@@ -48,9 +48,9 @@ class JSONArrayParser:
 
     def feed(self, data: bytes, final: bool = False) -> Iterator[Any]:
         """
-        The values that ``data`` completes.
+        Yield the values that ``data`` completes.
 
-        :raises NotAnArrayError: the text can not become a JSON array.
+        :raises NotAnArrayError: the text cannot become a JSON array.
         """
         text = self._decode.decode(data, final)
         for start in range(0, len(text) or 1, SMALL):
@@ -96,17 +96,17 @@ class JSONArrayParser:
                 try:
                     value, end = decoder.raw_decode(self._text, position)
                 except json.JSONDecodeError as error:
-                    self._reject_hopeless(error)
+                    self._raise_unless_incomplete(error)
                     break
                 except RecursionError:
                     self._scanner = MemberScanner(self.wanted)
                     break
                 except ValueError:
-                    raise NotAnArrayError("a number has too many digits") from None
-                if self._may_go_on(position, end) and not final:
+                    raise NotAnArrayError("number has too many digits") from None
+                if self._may_continue(position, end) and not final:
                     break
                 if end - position > SMALL:
-                    # In smaller pieces it would have come to this before.
+                    # Same result as with smaller pieces.
                     self._scanner = MemberScanner(self.wanted)
                     break
                 position = end
@@ -118,40 +118,40 @@ class JSONArrayParser:
         if len(self._text) > SMALL and self._state in ("first", "value"):
             self._scanner = MemberScanner(self.wanted)
 
-    def _may_go_on(self, position: int, end: int) -> bool:
-        """Whether a value is a number, and might go on in the next piece."""
+    def _may_continue(self, position: int, end: int) -> bool:
+        """Return whether the value is a number that may continue in the next piece."""
         if self._text[position] in '{["':
             return False
         return _after(_NUMBER, self._text, end) == len(self._text)
 
     def close(self) -> Iterator[Any]:
-        """The values that the end of the text completes; raises unless the array is whole."""
+        """Yield the last values; raise unless the array is complete."""
         yield from self.feed(b"", final=True)
         if self._state != "end":
-            raise NotAnArrayError("the text ends within the array")
+            raise NotAnArrayError("truncated JSON array")
 
     def _skip_white(self, position: int) -> int:
         return _after(_WHITE, self._text, position)
 
     def _punctuation(self, position: int) -> int:
-        """Pass the character that must stand before a value, if one is due."""
+        """Skip the character that must precede a value, if one is due."""
         character = self._text[position]
         if self._state == "start" and character == "[":
             self._state = "first"
         elif self._state == "separator" and character in ",]":
             self._state = "value" if character == "," else "end"
         elif self._state in ("start", "separator", "end"):
-            raise NotAnArrayError(f"{character!r} where it cannot stand")
+            raise NotAnArrayError(f"unexpected {character!r}")
         else:
             return position
         return position + 1
 
-    def _reject_hopeless(self, error: json.JSONDecodeError) -> None:
+    def _raise_unless_incomplete(self, error: json.JSONDecodeError) -> None:
         """
-        Raise unless more text could mend the error.
+        Raise unless more text could fix the error.
 
-        The decoder reports an unfinished string where it began and anything else where it
-        stopped understanding: before the last few characters that is no lack of text.
+        The decoder reports an unfinished string at its start, and any other error at its own
+        position: before the last few characters, more text does not help.
         """
         if error.msg.startswith("Unterminated string"):
             return

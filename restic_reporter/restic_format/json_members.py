@@ -1,7 +1,7 @@
 """
-The wanted members of a JSON object, read from text of any length while it arrives. Pure.
+Reads the wanted members of a JSON object from text of any length while it arrives. Pure.
 
-A snapshot of 60,000 paths is 5 MB of text. Nothing is built of what is not wanted.
+A snapshot of 60,000 paths is 5 MB of text. Only wanted members are built.
 """
 
 import codecs
@@ -13,30 +13,30 @@ from typing import Any
 
 from attrs import define, field
 
-# Values with no more characters are built whole: for these the C decoder is the fastest.
+# Values with at most this many characters are built whole: the C decoder is the fastest.
 SMALL = 2**13
 
-# The lists, maps and members of one long value: each takes a step of Python.
+# The most lists, maps and members of one long value: each takes a step of Python.
 PARTS_LIMIT = 1000
 
-# The characters of one wanted text. Other wanted members may have `SMALL`.
+# The most characters of one wanted text. Other wanted members may have `SMALL`.
 TEXT_LIMIT = 2**22
 
 _BLANKS = " \t\r\n"
 _WHITE = rf"[{_BLANKS}]*+"
 _CHARACTERS = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*'
-# A number or a name without quotes; it is not looked into. Python takes so many digits.
+# A number or a name without quotes, not checked further. Python allows this many digits.
 _WORD = "[-+.0-9A-Za-z]{1,4300}+"
 _SCALAR = f'(?:"{_CHARACTERS}"|{_WORD})'
 
 _WHITE_SPACE = re.compile(_WHITE)
 _TOKEN = re.compile(rf'"{_CHARACTERS}"|{_WORD}(?=[{_BLANKS},\]}}])|[\[\]{{}}:,]')
 _CHARACTERS_ONLY = re.compile(_CHARACTERS)
-# What more text could complete.
+# Incomplete tokens, which more text could complete.
 _PART_OF_ESCAPE = re.compile(r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?")
 _PART_OF_WORD = re.compile(_WORD)
 
-# What may come next, by the first character of a token; 0 stands for numbers and words.
+# The tokens allowed next, by their first character; 0 means numbers and words.
 _VALUE, _ITEM, _FIRST_ITEM = '0"[{', '"0[{', '"0[{]'
 _NAME, _FIRST_NAME, _COLON = '"', '"}', ":"
 _NAMES = (_NAME, _FIRST_NAME)
@@ -48,7 +48,7 @@ _RUNS = {_ITEM: _ITEMS, _FIRST_ITEM: _ITEMS, _NAME: _MEMBERS, _FIRST_NAME: _MEMB
 
 
 class Ambiguous(dict[str, Any]):
-    """A JSON object that had one key more than once: readers differ in what they see in it."""
+    """A JSON object with a duplicate key, which parsers read in different ways."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -61,10 +61,10 @@ decoder = json.JSONDecoder(object_pairs_hook=_object)
 
 def utf8_decoder() -> codecs.IncrementalDecoder:
     """
-    Decodes UTF-8 that arrives in pieces.
+    Return a decoder for UTF-8 that arrives in pieces.
 
-    Bytes that are no UTF-8 survive as lone surrogates: the label sanitiser deals with them,
-    and two names that differ only there stay two.
+    Invalid bytes become lone surrogates, which the label sanitiser replaces: names that
+    differ only there stay distinct.
     """
     return codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
@@ -72,10 +72,10 @@ def utf8_decoder() -> codecs.IncrementalDecoder:
 @define
 class MemberScanner:
     """
-    Scans one JSON value to its end, and builds the ``wanted`` members where it is an object.
+    Scans one JSON value to its end, and builds the ``wanted`` members of an object.
 
-    Of what it skips it checks all but numbers and the words beside them. Each character is
-    looked at twice or so, however small the pieces are.
+    It checks the syntax of skipped values, except for numbers and words. It scans each
+    character about twice, even if the pieces are small.
     """
 
     _wanted: Collection[str]
@@ -95,9 +95,9 @@ class MemberScanner:
 
     def feed(self, text: str) -> str | None:
         """
-        Take more text; what follows the value, ``None`` before its end.
+        Scan more text; return the text after the value, ``None`` before its end.
 
-        :raises ValueError: it is no JSON, or has more than `PARTS_LIMIT` parts.
+        :raises ValueError: it is not JSON, or has more than `PARTS_LIMIT` parts.
         """
         self._text += text
         while self._expected and self._step():
@@ -110,18 +110,18 @@ class MemberScanner:
 
     def result(self) -> dict[str, Any] | None:
         """
-        The wanted members of an object, `Ambiguous` if it had a name twice; else ``None``.
+        Return the wanted members of an object (`Ambiguous` with a duplicate name), or ``None``.
 
-        :raises ValueError: the value has not ended.
+        :raises ValueError: the value is incomplete.
         """
         if self._expected:
-            raise ValueError("the text ends within a value")
+            raise ValueError("truncated value")
         if self._members is not None and self._ambiguous:
             return Ambiguous(self._members)
         return self._members
 
     def _step(self) -> bool:
-        """Take one token, or more where all are alike; false where it needs more text."""
+        """Scan one token, or several of one kind; return false if it needs more text."""
         if self._in_string:
             return self._rest_of_string()
         self._skip()
@@ -130,7 +130,7 @@ class MemberScanner:
         first = self._text[self._position]
         kind = first if first in '"[]{}:,' else "0"
         if kind not in self._expected:
-            raise ValueError(f"{first!r} where it cannot stand")
+            raise ValueError(f"unexpected {first!r}")
         if self._wanted_name is not None and self._kept is None and kind in _VALUE:
             self._start, self._kept = self._position, []
             self._room = TEXT_LIMIT if kind == '"' else SMALL
@@ -154,7 +154,7 @@ class MemberScanner:
         return True
 
     def _skip(self) -> None:
-        """Skip white space, and all that makes no difference."""
+        """Skip white space and unwanted tokens."""
         self._position = _end(_WHITE_SPACE, self._text, self._position)
         run = _RUNS.get(self._expected)
         if run is not None and not self._is_in_object():
@@ -164,7 +164,7 @@ class MemberScanner:
                 self._position = end
 
     def _is_in_object(self) -> bool:
-        """Whether the next token belongs to the object itself."""
+        """Return whether the next token belongs to the object itself."""
         return len(self._open) == 1 and self._open[0] == "}"
 
     def _part_of_token(self, kind: str) -> bool:
@@ -173,11 +173,11 @@ class MemberScanner:
             self._position += 1
             return True
         if kind == '"':
-            hopeful = len(self._text) - self._position <= SMALL
+            incomplete = len(self._text) - self._position <= SMALL
         else:
-            hopeful = _PART_OF_WORD.fullmatch(self._text, self._position) is not None
-        if not hopeful:
-            raise ValueError("an unknown word, or a number or name that is too long")
+            incomplete = _PART_OF_WORD.fullmatch(self._text, self._position) is not None
+        if not incomplete:
+            raise ValueError("unknown word, or a number or name that is too long")
         return False
 
     def _rest_of_string(self) -> bool:
@@ -191,7 +191,7 @@ class MemberScanner:
                 self._value_ends()
             return True
         if _PART_OF_ESCAPE.fullmatch(self._text, self._position) is None:
-            raise ValueError("a string with a character that it cannot have")
+            raise ValueError("invalid character in a string")
         return False
 
     def _opened(self, kind: str) -> None:
@@ -213,7 +213,7 @@ class MemberScanner:
     def _count_part(self) -> None:
         self._parts += 1
         if self._parts > PARTS_LIMIT:
-            raise ValueError(f"a long value with more than {PARTS_LIMIT} parts")
+            raise ValueError(f"long value has more than {PARTS_LIMIT} parts")
 
     def _value_ends(self) -> None:
         if not self._open:
@@ -226,7 +226,7 @@ class MemberScanner:
             self._wanted_name = self._kept = None
 
     def _keep(self) -> None:
-        """Keep the text of a wanted member, as far as it has come."""
+        """Keep the text of a wanted member so far."""
         if self._kept is not None:
             self._room -= self._position - self._start
             self._kept.append(self._text[self._start : self._position])
@@ -237,7 +237,7 @@ class MemberScanner:
     def _build(self, name: str) -> None:
         value = None
         if self._kept:
-            # One that is nested too deeply is as good as none.
+            # A member that is nested too deeply counts as missing.
             with suppress(RecursionError):
                 value = decoder.decode("".join(self._kept))
         if self._members is not None:
@@ -246,11 +246,11 @@ class MemberScanner:
 
 def parse_members(pieces: Iterable[bytes], wanted: Collection[str]) -> Any:
     """
-    The JSON value whose text arrives in ``pieces``; of a long one see `MemberScanner.result`.
+    Parse the JSON value in ``pieces``; for a long one see `MemberScanner.result`.
 
-    It takes all pieces, so that what is wrong with these comes first.
+    Reads all pieces first, so that their own errors come before those of the JSON.
 
-    :raises ValueError: it is no JSON, or has too many parts.
+    :raises ValueError: it is not JSON, or has too many parts.
     """
     pieces = iter(pieces)
     try:
@@ -282,12 +282,12 @@ def _parse_members(pieces: Iterable[bytes], wanted: Collection[str]) -> Any:
 
 
 def _feed_last(scanner: MemberScanner, text: str) -> None:
-    """Feed text of which nothing may be left."""
+    """Feed text that must end with the value."""
     if (scanner.feed(text) or "").strip(_BLANKS):
         raise ValueError("more than one value")
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Where the match of ``pattern``, which may be empty, ends."""
+    """Return the end of the match of ``pattern``, which may be empty."""
     match = pattern.match(text, position)
     return position if match is None else match.end()

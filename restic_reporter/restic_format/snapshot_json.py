@@ -1,4 +1,4 @@
-"""JSON objects, as restic prints and stores snapshots, to `Snapshot` values."""
+"""Parses restic's JSON objects for snapshots into `Snapshot` values."""
 
 import re
 from datetime import datetime, timedelta
@@ -16,15 +16,15 @@ _TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1)
 
-# What is read of a snapshot that is too long to be built whole.
+# The members read from a snapshot that is too long to be built whole.
 MEMBERS = frozenset(("id", "time", "hostname", "username"))
 
 
 def parse_time(text: str) -> float:
     """
-    The instant of an RFC 3339 time, in Unix seconds; its UTC offset counts.
+    Return the instant of an RFC 3339 time in Unix seconds; its UTC offset counts.
 
-    :raises ValueError: it is none, or the calendar has no such time (the year 0, 30 February).
+    :raises ValueError: it is invalid, or not in the calendar (the year 0, 30 February).
     """
     match = _TIME.fullmatch(text)
     if match is None:
@@ -35,7 +35,7 @@ def parse_time(text: str) -> float:
     offset = timedelta()
     if sign is not None:
         if int(hours) > 23 or int(minutes) > 59:
-            raise ValueError("no such UTC offset")
+            raise ValueError("invalid UTC offset")
         offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
     # Subtracting the offset from the difference, not from the local time, keeps the first
     # and the last day of the calendar within range.
@@ -44,11 +44,10 @@ def parse_time(text: str) -> float:
 
 def parse_snapshot(value: Any) -> Snapshot:
     """
-    The snapshot in one object of ``restic snapshots --json``.
+    Parse one object of ``restic snapshots --json``.
 
-    Never raises: what is unusable gives a `Snapshot` without time, which is counted as
-    invalid; if even its names are unusable, it belongs to no backup set. An empty user
-    name counts as `UNKNOWN_USER`.
+    Never raises: an invalid object gives a `Snapshot` without time, which counts as invalid;
+    with invalid names it belongs to no backup set. An empty user name becomes `UNKNOWN_USER`.
     """
     if not isinstance(value, dict):
         return Snapshot(id=None, time=None, host=None, user=UNKNOWN_USER)
@@ -70,5 +69,5 @@ def parse_snapshot(value: Any) -> Snapshot:
 
 
 def _shortened(name: str) -> str:
-    """A name that is too long to be kept is cut as its label will be, and stays distinct."""
+    """Cut a long name like its label, so that it stays distinct."""
     return name if len(name) <= MAX_LENGTH else sanitise(name)

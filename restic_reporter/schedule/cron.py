@@ -63,13 +63,13 @@ def parse_cron(text: str) -> CronExpression:
     fields = re.findall(r"\S+", text, re.ASCII)
     if len(fields) != len(_FIELDS):
         raise ValueError(
-            f"{complaint} five fields are needed (minute, hour, day of month, month, "
-            f"day of week), not {len(fields)}"
+            f"{complaint} needs five fields (minute, hour, day of month, month, day of week),"
+            f" not {len(fields)}"
         )
     fields = [_RANGE_OF_ONE.sub(r"\1", value) for value in fields]
     for position, (value, (name, allowed)) in enumerate(zip(fields, _FIELDS, strict=True)):
         if not _is_acceptable(position, value):
-            raise ValueError(f"{complaint} {name} {value!r} is not acceptable ({allowed})")
+            raise ValueError(f"{complaint} invalid {name} {value!r} (allowed: {allowed})")
     normal = " ".join(fields)
     hours = croniter.expand(normal)[0][1]
     several = hours == ["*"] or len(hours) > 1
@@ -77,7 +77,7 @@ def parse_cron(text: str) -> CronExpression:
     try:
         next(expression.walls_after(_SEARCH_START))
     except CroniterError:
-        raise ValueError(f"{complaint} no date ever matches it") from None
+        raise ValueError(f"{complaint} matches no date") from None
     return expression
 
 

@@ -167,7 +167,7 @@ class CronService(Service, Generic[K]):
             far = [plan for plan in self._plans.values() if plan.set_back(start)]
             if far:
                 self.log.warn(
-                    "the clock was set back by {seconds:.0f} s: schedules start anew",
+                    "clock was set back by {seconds:.0f} s, restarting schedules",
                     seconds=before - start,
                 )
 
@@ -180,5 +180,5 @@ class CronService(Service, Generic[K]):
             try:
                 self._due(keys)
             except Exception:
-                self.log.failure("a bug in what schedules start; they go on")
+                self.log.failure("bug in a scheduled run; schedules continue")
         self._sleep()

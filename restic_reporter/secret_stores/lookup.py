@@ -18,7 +18,7 @@ from ..model.repository import Config, Material, Repository
 from ..redaction.masks import redact
 
 # How long one look-up may take, in seconds.
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 Document = Mapping[str, object]
 Place = tuple[str, str]
@@ -101,13 +101,15 @@ class Lookups:
     async def _ask(self, one: Material) -> Document:
         store = self.stores.get(one.store)
         if store is None:
-            raise ReadError(Reason.SECRET, f"no plugin that works is the store {one.store!r}")
-        deadline = Deadline.after(self.clock, _PATIENCE)
+            raise ReadError(
+                Reason.SECRET, f"unknown secret store {one.store!r}, or its plugin is broken"
+            )
+        deadline = Deadline.after(self.clock, _TIMEOUT)
 
         async def ask() -> Document:
             return await store.look_up(one.path, deadline)
 
-        return await within(deadline, ask(), f"looking it up in {one.store!r}")
+        return await within(deadline, ask(), f"look-up in {one.store!r}")
 
     def _error(self, place: Place, failure: Failure) -> ReadError:
         if isinstance(failure.value, ReadError):
@@ -115,12 +117,12 @@ class Lookups:
         store = place[0]
         # Not as a failure event: nobody knows what a plugin puts into its exceptions.
         self._log.error(
-            "a bug of the secret store {store!r}\n{traceback}",
+            "bug in the secret store {store!r}\n{traceback}",
             store=store,
             traceback=redact(failure.getTraceback(), self.stores[store].secrets()),
         )
         kind = type(failure.value).__name__
-        return ReadError(Reason.INTERNAL, f"the secret store {store!r} has a bug: {kind}")
+        return ReadError(Reason.INTERNAL, f"bug in the secret store {store!r}: {kind}")
 
     def _steps(
         self, repositories: Sequence[Repository], failed: Mapping[Place, ReadError]

@@ -52,7 +52,7 @@ def parse_address(text: str) -> Address:
     if match is not None:
         port = int(match["port"])
         if port > 65535:
-            raise ValueError(f"{text!r}: a port is at most 65535")
+            raise ValueError(f"invalid port in {text!r}; the highest is 65535")
         host = (match["host"] or "").replace("\\", "").strip("[]")
         if endpoint and not host:
             host = "::" if endpoint["kind"] == "tcp6" else "0.0.0.0"
@@ -64,10 +64,9 @@ def parse_address(text: str) -> Address:
         # Only to see whether it can be understood: this opens nothing.
         serverFromString(object(), text)
     except Exception as error:
-        why = "systemd has passed no such socket" if text.startswith("systemd:") else error
+        why = "systemd passed no such socket" if text.startswith("systemd:") else error
         raise ValueError(
-            f"invalid address {text!r}; must be :PORT, HOST:PORT, [V6]:PORT or an endpoint"
-            f" string: {why}"
+            f"invalid address {text!r}; use :PORT, HOST:PORT, [V6]:PORT or an endpoint: {why}"
         ) from None
     return Address(text, endpoint=text)
 
@@ -100,7 +99,9 @@ class Listener:
                 f"cannot listen on {self.address.text!r}: {error.strerror or error}"
             ) from None
         except UnicodeError:
-            raise AddressError(f"cannot listen on {self.address.text!r}: not a host name") from None
+            raise AddressError(
+                f"cannot listen on {self.address.text!r}: invalid host name"
+            ) from None
 
     def release(self) -> None:
         """Give the address back without having served it."""

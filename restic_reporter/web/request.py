@@ -35,7 +35,7 @@ class BoundedRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer an exception that nobody expected with 500, or cut the answer short."""
-        self._log.failure("a page failed", failure=reason)
+        self._log.failure("error in a web page", failure=reason)
         if self.startedWriting:
             self.loseConnection()
         else:

@@ -172,7 +172,7 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(metrics.value("backup_read_error_count", url=url), 1)
         daemon.collect()
         self.assert_equal_to_restic(daemon.metrics(), url, listed)
-        self.assertIn("a cap that is set for the account is reached", daemon.program.output)
+        self.assertIn("account cap exceeded", daemon.program.output)
         daemon.stop()
         for secret in (key.secret, wrong.secret, self.writer.secret, "_acct"):
             self.assertNotIn(secret, daemon.program.output)

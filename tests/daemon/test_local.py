@@ -186,13 +186,13 @@ class HangingMountTests(LocalCase):
         metrics = daemon.metrics()
         self.assert_failed(metrics, self.hanging, "timeout", 1)
         self.assertEqual(metrics.value("backup_read_error_count", url="well"), 0)
-        self.assertIn("no end after 1.0 s (timeout)", daemon.program.output)
+        self.assertIn("timed out after 1.0 s (timeout)", daemon.program.output)
         daemon.collect()
         metrics = daemon.metrics()
         self.assert_failed(metrics, self.hanging, "timeout", 2)
         self.assertEqual(metrics.value("backup_read_error_count", url="well"), 0)
         self.assertIn(
-            f"an earlier look at '{self.repository}' still hangs (timeout)", daemon.program.output
+            f"an earlier read of '{self.repository}' still hangs (timeout)", daemon.program.output
         )
         duration = metrics.value("backup_read_duration_seconds", url=self.hanging)
         assert duration is not None

@@ -20,7 +20,7 @@ from restic_reporter.interfaces import BackendTools, IBackend
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings
 from restic_reporter.readers.native.compression import unpack
-from restic_reporter.readers.native.encryption import Unsealer
+from restic_reporter.readers.native.encryption import Decryptor
 from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
@@ -116,8 +116,8 @@ def fill(path: Path, count: int) -> None:
     key.unlink()
     cheap = key_file(master, EXAMPLE_PASSWORD)
     (path / "keys" / name_of(cheap)).write_bytes(cheap)
-    unsealer = Unsealer(master)
-    models = [unsealer.open(one.read_bytes()) for one in sorted((path / "snapshots").iterdir())]
+    decryptor = Decryptor(master)
+    models = [decryptor.open(one.read_bytes()) for one in sorted((path / "snapshots").iterdir())]
     for number in range(count - len(models)):
         value = json.loads(unpack(models[number % len(models)], 2**20))
         value |= {"hostname": f"host-{number % 7}", "time": f"2026-0{number % 9 + 1}-01T00:00:00Z"}

@@ -95,15 +95,15 @@ class VaultCase(TestCase):
         return self.started_at + self.clock.seconds() + self.slept
 
     def store(
-        self, environ: Mapping[str, str] | None = None, *, chance: float = 0.5, **options: Any
+        self, environ: Mapping[str, str] | None = None, *, random: float = 0.5, **options: Any
     ) -> VaultStore:
         """A store, not started, by default with the AppRole."""
         settings = parse_settings(self.fake.environment() if environ is None else environ)
         assert settings is not None
         clock = options.pop("reactor", self.clock)
-        client = CountedClient(clock, random=lambda: chance, idle_timeout=60.0)
+        client = CountedClient(clock, random=lambda: random, idle_timeout=60.0)
         tools = StoreTools(clock, client, self.now)
-        store = VaultStore(settings, tools, lambda: chance, **options)
+        store = VaultStore(settings, tools, lambda: random, **options)
         self.clients[store] = client
         self.addCleanup(client.close)
         self.addCleanup(store.stop)

@@ -1,4 +1,4 @@
-"""What B2 answers: objects, errors, authorizations. Pure."""
+"""Parses B2's responses: objects, errors, authorizations. Pure."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from ...model.errors import ReadError, Reason
 from ...redaction.secret import Secret
 from .settings import parse_api_url
 
-# What may stand in a header without changing it.
+# Characters that a header carries unchanged.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
@@ -27,11 +27,11 @@ _STALE = frozenset({"bad_auth_token", "expired_auth_token", ""})
 @frozen
 class Authorization:
     """
-    What a key may do, for at most a day.
+    The permissions of a key, valid for at most a day.
 
-    ``buckets`` are the ids of those that it is restricted to, by name; ``None`` for all.
-    It sees only files whose names begin with ``prefix``. ``moment`` is when it was asked
-    for, on the reactor's clock.
+    ``buckets`` are the ids of the allowed buckets by name; ``None`` for all. The key sees
+    only files whose names begin with ``prefix``. ``moment`` is the reactor's time of the
+    request.
     """
 
     account_id: str
@@ -45,24 +45,24 @@ class Authorization:
 
 def parse_object(body: bytes, what: str) -> dict[str, Any]:
     """
-    The JSON object in ``body``.
+    Parse the JSON object in ``body``.
 
-    :raises ReadError: ``parse`` where there is none.
+    :raises ReadError: ``parse`` if it is not one.
     """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise ReadError(Reason.PARSE, f"{what}: the answer is not JSON") from None
+        raise ReadError(Reason.PARSE, f"{what}: response is not JSON") from None
     if not isinstance(value, dict):
-        raise ReadError(Reason.PARSE, f"{what}: the answer is not a JSON object")
+        raise ReadError(Reason.PARSE, f"{what}: response is not a JSON object")
     return value
 
 
 def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization:
     """
-    The answer of b2_authorize_account, which was sent to the URL ``asked``.
+    Parse the response of b2_authorize_account, which was sent to the URL ``asked``.
 
-    :raises ReadError: ``parse`` or ``protocol``: it cannot be used.
+    :raises ReadError: ``parse`` or ``protocol`` if it is invalid.
     """
     what = "b2_authorize_account"
     answer = parse_object(body, what)
@@ -74,7 +74,7 @@ def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization
         prefix = allowed.get("namePrefix") or ""
         buckets: dict[str, str] | None = None
         if allowed.get("buckets"):
-            # One without a name has been deleted.
+            # A bucket without a name was deleted.
             buckets = {
                 bucket["name"]: bucket["id"] for bucket in allowed["buckets"] if bucket["name"]
             }
@@ -82,9 +82,9 @@ def parse_authorization(body: bytes, asked: str, moment: float) -> Authorization
         if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (KeyError, TypeError, AttributeError):
-        raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
+        raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
     if not _TOKEN.fullmatch(token):
-        raise ReadError(Reason.PROTOCOL, f"{what}: the token can be in no header")
+        raise ReadError(Reason.PROTOCOL, f"{what}: invalid token in the response")
     api_url, download_url = (_base_url(url, asked, what) for url in urls)
     return Authorization(account_id, Secret(token), api_url, download_url, buckets, prefix, moment)
 
@@ -95,14 +95,14 @@ def _base_url(text: str, asked: str, what: str) -> str:
     except ValueError:
         url = ""
     if not _PLAIN_URL.fullmatch(url):
-        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL that cannot be used")
+        raise ReadError(Reason.PROTOCOL, f"{what}: invalid URL in the response")
     if asked.startswith("https:") and not url.startswith("https:"):
-        raise ReadError(Reason.PROTOCOL, f"{what}: it names a URL without TLS")
+        raise ReadError(Reason.PROTOCOL, f"{what}: URL without TLS in the response")
     return url
 
 
 def _error_code(response: Response) -> str:
-    """The short word for what went wrong; empty where there is none."""
+    """Return B2's error code; empty if there is none."""
     try:
         code = parse_object(response.body, "error").get("code")
     except ReadError:
@@ -111,17 +111,17 @@ def _error_code(response: Response) -> str:
 
 
 def is_stale(response: Response) -> bool:
-    """Whether a new authorization may help."""
+    """Return whether a new authorization may help."""
     return response.status == 401 and _error_code(response) in _STALE
 
 
 def raise_for_error(response: Response, what: str, needs: str) -> None:
     """
-    Nothing, for a status of 200.
+    Raise the error that ``response`` means, unless its status is 200.
 
-    :param what: the call; ``needs`` tells what a key must have for it.
-    :raises ReadError: the message has the error's code, but not its text: tokens occur
-        there.
+    :param what: the call; ``needs`` names the permissions that it needs.
+    :raises ReadError: the message has the error's code, but not its text, which may contain
+        tokens.
     """
     status = response.status
     if status == 200:
@@ -129,30 +129,30 @@ def raise_for_error(response: Response, what: str, needs: str) -> None:
     code = _error_code(response)
     shown = f"status {status}, {code}" if code else f"status {status}"
     if code.endswith("cap_exceeded"):
-        reason, why = Reason.UNAVAILABLE, "a cap that is set for the account is reached"
+        reason, why = Reason.UNAVAILABLE, "account cap exceeded; raise it at Backblaze"
     elif status == 408:
         reason, why = Reason.UNAVAILABLE, "unavailable"
     elif status in (401, 403):
-        reason, why = Reason.AUTH, f"refused to this key; it needs {needs}"
+        reason, why = Reason.AUTH, f"access denied; needs {needs}"
     elif code in _NO_BUCKET:
-        reason, why = Reason.NOT_FOUND, "there is no such bucket"
+        reason, why = Reason.NOT_FOUND, "no such bucket"
     elif status == 404 or code in _NO_FILE:
         reason, why = Reason.NOT_FOUND, "not found"
     else:
-        reason, why = Reason.PROTOCOL, "an answer that was not expected"
+        reason, why = Reason.PROTOCOL, "unexpected response"
     raise ReadError(reason, f"{what}: {why} ({shown})")
 
 
 def check_sha1(response: Response, what: str) -> bytes:
     """
-    The body of a download, if it has the SHA-1 that the server names.
+    Check the SHA-1 of a download, and return its body.
 
-    Files uploaded in parts have none, and one that the uploader gave unverified counts too.
+    Files uploaded in parts have no SHA-1; one that the uploader gave unverified is checked.
 
-    :raises ReadError: ``protocol`` where it has not.
+    :raises ReadError: ``protocol`` if it differs.
     """
     (named,) = (response.headers.getRawHeaders("X-Bz-Content-Sha1") or [""])[:1]
     named = named.strip().lower().removeprefix("unverified:")
     if _SHA1.fullmatch(named) and hashlib.sha1(response.body).hexdigest() != named:
-        raise ReadError(Reason.PROTOCOL, f"{what}: the content is incomplete or altered (SHA-1)")
+        raise ReadError(Reason.PROTOCOL, f"{what}: content is incomplete or altered (SHA-1)")
     return response.body

@@ -18,8 +18,9 @@ from .settings import B2Settings
 @frozen
 class B2Backend:
     """
-    One repository: all files of ``bucket`` whose names begin with ``base``, which is empty
-    or ends with a slash.
+    One repository: all files of ``bucket`` whose names begin with ``base``.
+
+    ``base`` is empty or ends with a slash.
     """
 
     session: Session = field(repr=False)
@@ -29,7 +30,7 @@ class B2Backend:
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "B2Backend":
-        """The backend for ``repository``, whose scheme is ``b2``."""
+        """Return the backend for ``repository``, whose scheme is ``b2``."""
         settings = repository.settings
         assert isinstance(settings, B2Settings)
         if settings.credentials is None:
@@ -39,7 +40,7 @@ class B2Backend:
         return cls(session, settings.place.bucket, base)
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """The names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""
+        """List the names in ``keys/``, ``locks/`` and ``snapshots/``: one call for each 1,000."""
         await self._check_prefix(deadline, meter)
         names = Names(self.base)
         while names.start is not None:
@@ -49,11 +50,11 @@ class B2Backend:
         return names.listing()
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The names in ``keys/``."""
+        """List the names in ``keys/``."""
         return (await self.list(deadline, meter)).keys or frozenset()
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One file of the repository."""
+        """Load one file of the repository."""
         await self._check_prefix(deadline, meter)
         content = await self.session.download(self.bucket, self.base + path, limit, deadline, meter)
         return check_content(path, content)
@@ -63,6 +64,6 @@ class B2Backend:
         if not self.base.startswith(allowed):
             raise ReadError(
                 Reason.AUTH,
-                f"the key is for names that begin with {allowed!r} only; here they begin with"
+                f"application key is restricted to names that begin with {allowed!r}, not"
                 f" {self.base!r}",
             )

@@ -1,9 +1,8 @@
 """
-Which names of a bucket make up a repository's listing, and where to go on. Pure.
+Collects the names of a repository from the pages of a bucket. Pure.
 
-B2 lists names in the order of their UTF-8 bytes, which is Python's order too. In a repository
-``keys/``, ``locks/`` and ``snapshots/`` follow one another, so that one run over the names
-finds all three.
+B2 lists names in the order of their UTF-8 bytes, which is also Python's order. In a repository
+``keys/``, ``locks/`` and ``snapshots/`` follow one another, so that one pass finds all three.
 """
 
 from collections.abc import Mapping
@@ -15,14 +14,14 @@ from ...model.errors import ReadError, Reason
 from ...model.snapshots import Listing
 from ...restic_format.file_names import is_file_name
 
-# What is billed as one call.
+# Names that B2 bills as one call.
 PAGE = 1000
 
 _MOST_PAGES = 250
 
 _FOLDERS = ("keys/", "locks/", "snapshots/")
 
-_WHAT = "b2_list_file_names"
+_CALL = "b2_list_file_names"
 
 
 @define
@@ -30,7 +29,7 @@ class Names:
     """
     The names found so far below ``base``, which is empty or ends with a slash.
 
-    ``start`` is where the next page begins, ``None`` after the last one.
+    ``start`` is the first name of the next page, ``None`` after the last page.
     """
 
     base: str
@@ -42,31 +41,31 @@ class Names:
         self.start = self.base + _FOLDERS[0]
 
     def arguments(self) -> dict[str, Any]:
-        """What the next call must say, besides the bucket."""
+        """Return the arguments of the next call, without the bucket."""
         return {"startFileName": self.start, "prefix": self.base, "maxFileCount": PAGE}
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """
-        Take the page that begins at ``start``.
+        Add the page that begins at ``start``.
 
-        :raises ReadError: it makes no sense (``parse``), leads nowhere (``protocol``), or
-            there are too many (``too_large``).
+        :raises ReadError: it is invalid (``parse``), the next page goes backwards
+            (``protocol``), or there are too many pages (``too_large``).
         """
         files, following = answer.get("files"), answer.get("nextFileName")
         if not isinstance(files, list) or not isinstance(following, str | None):
-            raise ReadError(Reason.PARSE, f"{_WHAT}: the answer lacks what it must have")
+            raise ReadError(Reason.PARSE, f"{_CALL}: incomplete response")
         for file in files:
             name = file.get("fileName") if isinstance(file, dict) else None
             if not isinstance(name, str):
-                raise ReadError(Reason.PARSE, f"{_WHAT}: a file without a name")
+                raise ReadError(Reason.PARSE, f"{_CALL}: a file without a name in the response")
             if file.get("action", "upload") == "upload":
                 self._take(name)
-        before, self.start = self.start, self._onward(following)
+        before, self.start = self.start, self._next_start(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
-            raise ReadError(Reason.PROTOCOL, f"{_WHAT}: the next page leads back")
+            raise ReadError(Reason.PROTOCOL, f"{_CALL}: the next page goes backwards")
         if self.start is not None and self.pages >= _MOST_PAGES:
-            raise ReadError(Reason.TOO_LARGE, f"{_WHAT}: more than {_MOST_PAGES * PAGE} names")
+            raise ReadError(Reason.TOO_LARGE, f"{_CALL}: more than {_MOST_PAGES * PAGE} names")
 
     def _take(self, name: str) -> None:
         for folder, found in self._found.items():
@@ -74,11 +73,11 @@ class Names:
             if name.startswith(start) and is_file_name(name[len(start) :]):
                 found.add(name[len(start) :])
 
-    def _onward(self, following: str | None) -> str | None:
+    def _next_start(self, following: str | None) -> str | None:
         """
-        Where to go on after a page that is followed by ``following``.
+        Return the start of the next page, where B2 proposes ``following``.
 
-        What somebody else keeps between two of the folders costs nothing: it is left out.
+        Skips names between the folders, which belong to others and would cost calls.
         """
         if following is None:
             return None
@@ -92,11 +91,11 @@ class Names:
 
     def listing(self) -> Listing:
         """
-        What was found, after the last page.
+        Return the listing, after the last page.
 
-        :raises ReadError: ``not_found``: a repository has at least one key.
+        :raises ReadError: ``not_found`` without a key: every repository has one.
         """
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
         if not keys:
-            raise ReadError(Reason.NOT_FOUND, "there is no repository: it has no keys")
+            raise ReadError(Reason.NOT_FOUND, "no repository found: no key files; check the path")
         return Listing(snapshots, locks, keys)

@@ -1,4 +1,4 @@
-"""What all repositories of one application key have in common: authorization and buckets."""
+"""Shares authorization and buckets between the repositories of one application key."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -29,23 +29,23 @@ T = TypeVar("T")
 
 API_URL = "https://api.backblazeb2.com"
 
-# A token is good for at most 24 hours.
+# A token is valid for at most 24 hours.
 TOKEN_LIFE = 23 * 3600.0
 
-# An authorization serves others too, so it may go on when who began it has little time.
+# Shared work may take this long, even if the caller that started it has less time.
 _SHARED_TIME = 60.0
 
-# A thousand names with all that a file may have beside its name.
+# Room for a thousand names with all their attributes.
 _ANSWER_LIMIT = 8 * 2**20
 
 
 @define(eq=False)
 class Session:
     """
-    One application key, as it is used over one transport.
+    One application key on one transport.
 
-    Every request goes out with the authorization at hand. Where that has expired there is
-    one new one, for all who wait for it, and the request goes out once more.
+    Sends every request with the current authorization. If that has expired, gets a new one,
+    shared by all waiting requests, and sends the request again.
     """
 
     _http: BoundedHTTPClient
@@ -61,7 +61,7 @@ class Session:
     def shared(
         cls, credentials: B2Credentials, transport: Transport, tools: BackendTools
     ) -> "Session":
-        """The one for this key; whoever trusts other CAs has another."""
+        """Return the session of this key and transport."""
         key = ("b2", credentials, transport)
         session = tools.shared.get(key)
         if session is None:
@@ -73,9 +73,9 @@ class Session:
         self, bucket: str, arguments: dict[str, Any], deadline: Deadline, meter: Meter
     ) -> dict[str, Any]:
         """
-        The answer to one b2_list_file_names.
+        Call b2_list_file_names once.
 
-        :raises ReadError: as everywhere; ``auth`` where the key is for other buckets.
+        :raises ReadError: also ``auth`` if the key has no access to the bucket.
         """
         bucket_id = await self._bucket_id(bucket, deadline, meter)
         try:
@@ -94,7 +94,7 @@ class Session:
     async def download(
         self, bucket: str, name: str, limit: int, deadline: Deadline, meter: Meter
     ) -> bytes:
-        """One file, by b2_download_file_by_name; its SHA-1 is right where B2 names one."""
+        """Load one file by b2_download_file_by_name; check its SHA-1 if B2 sends one."""
         what = "b2_download_file_by_name"
         path = f"/file/{bucket}/{quote(name, safe='/')}"
 
@@ -115,7 +115,7 @@ class Session:
         return check_sha1(response, what)
 
     async def allowed_prefix(self, deadline: Deadline, meter: Meter) -> str:
-        """What the names of all files begin with that the key may see."""
+        """Return the prefix of all file names that the key may see."""
         return (await self._authorization(deadline, meter)).prefix
 
     async def _bucket_id(self, bucket: str, deadline: Deadline, meter: Meter) -> str:
@@ -124,7 +124,7 @@ class Session:
             if bucket not in buckets:
                 raise ReadError(
                     Reason.AUTH,
-                    f"the key is for other buckets than {bucket!r}, or this one is gone",
+                    f"application key has no access to bucket {bucket!r}, or it was deleted",
                 )
             return buckets[bucket]
         if bucket not in self._bucket_ids:
@@ -155,8 +155,8 @@ class Session:
                 if one["bucketName"] == bucket and isinstance(one["bucketId"], str):
                     return str(one["bucketId"])
         except (KeyError, TypeError):
-            raise ReadError(Reason.PARSE, f"{what}: the answer lacks what it must have") from None
-        raise ReadError(Reason.NOT_FOUND, f"there is no bucket {bucket!r} for this key")
+            raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
+        raise ReadError(Reason.NOT_FOUND, f"no bucket {bucket!r} for this key; check its name")
 
     async def _call(
         self,
@@ -219,7 +219,7 @@ class Session:
         what: str,
         deadline: Deadline,
     ) -> T:
-        """The outcome of ``work``, which may go on without us and has a deadline of its own."""
+        """Return the result of ``work``, which has its own deadline and may outlive this call."""
 
         async def wait() -> T:
             return await work.join(
@@ -246,6 +246,6 @@ class Session:
             meter=meter,
             operation="auth",
         )
-        raise_for_error(response, what, "a key id and a key that belong together and are valid")
+        raise_for_error(response, what, "a valid key id with its own key")
         self._current = parse_authorization(response.body, base, moment)
         return self._current

@@ -1,8 +1,8 @@
 """
 The folder of restic's cache: ``<root>/<repository id>/snapshots/<xx>/<snapshot id>``.
 
-All calls may block for as long as the disk likes. Nothing in the folder is trusted: symbolic
-links are not followed below the root, and a file counts only if its SHA-256 is its name.
+Every call may block as long as the disk does. Nothing in the folder is trusted: symbolic
+links below the root are not followed, and a file is valid only if its SHA-256 is its name.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n"
 _VERSION = b"1"
 _FOLDERS = ("data", "index", "snapshots")
 
-# restic takes no notice of such names.
+# restic ignores such names.
 _TEMPORARY = "tmp-restic-reporter-"
 _TEMPORARY_LIFE = 86400.0
 
@@ -33,7 +33,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class ForeignError(Exception):
-    """What lies in the folder is not of the kind that we know."""
+    """The folder contains something that is not a cache of the known format."""
 
 
 @frozen
@@ -41,8 +41,8 @@ class CacheFolder:
     """
     The cache at the absolute path ``root``, which need not exist yet.
 
-    :raises OSError: of all methods, where the disk does not do what is asked.
-    :raises ForeignError: of all methods, where something else lies there.
+    :raises OSError: from every method, when the disk fails.
+    :raises ForeignError: from every method, when the folder is no cache.
     """
 
     root: str
@@ -51,10 +51,10 @@ class CacheFolder:
         self, repository: str, names: Sequence[str], limit: int, budget: int
     ) -> dict[str, bytes | None]:
         """
-        The files ``names`` of the repository with this id, ``None`` for those it lacks.
+        Return the files ``names`` of the repository with this id, ``None`` for missing ones.
 
-        Ends early, and has less, once there are ``budget`` bytes; there is one at least. A
-        file that is not what it must be, or has more than ``limit`` bytes, is removed.
+        Stops at ``budget`` bytes, after one file at least. Removes a file that is invalid or
+        has more than ``limit`` bytes.
         """
         found: dict[str, bytes | None] = {}
         size = 0
@@ -68,7 +68,7 @@ class CacheFolder:
         return found
 
     def store(self, repository: str, files: Mapping[str, bytes]) -> None:
-        """Keep some files, each whole or not at all; one that cannot be kept stops no other."""
+        """Write some files, each atomically; go on with the others when one fails."""
         problem: Exception | None = None
         with self._snapshots(repository) as snapshots:
             for name, content in files.items():
@@ -80,7 +80,7 @@ class CacheFolder:
             raise problem
 
     def remove(self, repository: str, names: Collection[str]) -> None:
-        """Remove some files, which may be missing."""
+        """Remove some files; ignore missing ones."""
         with self._snapshots(repository) as snapshots:
             for name in names:
                 with (
@@ -90,7 +90,7 @@ class CacheFolder:
                     os.unlink(name, dir_fd=folder)
 
     def keep_only(self, repository: str, names: Collection[str]) -> None:
-        """Remove all snapshot files of this repository but these, and what crashes have left."""
+        """Remove all other snapshot files of this repository, and leftovers of crashes."""
         with self._snapshots(repository) as snapshots:
             for prefix in os.listdir(snapshots):
                 with (
@@ -105,7 +105,7 @@ class CacheFolder:
 
     @contextlib.contextmanager
     def _snapshots(self, repository: str) -> Iterator[int]:
-        """The open folder of a repository's snapshots, made as restic makes it."""
+        """Open the folder of a repository's snapshots; create it as restic does."""
         os.makedirs(self.root, 0o700, exist_ok=True)
         with _opened(self.root, None, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as root:
             if not _exists("CACHEDIR.TAG", root):
@@ -130,7 +130,7 @@ def _check_version(folder: int) -> None:
         _write_new("version", _VERSION, folder)
         return
     if version.strip() != _VERSION:
-        raise ForeignError(f"a cache of another version: {version!r}")
+        raise ForeignError(f"unknown cache version {version!r}; choose another --cache-dir")
 
 
 def _read(snapshots: int, name: str, limit: int) -> bytes | None:
@@ -146,7 +146,7 @@ def _read(snapshots: int, name: str, limit: int) -> bytes | None:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=folder)
     except (OSError, ForeignError):
-        # Whatever is there instead, it can be had from the repository itself.
+        # The caller loads the file from the repository instead.
         return None
     return None
 
@@ -173,7 +173,7 @@ def _write_new(name: str, content: bytes, folder: int, mode: int = 0o644) -> Non
         with open(file, "wb") as stream:
             stream.write(content)
     except BaseException:
-        # A part of it would be taken for the whole.
+        # An incomplete file would count as complete.
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)
         raise
@@ -204,7 +204,7 @@ def _opened(name: str, folder: int | None, flags: int = _FOLDER) -> Iterator[int
         descriptor = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise ForeignError(f"{name!r} is not what it must be") from None
+            raise ForeignError(f"{name!r} is a symbolic link or of the wrong type") from None
         raise
     try:
         yield descriptor

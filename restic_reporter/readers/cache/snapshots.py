@@ -1,4 +1,4 @@
-"""The cache as readers use it: off the reactor, and never a reason for a read to fail."""
+"""The cache for readers: runs off the reactor, and never makes a read fail."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,17 +13,17 @@ from .folder import CacheFolder, ForeignError
 
 T = TypeVar("T")
 
-# A disk that needs longer for a few files is not there.
-_PATIENCE = 10.0
+# A disk that takes longer for a few files counts as hanging.
+_DISK_TIMEOUT = 10.0
 
-# As much as one look into the cache may bring.
+# The most files and bytes that one call loads.
 _AT_ONCE = 128
 _BUDGET = 16 * 2**20
 
 
 @define(eq=False)
 class _Call:
-    """A call in a thread, and whether it has come back."""
+    """A call in a thread, and whether it has returned."""
 
     back: bool = False
 
@@ -33,8 +33,8 @@ class SnapshotCache:
     """
     Encrypted snapshot files of all repositories, below the absolute path ``directory``.
 
-    What goes wrong is logged once, and the cache then gives and keeps nothing. A disk that
-    hangs is left alone until it has answered.
+    Logs each problem once; a failed call loads and stores nothing. While a call hangs, no
+    other is made.
     """
 
     _log = Logger()
@@ -48,25 +48,25 @@ class SnapshotCache:
         self, repository: str, names: Sequence[str], limit: int, deadline: Deadline
     ) -> dict[str, bytes | None]:
         """
-        The files ``names`` of the repository with this id; ``None`` where there is none.
+        Return the files ``names`` of the repository with this id; ``None`` for missing ones.
 
-        It may be only the first few of them, one at least: ask again for the rest. What is
-        here is the content that the name stands for, of at most ``limit`` bytes.
+        May return only the first few of them, one at least: ask again for the rest. Each
+        content matches its name and has at most ``limit`` bytes.
         """
         some = names[:_AT_ONCE]
         found = await self._call(deadline, self._folder().load, repository, some, limit, _BUDGET)
         return dict.fromkeys(some) if found is None else found
 
     async def store(self, repository: str, files: Mapping[str, bytes], deadline: Deadline) -> None:
-        """Keep some files."""
+        """Store some files."""
         await self._call(deadline, self._folder().store, repository, files)
 
     async def remove(self, repository: str, names: Collection[str], deadline: Deadline) -> None:
-        """Forget the files ``names``."""
+        """Remove the files ``names``."""
         await self._call(deadline, self._folder().remove, repository, names)
 
     async def keep_only(self, repository: str, names: Collection[str], deadline: Deadline) -> None:
-        """Forget all files of a repository but ``names``."""
+        """Remove all files of a repository except ``names``."""
         await self._call(deadline, self._folder().keep_only, repository, names)
 
     def _folder(self) -> CacheFolder:
@@ -80,12 +80,14 @@ class SnapshotCache:
         call = _Call()
         try:
             return await within(
-                deadline.sooner(_PATIENCE), self._in_thread(call, function, *arguments), "the disk"
+                deadline.sooner(_DISK_TIMEOUT),
+                self._in_thread(call, function, *arguments),
+                "the disk",
             )
         except (OSError, ForeignError, RuntimeError) as error:
             self._warn(getattr(error, "strerror", None) or str(error))
         except ReadError as error:
-            self._warn(error.message.partition(":")[0] + " does not answer")
+            self._warn(error.message.partition(":")[0] + " does not respond")
         finally:
             if not call.back:
                 self._hanging.add(call)
@@ -96,7 +98,7 @@ class SnapshotCache:
             try:
                 return function(*arguments)
             finally:
-                self._reactor.callFromThread(self._came_back, call)
+                self._reactor.callFromThread(self._on_return, call)
 
         try:
             result = in_daemon_thread(self._reactor, work)
@@ -105,7 +107,7 @@ class SnapshotCache:
             raise
         return await result
 
-    def _came_back(self, call: _Call) -> None:
+    def _on_return(self, call: _Call) -> None:
         call.back = True
         self._hanging.discard(call)
 
@@ -113,7 +115,7 @@ class SnapshotCache:
         if problem not in self._warned:
             self._warned.add(problem)
             self._log.warn(
-                "the cache in {directory!r} cannot be used for all: {problem}",
+                "cannot use the cache in {directory!r}: {problem}",
                 directory=self.directory,
                 problem=problem,
             )

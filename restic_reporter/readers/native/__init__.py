@@ -1,3 +1,3 @@
-"""Reads restic's repositories without restic, as its own documentation describes them."""
+"""Reads restic's repositories without restic, after the documentation of their format."""
 
 from .reader import NativeReader as NativeReader

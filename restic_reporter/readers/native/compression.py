@@ -1,4 +1,4 @@
-"""Decrypted files to JSON values, within bounds."""
+"""Decrypted files to JSON values, within limits."""
 
 import sys
 from collections.abc import Iterator
@@ -11,48 +11,47 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
-# How a file of a version 2 repository says that zstd follows.
+# The first byte of a zstd-compressed file in a version 2 repository.
 _COMPRESSED = 2
 
-# The decoder's own memory, which a file may ask for. restic's frames need 8 MiB at most.
+# Limits the decoder's memory, which the file sets. restic's frames need at most 8 MiB.
 _WINDOW = {int(DecompressionParameter.window_log_max): 24}
 
-# restic writes one frame. Each further one costs a copy of what follows it.
+# restic writes one frame. Each further one costs a copy of the rest.
 _FRAMES = 16
 
-# How much is decompressed at a time.
+# Bytes decompressed at a time.
 _PIECE = 2**16
 
-# The library has one kind of error for all.
+# The library has one type of error for everything.
 _OVER_WINDOW = "too much memory"
 
 
 class TooLargeError(ValueError):
-    """The content has more bytes than it may have."""
+    """The content has more bytes than allowed."""
 
 
 class UnknownEncodingError(ValueError):
-    """The content is neither plain JSON nor compressed as restic does."""
+    """The content is neither plain JSON nor compressed the way restic does it."""
 
 
 def unpack(content: bytes, limit: int) -> bytes:
-    """The JSON text in a decrypted file, as `unpack_in_pieces` gives it."""
+    """Return the JSON text of a decrypted file; see `unpack_in_pieces`."""
     return b"".join(unpack_in_pieces(content, limit))
 
 
 def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     """
-    The JSON text in a decrypted file, decompressed where it needs to be.
+    Yield the JSON text of a decrypted file, decompressed if needed.
 
-    Version 1 knows no compression; but a repository may be upgraded at any time, and what is
-    in it then is of both kinds.
+    Version 1 has no compression, but an upgraded repository contains both kinds of files.
 
     :raises TooLargeError: it has more than ``limit`` bytes.
-    :raises UnknownEncodingError: it is compressed and cannot be decompressed.
+    :raises UnknownEncodingError: it cannot be decompressed.
     """
     if content[:1] != bytes((_COMPRESSED,)):
         if len(content) > limit:
-            raise TooLargeError(f"it has more than {limit} bytes")
+            raise TooLargeError(f"more than {limit} bytes")
         for start in range(0, len(content), _PIECE):
             yield content[start : start + _PIECE]
         return
@@ -60,7 +59,7 @@ def unpack_in_pieces(content: bytes, limit: int) -> Iterator[bytes]:
     for piece in _decompressed(content[1:]):
         length += len(piece)
         if length > limit:
-            raise TooLargeError(f"it has more than {limit} bytes when it is decompressed")
+            raise TooLargeError(f"more than {limit} bytes when decompressed")
         yield piece
 
 
@@ -70,29 +69,29 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
         while data:
             frames += 1
             if frames > _FRAMES:
-                raise UnknownEncodingError(f"it has more than {_FRAMES} compressed frames")
+                raise UnknownEncodingError(f"more than {_FRAMES} compressed frames")
             frame = ZstdDecompressor(options=_WINDOW)
             while not frame.eof:
                 piece = frame.decompress(data, _PIECE)
                 data = b""
                 if not piece and frame.needs_input:
-                    raise UnknownEncodingError("its compressed content is cut off")
+                    raise UnknownEncodingError("truncated compressed content")
                 yield piece
             data = frame.unused_data
     except ZstdError as error:
         if _OVER_WINDOW in str(error):
-            raise TooLargeError("it takes too much memory to decompress") from None
-        raise UnknownEncodingError("its content cannot be decompressed") from None
+            raise TooLargeError("decompression needs too much memory") from None
+        raise UnknownEncodingError("cannot decompress the content") from None
 
 
 def parse(text: bytes) -> Any:
     """
-    The value of a JSON text, as `restic_reporter.restic_format.json_array` would give it.
+    Parse a JSON text, to the same values as `restic_reporter.restic_format.json_array`.
 
-    :raises ValueError: it is not JSON, or too deep to be looked into.
+    :raises ValueError: it is not JSON, or nested too deeply.
     """
     try:
-        # Bytes that are no UTF-8 survive, so that names that differ there alone stay two.
+        # Keep bytes that are not UTF-8, so that names that differ only there stay distinct.
         return decoder.decode(text.decode("utf-8", "surrogateescape"))
     except RecursionError:
-        raise ValueError("values are nested too deeply") from None
+        raise ValueError("values nested too deeply") from None

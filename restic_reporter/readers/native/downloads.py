@@ -1,4 +1,4 @@
-"""Downloads files side by side, ahead of who uses them, and holds a bounded amount."""
+"""Downloads files in parallel and ahead of use, and holds a limited amount."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,19 +8,19 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from ...model.errors import ReadError, Reason
 
-# What a backend does at one time where it says that it can do several things.
+# The most parallel downloads from a backend that allows several.
 PARALLEL = 8
 
-# Downloads wait while this many bytes wait for who uses them.
+# Downloads pause while this many bytes are not used yet.
 HELD_LIMIT = 8 * 2**20
 
-# How many files are handed over together: opening them takes a few milliseconds.
+# Files in one batch: decrypting them takes a few milliseconds.
 BATCH = 128
 
-# What a file takes beside its content.
+# Bytes of memory for a file besides its content.
 _OVERHEAD = 512
 
-# What says something of one file alone; anything else ends the read.
+# Reasons that concern one file only; any other ends the read.
 OF_ONE_FILE = frozenset((Reason.NOT_FOUND, Reason.PROTOCOL, Reason.TOO_LARGE))
 
 Fetched = tuple[str, bytes | ReadError]
@@ -29,9 +29,9 @@ Fetched = tuple[str, bytes | ReadError]
 @define(eq=False)
 class Fetching:
     """
-    Fetches files with ``load``, ``parallel`` at one time.
+    Fetches files with ``load``, ``parallel`` at a time.
 
-    A file that cannot be had comes as the error that says why.
+    Returns the error in place of a file that cannot be loaded.
     """
 
     _load: Callable[[str], Awaitable[bytes]]
@@ -40,30 +40,30 @@ class Fetching:
     _ready: deque[Fetched] = field(factory=deque)
     _held: int = 0
     _tasks: "list[Deferred[None]]" = field(factory=list)
-    _at_work: int = 0
+    _running: int = 0
     _error: Exception | None = None
     _waiting: "Deferred[None] | None" = None
     _full: "list[Deferred[None]]" = field(factory=list)
 
     def start(self, names: Iterable[str]) -> None:
-        """Begin to fetch the files ``names``."""
+        """Start to fetch the files ``names``."""
         self._names = list(names)
         number = min(self._parallel, len(self._names))
-        self._at_work = number
+        self._running = number
         for _ in range(number):
             self._tasks.append(Deferred.fromCoroutine(self._work()))
 
     def stop(self) -> None:
-        """End all downloads; nothing comes any more."""
+        """Cancel all downloads."""
         self._names.clear()
         for task in self._tasks:
             task.cancel()
 
     async def batch(self) -> list[Fetched]:
         """
-        Some more files, none at the end; no more than `BATCH`, nor than half of `HELD_LIMIT`.
+        Return some more files, at most `BATCH` and half of `HELD_LIMIT`; none at the end.
 
-        :raises Exception: what ended it before that, after all that came until then.
+        :raises Exception: the error that ended the downloads, after all files before it.
         """
         if not self._is_enough():
             self._waiting = Deferred()
@@ -83,7 +83,7 @@ class Fetching:
         return some
 
     def _is_enough(self) -> bool:
-        return not self._at_work or len(self._ready) >= BATCH or self._held >= HELD_LIMIT // 2
+        return not self._running or len(self._ready) >= BATCH or self._held >= HELD_LIMIT // 2
 
     def _go_on(self) -> None:
         while self._full and self._held < HELD_LIMIT:
@@ -103,8 +103,8 @@ class Fetching:
                 self._error = self._error or error
             self._names.clear()
         finally:
-            self._at_work -= 1
-            self._tell()
+            self._running -= 1
+            self._notify()
 
     async def _fetch(self, name: str) -> None:
         one: Fetched
@@ -116,9 +116,9 @@ class Fetching:
             one = (name, error)
         self._ready.append(one)
         self._held += _size(one)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._waiting is not None and self._is_enough():
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)

@@ -1,8 +1,8 @@
 """
 Encrypted files: 16 bytes of IV, AES-256-CTR, and 16 bytes of Poly1305-AES.
 
-A key for them is kept as the 64 bytes in which scrypt gives one: 32 for encryption, 16 for the
-AES of the MAC, 16 for its Poly1305.
+A key has 64 bytes, as scrypt returns them: 32 for encryption, 16 for the AES of the MAC, 16 for
+its Poly1305.
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -13,42 +13,42 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 KEY_SIZE = 64
 
-# What a file is longer than its content.
+# Bytes that encryption adds to the content.
 OVERHEAD = 32
 
 _IV_SIZE = _MAC_SIZE = 16
 
 
-class SealBrokenError(ValueError):
-    """The file is not whole, or was not made with this key."""
+class DecryptionError(ValueError):
+    """The file is truncated or altered, or was encrypted with another key."""
 
 
-class Unsealer:
+class Decryptor:
     """
-    Opens files made with one ``key``.
+    Decrypts files with one ``key``.
 
-    To be used in one thread at a time. It holds expanded keys: make one for some files and
-    let it go.
+    Use it in one thread at a time. It holds expanded keys: make one for some files, then
+    drop it.
     """
 
     def __init__(self, key: bytes) -> None:
         encrypt, mac_k, self._mac_r = key[:32], key[32:48], key[48:64]
-        # A context that is set to another IV costs a tenth of a new one.
+        # Setting another IV costs a tenth of a new context.
         self._decrypt = Cipher(AES(encrypt), CTR(bytes(_IV_SIZE))).decryptor()
         self._mask = Cipher(AES(mac_k), ECB()).encryptor()
 
     def open(self, sealed: bytes) -> bytes:
         """
-        The content of a file, after its MAC was checked.
+        Check the MAC of a file, and return its content.
 
-        :raises SealBrokenError: the MAC says that it is not what was written.
+        :raises DecryptionError: the MAC is wrong.
         """
         if len(sealed) < OVERHEAD:
-            raise SealBrokenError("it is too short")
+            raise DecryptionError("file too short")
         iv, text, mac = sealed[:_IV_SIZE], sealed[_IV_SIZE:-_MAC_SIZE], sealed[-_MAC_SIZE:]
         try:
             Poly1305.verify_tag(self._mac_r + self._mask.update(iv), text, mac)
         except InvalidSignature:
-            raise SealBrokenError("its MAC is wrong") from None
+            raise DecryptionError("wrong MAC: altered, or made with another key") from None
         self._decrypt.reset_nonce(iv)
         return self._decrypt.update(text)

@@ -1,4 +1,4 @@
-"""Key files: the master key, sealed with a password."""
+"""Key files: the master key, encrypted with a password."""
 
 import base64
 from typing import Any
@@ -7,20 +7,20 @@ from attrs import field, frozen
 from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
 
 from .compression import parse
-from .encryption import KEY_SIZE, SealBrokenError, Unsealer
+from .encryption import KEY_SIZE, DecryptionError, Decryptor
 
-# restic's own calibration takes 32 MiB and half a second of the machine that made the key: N
-# is 32768, r 8, p between 1 and 16 or so. Whoever can write to the storage can ask for more.
+# restic calibrates for 32 MiB and half a second of the machine that made the key: N is 32768,
+# r 8, p about 1 to 16. An attacker with write access to the storage can ask for more.
 MEMORY_LIMIT = 256 * 2**20
 WORK_LIMIT = 2**24
 
-# Beyond these a key is unusual: it waits until others were tried, and for the memory.
+# Keys beyond these limits are unusual: they are tried last, and wait for memory.
 USUAL_MEMORY = 64 * 2**20
 _USUAL_WORK = 2**22
 
 _SALT_SIZE = 64
 
-# restic's have 200 bytes or so, and a time of 35 characters; many are held at one time.
+# restic's have about 200 bytes, and a time of 35 characters; many are held at the same time.
 _DATA_LIMIT = 2**12
 _CREATED_LIMIT = 64
 
@@ -28,8 +28,9 @@ _CREATED_LIMIT = 64
 @frozen
 class KeyFile:
     """
-    What one key file says. ``n``, ``r`` and ``p`` are scrypt's parameters, within bounds;
-    ``created`` is as it is written there.
+    A parsed key file.
+
+    ``n``, ``r`` and ``p`` are scrypt's parameters, within limits; ``created`` is unparsed.
     """
 
     name: str
@@ -42,15 +43,15 @@ class KeyFile:
 
     @property
     def memory(self) -> int:
-        """How many bytes a derivation takes."""
+        """Bytes of memory that a derivation takes."""
         return _memory(self.n, self.r, self.p)
 
     @property
     def rank(self) -> tuple[bool, str, str]:
         """
-        Which to try first: the usual before the costly, the older before the younger.
+        Sort key for tries: usual before expensive, older before newer.
 
-        All of it may be a lie, so it decides nothing but the order.
+        The values may be forged, so they decide only the order.
         """
         usual = self.memory <= USUAL_MEMORY and self.n * self.r * self.p <= _USUAL_WORK
         return not usual, self.created, self.name
@@ -58,31 +59,31 @@ class KeyFile:
 
 def parse_key_file(name: str, content: bytes) -> KeyFile:
     """
-    What the key file ``name`` says.
+    Parse the key file ``name``.
 
-    :raises ValueError: it is broken, or opening it would cost more than is allowed.
+    :raises ValueError: it is invalid, or opening it is too expensive.
     """
     value = parse(content)
     if not isinstance(value, dict) or value.get("kdf") != "scrypt":
-        raise ValueError("it is no key file")
+        raise ValueError("not a key file")
     n, r, p = (value.get(parameter) for parameter in ("N", "r", "p"))
     if not (type(n) is type(r) is type(p) is int):
-        raise ValueError("its scrypt parameters are no numbers")
+        raise ValueError("scrypt parameters are not whole numbers")
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
-        raise ValueError("its scrypt parameters are impossible")
+        raise ValueError("invalid scrypt parameters")
     if _memory(n, r, p) > MEMORY_LIMIT or n * r * p > WORK_LIMIT:
-        # Their digits may be thousands.
+        # They may have thousands of digits.
         shown = ", ".join(
             f"{name} {value if value < 2**32 else 'is huge'}"
             for name, value in (("N", n), ("r", r), ("p", p))
         )
-        raise ValueError(f"its scrypt parameters cost too much: {shown}")
+        raise ValueError(f"scrypt parameters too expensive: {shown}")
     salt = _bytes(value.get("salt"))
     if len(salt) != _SALT_SIZE:
-        raise ValueError("its salt has the wrong length")
+        raise ValueError("wrong length of the salt")
     data = _bytes(value.get("data"))
     if len(data) > _DATA_LIMIT:
-        raise ValueError("its data is too long")
+        raise ValueError("data too long")
     created = value.get("created")
     return KeyFile(
         name=name,
@@ -97,10 +98,10 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
 
 def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
     """
-    The master key in it, ``None`` where ``password`` is not the one. It takes long.
+    Return the master key, ``None`` if ``password`` is wrong. Takes long.
 
-    :raises ValueError: the password is right, and what it opens is no key.
-    :raises MemoryError: there is not enough memory.
+    :raises ValueError: the password is right, but the content is not a key.
+    :raises MemoryError: not enough memory.
     """
     try:
         key = scrypt(
@@ -115,16 +116,16 @@ def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
     except RuntimeError:
         raise MemoryError from None
     try:
-        content = Unsealer(key).open(key_file.data)
-    except SealBrokenError:
+        content = Decryptor(key).open(key_file.data)
+    except DecryptionError:
         return None
     value = parse(content)
     if not isinstance(value, dict) or not isinstance(value.get("mac"), dict):
-        raise ValueError("there is no master key in it")
+        raise ValueError("no master key in it")
     mac = value["mac"]
     parts = [_bytes(part) for part in (value.get("encrypt"), mac.get("k"), mac.get("r"))]
     if [len(part) for part in parts] != [32, 16, 16] or not all(map(any, parts)):
-        raise ValueError("the master key in it is none")
+        raise ValueError("invalid master key")
     return b"".join(parts)
 
 
@@ -134,5 +135,5 @@ def _memory(n: int, r: int, p: int) -> int:
 
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, str):
-        raise ValueError("something is missing in it")
+        raise ValueError("incomplete key file")
     return base64.b64decode(value, validate=True)

@@ -1,4 +1,4 @@
-"""When the locks of a repository were made."""
+"""Reads when the locks of a repository were made."""
 
 import heapq
 
@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from ...model.errors import ReadError, Reason
 from ...restic_format.snapshot_json import parse_time
 from .compression import parse, unpack
-from .encryption import Unsealer
+from .encryption import Decryptor
 from .repository_files import RepositoryFiles
 
 _MAX_LOADS = 100
@@ -18,14 +18,14 @@ _LIMIT = 2**16
 
 @define
 class KnownLocks:
-    """The times (Unix seconds) of locks read before, by name; ``None`` where that has failed."""
+    """Times (Unix seconds) of locks read before, by name; ``None`` for unreadable ones."""
 
     _log = Logger()
 
     times: dict[str, float | None] = field(factory=dict)
 
     def unread(self, listed: frozenset[str]) -> list[str]:
-        """Forget those that are not ``listed`` any more; which to read now."""
+        """Forget locks that are not ``listed`` any more; return the names to read now."""
         for name in self.times.keys() - listed:
             del self.times[name]
         if len(self.times) >= _MAX_KNOWN:
@@ -33,29 +33,31 @@ class KnownLocks:
         return heapq.nsmallest(_MAX_LOADS, listed - self.times.keys())
 
     async def read(self, names: list[str], files: RepositoryFiles, key: bytes) -> None:
-        """Read some locks with the master ``key``; what cannot be read is passed over."""
-        unsealer = Unsealer(key)
+        """Read some locks with the master ``key``; ignore unreadable ones."""
+        decryptor = Decryptor(key)
         for name in names:
             try:
                 content = await files.load(f"locks/{name}", _LIMIT)
             except ReadError as error:
-                # It may just have been released; where the server has gone, the snapshots tell.
+                # It may just have been released; an unreachable server fails the snapshots.
                 if error.reason is not Reason.NOT_FOUND:
-                    self._log.debug("the lock {name}: {error}", name=name[:16], error=error)
+                    self._log.debug("cannot read lock {name}: {error}", name=name[:16], error=error)
                 continue
             try:
-                self.times[name] = _time(parse(unpack(unsealer.open(content), _LIMIT)))
+                self.times[name] = _time(parse(unpack(decryptor.open(content), _LIMIT)))
             except ValueError as error:
-                self._log.debug("the lock {name}: {error}", name=name[:16], error=str(error))
+                self._log.debug(
+                    "cannot read lock {name}: {error}", name=name[:16], error=str(error)
+                )
                 self.times[name] = None
 
     def oldest(self) -> float | None:
-        """When the oldest that could be read was made."""
+        """Return when the oldest readable lock was made."""
         return min((time for time in self.times.values() if time is not None), default=None)
 
 
 def _time(lock: object) -> float:
     time = lock.get("time") if isinstance(lock, dict) else None
     if not isinstance(time, str):
-        raise ValueError("it has no time")
+        raise ValueError("no time in it")
     return parse_time(time)

@@ -1,4 +1,4 @@
-"""The reader that opens the repository itself, and reads each snapshot file once."""
+"""The reader that decrypts the repository itself, and reads each snapshot file once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,16 +22,16 @@ from .repository_files import RepositoryFiles
 from .snapshot_files import FILE_LIMIT, Decoded, Flaw, decode
 from .unlock import Attempts, Opened, Opening
 
-# A few small files are opened at once: a thread takes longer to be asked. What they hold when
-# they are decompressed, each, takes the reactor five milliseconds at worst.
+# A few small files are decrypted on the reactor, as a thread costs more. Each takes at most
+# five milliseconds, decompression included.
 _FEW = 8
 _SMALL = 2**14
 _SMALL_CONTENT = 2**12
 
-# Files beyond this are fetched one at a time, so that they do not fill the memory.
+# Larger files are fetched one at a time, to save memory.
 _USUAL_FILE = 2**22
 
-# So many snapshots are put into the table together.
+# Snapshots added to the table in one step.
 _MANY = 5000
 
 _SHOWN = 5
@@ -40,10 +40,10 @@ _SHOWN = 5
 @define(eq=False)
 class Kept:
     """
-    What is kept of a repository between two reads.
+    State of a repository between two reads.
 
-    ``token`` is that of the access that ``opened`` belongs to. ``failed`` says that it could
-    not be opened last time: then nothing is downloaded before it is open.
+    ``token`` is of the access that opened it. ``failed`` is set if it could not be opened
+    last time: then nothing is downloaded before it is open.
     """
 
     opened: Opened | None = None
@@ -57,11 +57,11 @@ class Kept:
 @frozen
 class NativeReader:
     """
-    Reads with the help of a repository's backend, and needs no restic.
+    Reads through a repository's backend, without restic.
 
     ``environ`` is the daemon's environment; ``workers`` derive keys and decrypt; ``cache``
-    is where encrypted files are kept, ``None`` for nowhere. ``large`` is for derivations that
-    take much memory.
+    keeps encrypted files, ``None`` for no cache. ``large`` limits derivations that take much
+    memory.
     """
 
     reactor: Any
@@ -75,7 +75,7 @@ class NativeReader:
     async def read(self, request: ReadRequest) -> ReadResult:
         """Fetch and decrypt the snapshots that are new."""
         if request.backend is None or request.listing is None:
-            raise ReadError(Reason.INTERNAL, "the native reader needs a backend")
+            raise ReadError(Reason.INTERNAL, "native reader needs a backend")
         if not isinstance(request.memory.kept, Kept):
             request.memory.kept = Kept()
         files = RepositoryFiles.of(request, request.backend)
@@ -102,7 +102,7 @@ class _Read:
         kept, request = self._kept, self._request
         access = request.access
         if access is not None and access.token != kept.token:
-            # The password may have been changed: better to fail now than after a restart.
+            # The password may have changed: fail now rather than after a restart.
             kept.opened = None
         if kept.opened is None and access is None:
             access = await look_at_access(
@@ -116,7 +116,7 @@ class _Read:
         if request.gone and self._cache is not None and kept.opened is not None:
             await self._cache.remove(kept.opened.repository_id, request.gone, request.deadline)
         await self._read_locks()
-        self._tell_flaws()
+        self._report_unreadable()
         return ReadResult(
             unreadable=frozenset(self._unreadable),
             oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
@@ -129,8 +129,8 @@ class _Read:
     async def _read_new(self, new: list[str], access: Access | None) -> None:
         kept = self._kept
         fetching = Fetching(self._load_snapshot, self._files.parallel)
-        # Ahead of the key only where it will be had, so that a wrong password does not cost
-        # all downloads each time; the cache is found only by the repository's id.
+        # Download before the key is known only if it will probably work, so that a wrong
+        # password does not cost all downloads each time. The cache needs the repository's id.
         ahead = kept.opened is None and not kept.failed and self._cache is None
         try:
             if ahead:
@@ -174,7 +174,7 @@ class _Read:
             await self._cache.keep_only(opened.repository_id, self._listing.snapshots, deadline)
 
     async def _read_cached(self, new: list[str]) -> list[str]:
-        """Read what the cache has of ``new``; the others."""
+        """Read those of ``new`` that are cached; return the others."""
         missing: list[str] = []
         while new and self._cache is not None and self._kept.opened is not None:
             found = await self._cache.load(
@@ -192,7 +192,7 @@ class _Read:
             if isinstance(content, bytes):
                 files.append((name, content))
             elif content.reason is Reason.NOT_FOUND:
-                continue  # another listing will tell whether it is gone
+                continue  # the next listing shows whether it was removed
             elif content.reason is Reason.TOO_LARGE:
                 self._too_large[name] = content.message
             else:
@@ -203,7 +203,7 @@ class _Read:
             await self._cache.store(self._kept.opened.repository_id, kept, self._request.deadline)
 
     async def _take(self, files: Sequence[tuple[str, bytes]]) -> set[str]:
-        """Decrypt some files; the names of those that could be."""
+        """Decrypt some files; return the names of the good ones."""
         outcomes = await self._decode(files)
         good = set()
         for one in outcomes:
@@ -230,12 +230,12 @@ class _Read:
                 few = not any(one.flaw is Flaw.TOO_LARGE for one in some)
                 outcomes += some if few else ()
             else:
-                # A job is short, and there is one at a time, so that others have their turns.
+                # One short job at a time, so that other repositories get their turns.
                 outcomes += await self._reader.workers.run(decode, rest, master)
         return outcomes
 
     def _add_read(self) -> None:
-        """Keep what was read so far, whatever becomes of the rest."""
+        """Add the snapshots read so far, even if the read fails later."""
         found, self._found = self._found, []
         if found:
             self._request.table.add(found, self._request.known)
@@ -249,11 +249,11 @@ class _Read:
             kept.locks = KnownLocks()
         await kept.locks.read(kept.locks.unread(listed), self._files, kept.opened.master)
 
-    def _tell_flaws(self) -> None:
+    def _report_unreadable(self) -> None:
         flaws = {**self._unreadable, **self._too_large}
         for name, why in list(flaws.items())[:_SHOWN]:
             self._log.warn(
-                "{url}: the snapshot {name} cannot be read: {why}",
+                "{url}: cannot read snapshot {name}: {why}",
                 url=self._request.repository.url,
                 name=name[:16],
                 why=why,
@@ -261,5 +261,5 @@ class _Read:
         if self._too_large:
             shown = ", ".join(sorted(name[:8] for name in self._too_large)[:_SHOWN])
             raise ReadError(
-                Reason.TOO_LARGE, f"{len(self._too_large)} snapshots are too large: {shown}"
+                Reason.TOO_LARGE, f"snapshots too large: {len(self._too_large)} ({shown})"
             )

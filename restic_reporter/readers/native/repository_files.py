@@ -11,7 +11,7 @@ from .downloads import PARALLEL
 
 @define(eq=False)
 class RepositoryFiles:
-    """Asks ``backend`` for files, and for no more at one time than it can do."""
+    """Loads files from ``backend``, at most ``parallel`` at a time."""
 
     backend: IBackend
     _deadline: Deadline
@@ -25,12 +25,12 @@ class RepositoryFiles:
 
     @classmethod
     def of(cls, request: ReadRequest, backend: IBackend) -> "RepositoryFiles":
-        """The files of the repository that ``request`` is about."""
+        """Return the files of the repository of ``request``."""
         parallel = min(PARALLEL, backend.concurrent_loads)
         return cls(backend, request.deadline, request.meter, parallel)
 
     async def load(self, path: str, limit: int) -> bytes:
-        """One file, encrypted; see `IBackend.load`."""
+        """Load one encrypted file; see `IBackend.load`."""
         await self._gate.acquire()
         try:
             return await self.backend.load(path, limit, self._deadline, self._meter)

@@ -10,18 +10,18 @@ from ...model.snapshots import UNKNOWN_USER, Snapshot
 from ...restic_format.json_members import parse_members
 from ...restic_format.snapshot_json import MEMBERS, parse_snapshot
 from .compression import TooLargeError, UnknownEncodingError, unpack_in_pieces
-from .encryption import OVERHEAD, SealBrokenError, Unsealer
+from .encryption import OVERHEAD, DecryptionError, Decryptor
 
-# 350,000 paths. It takes a fifth of a second to go through them, at worst a second.
+# 350,000 paths. They take a fifth of a second to parse, at worst a second.
 CONTENT_LIMIT = 32 * 2**20
 FILE_LIMIT = CONTENT_LIMIT + OVERHEAD
 
-# Seconds after which the other files must wait, so that a thread serves others between.
+# Seconds after which the remaining files wait, so that the thread can do other work.
 _TURN = 0.1
 
 
 class Flaw(Enum):
-    """Why there is no snapshot in a file."""
+    """Why a file gives no snapshot."""
 
     SEAL = "seal"
     TOO_LARGE = "too large"
@@ -30,7 +30,7 @@ class Flaw(Enum):
 
 @frozen
 class Decoded:
-    """What one file came to: a snapshot, or its flaw and what to say of it."""
+    """The result of one file: a snapshot, or its flaw and a message."""
 
     name: str
     snapshot: Snapshot | None
@@ -42,27 +42,26 @@ def decode(
     files: Sequence[tuple[str, bytes]], key: bytes, limit: int = CONTENT_LIMIT
 ) -> list[Decoded]:
     """
-    The snapshots in ``files`` (name and content), opened with the master ``key``.
+    Decrypt the snapshots in ``files`` (name and content) with the master ``key``.
 
-    They may be those of the first few alone, one at least, where these took long. Text that
-    is no JSON gives a snapshot that is counted as invalid; ``limit`` is how many bytes it may
-    have.
+    May return only the first few, one at least, if these took long. Text that is not JSON
+    gives an invalid snapshot; ``limit`` is the most bytes of text.
     """
-    unsealer = Unsealer(key)
+    decryptor = Decryptor(key)
     until = time.monotonic() + _TURN
     outcomes: list[Decoded] = []
     for name, content in files:
-        outcomes.append(_decoded(name, content, unsealer, limit))
+        outcomes.append(_decoded(name, content, decryptor, limit))
         if time.monotonic() > until:
             break
     return outcomes
 
 
-def _decoded(name: str, content: bytes, unsealer: Unsealer, limit: int) -> Decoded:
+def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Decoded:
     value = None
     try:
-        value = parse_members(unpack_in_pieces(unsealer.open(content), limit), MEMBERS)
-    except SealBrokenError as error:
+        value = parse_members(unpack_in_pieces(decryptor.open(content), limit), MEMBERS)
+    except DecryptionError as error:
         return Decoded(name, None, Flaw.SEAL, str(error))
     except TooLargeError as error:
         return Decoded(name, None, Flaw.TOO_LARGE, str(error))

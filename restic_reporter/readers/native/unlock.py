@@ -14,15 +14,15 @@ from ...restic_format.file_names import is_file_name
 from ..access import CONFIG_LIMIT
 from .compression import parse, unpack
 from .downloads import OF_ONE_FILE
-from .encryption import SealBrokenError, Unsealer
+from .encryption import DecryptionError, Decryptor
 from .key_file import USUAL_MEMORY, KeyFile, open_key_file, parse_key_file
 from .repository_files import RepositoryFiles
 
-# What one read may do for the sake of key files, whoever has planted them.
+# The most work of one read on key files, which an attacker may have added.
 MAX_DERIVATIONS = 20
 MAX_KEY_FILES = 2000
 
-# restic's have 500 bytes or so.
+# restic's have about 500 bytes.
 _KEY_FILE_LIMIT = 2**13
 
 _VERSIONS = (1, 2)
@@ -41,10 +41,10 @@ class Opened:
 @define
 class Attempts:
     """
-    What earlier reads have tried in vain, so that the next one goes on with the others.
+    Key files that earlier reads have tried, so that the next read tries the others.
 
-    ``last_good`` is the key file that opened the repository last. ``refused`` says that one
-    was whole, and not for this password.
+    ``last_good`` is the key file that opened the repository last. ``refused`` is set if a
+    valid one did not fit the password.
     """
 
     last_good: str | None = None
@@ -55,9 +55,9 @@ class Attempts:
 @define(eq=False)
 class Opening:
     """
-    One try to open a repository, labelled ``url``.
+    One attempt to open the repository with the label ``url``.
 
-    ``large`` lets one derivation at a time have more memory than is usual.
+    ``large`` allows one derivation at a time to use an unusual amount of memory.
     """
 
     _log = Logger()
@@ -73,10 +73,10 @@ class Opening:
 
     async def open(self, access: Access, hint: str | None) -> Opened:
         """
-        Open it with one of its key files, at best one whose name begins with ``hint``.
+        Open it with one of its key files; try those whose name begins with ``hint`` first.
 
-        :raises ReadError: ``auth`` where the password opens none of them, ``keys`` where none
-            is usable or some are left for the next read.
+        :raises ReadError: ``auth`` if the password opens none of them, ``keys`` if none is
+            usable or some are left for the next read.
         """
         names, attempts = access.keys, self._attempts
         preferred = self._preferred(names, hint)
@@ -97,12 +97,12 @@ class Opening:
     def _preferred(self, names: Collection[str], hint: str | None) -> list[str]:
         last = self._attempts.last_good
         hinted = [name for name in names if hint and name.startswith(hint)]
-        # Like restic, which takes no notice of a hint that means several.
+        # Like restic, ignore an ambiguous hint.
         candidates = ([last] if last in names else []) + (hinted if len(hinted) == 1 else [])
         return [name for name in dict.fromkeys(candidates) if name is not None]
 
     async def _try_some(self, names: Sequence[str], config: bytes) -> Opened | None:
-        """Try some key files, in the order that promises most."""
+        """Try some key files, the most likely first."""
         loading = [Deferred.fromCoroutine(self._load(name)) for name in names]
         try:
             loaded = await gatherResults(loading, consumeErrors=True)
@@ -126,9 +126,9 @@ class Opening:
         except ReadError as error:
             if error.reason not in OF_ONE_FILE:
                 raise
-            self._pass_over(name, error.message)
+            self._ignore(name, error.message)
         except ValueError as error:
-            self._pass_over(name, str(error))
+            self._ignore(name, str(error))
         return None
 
     async def _try(self, key_file: KeyFile, config: bytes) -> Opened | None:
@@ -136,10 +136,10 @@ class Opening:
         try:
             master = await self._derive(key_file)
         except ValueError as error:
-            self._pass_over(key_file.name, str(error))
+            self._ignore(key_file.name, str(error))
             return None
         except MemoryError:
-            self._pass_over(key_file.name, "there is not enough memory to try it")
+            self._ignore(key_file.name, "not enough memory to try it")
             return None
         self._attempts.tried.add(key_file.name)
         if master is None:
@@ -147,8 +147,8 @@ class Opening:
             return None
         try:
             repository_id = read_config(config, master)
-        except SealBrokenError:
-            self._pass_over(key_file.name, "it is not for this repository, or the config is broken")
+        except DecryptionError:
+            self._ignore(key_file.name, "made for another repository, or the config is corrupt")
             return None
         self._attempts.tried.clear()
         self._attempts.refused = False
@@ -163,48 +163,46 @@ class Opening:
             return await run()
         return await self._large.run(run)
 
-    def _pass_over(self, name: str, why: str) -> None:
+    def _ignore(self, name: str, why: str) -> None:
         self._attempts.tried.add(name)
         self._broken.append(name)
         if len(self._broken) <= _SHOWN:
             self._log.warn(
-                "{url}: the key file {name} is passed over: {why}",
+                "{url}: key file {name} ignored: {why}",
                 url=self._url,
                 name=name[:16],
                 why=why,
             )
 
     def _failure(self, untried: int) -> ReadError:
-        tried = f"{self._derivations} key files were tried"
+        tried = f"key files tried: {self._derivations}"
         if untried:
             return ReadError(
                 Reason.KEYS,
-                f"{tried} and none opens the repository; {untried} more are left for the next"
-                " reads, and key_hint may name the right one",
+                f"no key found yet; {tried}, left for the next reads: {untried}; set key_hint"
+                " to try the right one first",
             )
         if self._attempts.refused:
-            return ReadError(Reason.AUTH, f"wrong password or no key found: {tried}")
+            return ReadError(Reason.AUTH, f"wrong password or no key found; {tried}")
         shown = ", ".join(sorted(name[:8] for name in self._broken)[:_SHOWN])
-        return ReadError(Reason.KEYS, f"no key file is usable: {shown}")
+        return ReadError(Reason.KEYS, f"no usable key file: {shown}")
 
 
 def read_config(content: bytes, master: bytes) -> str:
     """
-    The repository's id, from its encrypted config.
+    Return the repository's id from its encrypted config.
 
-    :raises SealBrokenError: the config was not made with this ``master`` key.
-    :raises ReadError: ``protocol``, where it is of a kind that we cannot read.
+    :raises DecryptionError: the config was not encrypted with this ``master`` key.
+    :raises ReadError: ``protocol`` if it has an unknown format.
     """
-    text = Unsealer(master).open(content)
+    text = Decryptor(master).open(content)
     try:
         config = parse(unpack(text, CONFIG_LIMIT))
     except ValueError as error:
-        raise ReadError(Reason.PROTOCOL, f"the repository's config: {error}") from None
+        raise ReadError(Reason.PROTOCOL, f"invalid repository config: {error}") from None
     if not isinstance(config, dict) or not is_file_name(config.get("id")):
-        raise ReadError(Reason.PROTOCOL, "the repository's config has no id")
+        raise ReadError(Reason.PROTOCOL, "repository config has no id")
     if config.get("version") not in _VERSIONS:
         version = config.get("version")
-        raise ReadError(
-            Reason.PROTOCOL, f"the repository is of the unknown version {version!r:.20}"
-        )
+        raise ReadError(Reason.PROTOCOL, f"unknown repository version {version!r:.20}")
     return str(config["id"])

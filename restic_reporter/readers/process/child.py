@@ -19,17 +19,17 @@ from ...model.errors import ReadError, Reason
 from . import guard as child_guard
 from .excerpt import Excerpt
 
-# How long an interrupted child may take to clean up before it is killed.
+# Seconds for an interrupted child to clean up before it is killed.
 INTERRUPT_GRACE = 2.0
 
-# How long after a child's end its pipes may bring nothing more of what it wrote; beyond
-# that, somebody else holds them.
+# Seconds without output, after a child's end, until its pipes are closed: another process
+# may still hold them open.
 PIPE_GRACE = 1.0
 
-# How long a killed child is waited for. Only one that is stuck in the kernel takes longer.
-KILL_PATIENCE = 5.0
+# Seconds to wait for a killed child. Only one that hangs in the kernel takes longer.
+KILL_TIMEOUT = 5.0
 
-# A line for each of 50,000 snapshots that cannot be read fits.
+# Room for a line for each of 50,000 unreadable snapshots.
 STDERR_LIMIT = 8 * 2**20
 
 _REPORT_LIMIT = 4096
@@ -40,9 +40,9 @@ _STDOUT, _STDERR = 1, 2
 @frozen
 class Exit:
     """
-    How a child ended: by itself with ``code``, or by the signal with number ``signal``.
+    How a child ended: it exited with ``code``, or was killed by signal number ``signal``.
 
-    ``stderr`` is the beginning and the end of what it wrote there.
+    ``stderr`` is the beginning and the end of its stderr.
     """
 
     code: int | None
@@ -51,7 +51,7 @@ class Exit:
 
 
 class ChildStoppedError(CancelledError):
-    """The child was stopped, as its reader was cancelled; ``stderr`` as in `Exit`."""
+    """The child was stopped because its reader was cancelled; ``stderr`` as in `Exit`."""
 
     def __init__(self, stderr: str) -> None:
         super().__init__()
@@ -71,16 +71,16 @@ async def run_child(
     """
     Run a program to its end.
 
-    ``inputs`` are what the child may read from further descriptors (3, 4), a pipe each.
-    ``on_stdout`` and ``on_stderr`` get what it prints, piece by piece; when one raises, the
-    child is killed and the error comes out here.
+    ``inputs`` go to the child through further descriptors (3, 4), a pipe each. ``on_stdout``
+    and ``on_stderr`` get its output in pieces; when one raises, the child is killed and the
+    error is raised here.
 
     When this is cancelled the child is interrupted, and killed if that does not help; it
-    ends, with `ChildStoppedError`, only when the child and all that it has started are gone.
+    ends, with `ChildStoppedError`, only when the child and all that it has started have ended.
     ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
-    :raises ReadError: ``exec`` where the program cannot be run, ``too_large`` where it
-        writes more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
+    :raises ReadError: ``exec`` if the program cannot be run, ``too_large`` if it writes
+        more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
     """
     child = _Child(reactor, on_stdout, on_stderr, stdout_limit, inputs or {})
     descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
@@ -102,7 +102,7 @@ async def run_child(
         await child.ended()
     except CancelledError:
         child.stop()
-        await child.gone()
+        await child.wait_until_gone()
         raise ChildStoppedError(child.exit.stderr) from None
     if child.failure is not None:
         raise child.failure
@@ -119,7 +119,7 @@ class _Child(ProcessProtocol):
     """
     One child, with its guard, from its start until its last pipe is closed.
 
-    The process that the reactor knows is the guard.
+    The reactor's process is the guard.
     """
 
     _log = Logger()
@@ -136,14 +136,14 @@ class _Child(ProcessProtocol):
         self._reactor = reactor
         self._take = {_STDOUT: on_stdout, _STDERR: on_stderr}
         self._inputs = inputs
-        self._room = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
+        self._remaining = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
         self._stderr = Excerpt()
         self._report = b""
         self._waiting: list[Deferred[None]] = []
         self._timer: IDelayedCall | None = None
-        self._heard = False
+        self._got_output = False
         self._exited = False
-        self._over = False
+        self._ended = False
         self._stopped = False
         self.failure: Exception | None = None
         self.cannot_run: str | None = None
@@ -151,24 +151,24 @@ class _Child(ProcessProtocol):
 
     @property
     def exit(self) -> Exit:
-        """How it ended, as far as that is known, with what it said until now."""
+        """Return how it ended, as far as known, with its stderr so far."""
         return evolve(self._exit, stderr=self._stderr.text())
 
     def ended(self) -> "Deferred[None]":
-        """Fires when the child is gone and its pipes are closed."""
+        """Return a Deferred that fires when the child has ended and its pipes are closed."""
         waiting: Deferred[None] = Deferred()
-        if self._over:
+        if self._ended:
             waiting.callback(None)
         else:
             self._waiting.append(waiting)
         return waiting
 
-    async def gone(self) -> None:
-        """Wait for the end of a stopped child, but not for ever, whoever cancels meanwhile."""
-        limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_PATIENCE
-        while not self._over:
+    async def wait_until_gone(self) -> None:
+        """Wait for a stopped child to end, with a timeout; a cancellation does not end the wait."""
+        limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_TIMEOUT
+        while not self._ended:
             if self._reactor.seconds() >= limit:
-                self._log.error("process {pid} cannot be killed", pid=self.transport.pid)
+                self._log.error("cannot kill process {pid}", pid=self.transport.pid)
                 return
             wait = self.ended()
             call = self._reactor.callLater(max(0.0, limit - self._reactor.seconds()), wait.cancel)
@@ -178,7 +178,7 @@ class _Child(ProcessProtocol):
                 call.cancel()
 
     def stop(self) -> None:
-        """Interrupt the child; kill it, with all it has started, when that does not help."""
+        """Interrupt the child; if it goes on, kill it and its descendants."""
         if self._stopped or self._exited:
             return
         self._stopped = True
@@ -186,13 +186,13 @@ class _Child(ProcessProtocol):
         self._timer = self._reactor.callLater(INTERRUPT_GRACE, self._kill)
 
     def _kill(self) -> None:
-        """Make the guard kill all; wake it, should somebody have stopped it."""
+        """Make the guard kill all; continue it in case it was stopped."""
         self.transport.closeChildFD(child_guard.LIFELINE)
         self._signal_guard(signal.SIGCONT)
 
     def _signal_guard(self, number: int) -> None:
         pid = self.transport.pid
-        # After its end the number may be that of somebody else.
+        # After its end the id may belong to another process.
         if pid is not None and not self._exited:
             with suppress(OSError):
                 os.kill(pid, number)
@@ -207,13 +207,13 @@ class _Child(ProcessProtocol):
         if childFD == child_guard.REPORT:
             self._report = (self._report + data)[:_REPORT_LIMIT]
             return
-        self._heard = True
+        self._got_output = True
         if self.failure is not None or self._stopped:
             return
-        self._room[childFD] -= len(data)
-        if self._room[childFD] < 0:
+        self._remaining[childFD] -= len(data)
+        if self._remaining[childFD] < 0:
             name = "stdout" if childFD == _STDOUT else "stderr"
-            self._fail(ReadError(Reason.TOO_LARGE, f"it writes endlessly to {name}"))
+            self._fail(ReadError(Reason.TOO_LARGE, f"too much output on {name}"))
             return
         if childFD == _STDERR:
             self._stderr.add(data)
@@ -223,12 +223,12 @@ class _Child(ProcessProtocol):
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        # What it prints is of no use any more, so there is nothing to wait for.
+        # Its output is not needed any more: kill it without waiting.
         self.failure = error
         self._kill()
 
     def _reported(self) -> dict[str, str]:
-        """What the guard has told, by first word."""
+        """Return the guard's reports by their first word."""
         lines = self._report.decode("utf-8", "replace").splitlines()
         return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
 
@@ -238,39 +238,39 @@ class _Child(ProcessProtocol):
         self._exited = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+        self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
 
     def _kill_unguarded(self) -> None:
-        """The guard has been killed: end the child, at least, which goes on without it."""
+        """Kill the child, whose guard was killed."""
         group = self._reported().get("child", "")
         if group.isdecimal():
             with suppress(OSError):
                 os.killpg(int(group), signal.SIGKILL)
 
-    def _let_go(self) -> None:
-        # The reactor takes some kilobytes of each pipe at each of its rounds, which may be
-        # seconds apart under load. One more round tells whether there is more.
-        self._heard = False
+    def _check_pipes(self) -> None:
+        # The reactor reads some kilobytes of each pipe in each turn; turns may be seconds
+        # apart under load. One more turn shows whether there is more.
+        self._got_output = False
         self._timer = self._reactor.callLater(0, self._close_pipes)
 
     def _close_pipes(self) -> None:
-        if self._heard:
-            self._timer = self._reactor.callLater(PIPE_GRACE, self._let_go)
+        if self._got_output:
+            self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
             return
         for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
             self.transport.closeChildFD(descriptor)
 
     def processEnded(self, reason: Failure) -> None:
-        self._over = True
+        self._ended = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._settle(reason.value)
+        self._set_exit(reason.value)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
 
-    def _settle(self, ending: object) -> None:
-        """Work out how the child ended, from what its guard told or how that ended itself."""
+    def _set_exit(self, ending: object) -> None:
+        """Set how the child ended, from its guard's reports or from the guard's own end."""
         told = self._reported()
         if "failed" in told:
             self.cannot_run = told["failed"]
@@ -280,4 +280,4 @@ class _Child(ProcessProtocol):
         elif isinstance(ending, ProcessTerminated) and ending.signal is not None:
             self._exit = Exit(None, ending.signal, "")
         else:
-            self.cannot_run = "its guard did not work"
+            self.cannot_run = "its guard process failed"

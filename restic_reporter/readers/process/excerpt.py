@@ -1,4 +1,4 @@
-"""What is kept of a child's stderr."""
+"""Keeps the beginning and the end of a child's stderr."""
 
 from attrs import define, field
 
@@ -10,7 +10,7 @@ class Excerpt:
     """
     The first and the last ``limit`` bytes of a text of any length, in whole lines.
 
-    A cut line could show a part of a secret that nobody would recognise any more.
+    A cut line could contain a part of a secret, which would not be masked.
     """
 
     limit: int = 2**16
@@ -19,7 +19,7 @@ class Excerpt:
     _cut: bool = False
 
     def add(self, data: bytes) -> None:
-        """Take more of the text."""
+        """Add more of the text."""
         room = self.limit - len(self._head)
         self._head += data[:room]
         self._tail += data[room:] if room < len(data) else b""
@@ -28,7 +28,7 @@ class Excerpt:
             self._cut = True
 
     def text(self) -> str:
-        """What was kept; undecodable bytes become U+FFFD."""
+        """Return the kept text; undecodable bytes become U+FFFD."""
         if not self._cut:
             return (self._head + self._tail).decode("utf-8", "replace")
         head = self._head[: self._head.rfind(b"\n") + 1]

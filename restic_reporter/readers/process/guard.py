@@ -1,21 +1,19 @@
 """
 The little program between the daemon and a child of it: ``python child_guard.py PROGRAM …``.
 
-It starts the program in a session of its own and stays as its guard until all that the program
-has started is gone. Descriptor 5 is a pipe whose other end the daemon holds; when that end
-closes, since the daemon lets go of it or has died, however suddenly, the guard kills the program
-and all its descendants, also those in process groups and sessions of their own, as restic starts
-ssh and rclone. It does the same when the program has ended. Signals are passed on to the
-program's process group.
+It starts the program in its own session and guards it until all its descendants have ended.
+Descriptor 5 is a pipe whose other end the daemon holds. When the daemon closes it or dies, the
+guard kills the program and all its descendants. These may have process groups and sessions of
+their own, like the ssh and rclone of restic. It also kills them when the program ends. Signals
+are forwarded to the program's process group.
 
-Orphans among the descendants become children of the guard, which reaps them: where the daemon
-is process 1 of a container, nobody else would. When the guard is killed, the program is too.
+Orphaned descendants become children of the guard, which reaps them: a daemon that is process 1
+of a container would not. When the guard is killed, the program is killed too.
 
-Descriptor 6 tells the daemon what happened, one line each: ``child PID``;
-``failed MESSAGE`` where the program cannot be run; ``status N``, what ``wait`` said of the
-program. It stays open until all is over.
+Descriptor 6 reports to the daemon, one line each: ``child PID``; ``failed MESSAGE`` if the
+program cannot be run; ``status N``, the program's status from ``wait``. It stays open to the end.
 
-Nothing but a small part of the standard library is imported: this runs before each child.
+It imports only a small part of the standard library, as it runs before each child.
 """
 
 import ctypes
@@ -32,30 +30,30 @@ REPORT = 6
 
 _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
-# What Python changes for itself: it ignores two, the others are set below.
+# Signals that Python handles in its own way: it ignores two, the others are set below.
 _CHANGED = (*_FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
 
 # Of prctl, from linux/prctl.h.
 SET_DEATH_SIGNAL = 1
 SET_SUBREAPER = 36
 
-# Bytes of memory for the program, and for each that it starts. restic seldom needs a twentieth
-# of it, but reads a file in its cache to the end, however long that is.
+# Bytes of memory for the program, and for each process that it starts. restic seldom needs a
+# twentieth of it, but reads a file in its cache to the end, of any length.
 MEMORY_LIMIT = 4 * 2**30
 
-# How often, and how long apart, what is left is killed. The bound is for a process that not
-# even KILL ends, stuck in the kernel.
+# How many times, and how many seconds apart, the rest is killed. Limited, as a process that
+# hangs in the kernel survives even KILL.
 _LOOKS = 100
 _PAUSE = 0.01
 
 
 def set_process_option(option: int, value: int) -> None:
-    """Linux's prctl; it cannot fail for the options used here."""
+    """Call Linux's prctl; it cannot fail for the options used here."""
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def descendants(ancestor: int) -> list[int]:
-    """The ids of all living processes that descend from ``ancestor``, as ``/proc`` shows them."""
+    """Return the ids of all living descendants of ``ancestor``, from ``/proc``."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -75,7 +73,7 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Report to the daemon, which may be dead."""
     with suppress(OSError):
         os.write(REPORT, f"{line}\n".encode("utf-8", "backslashreplace"))
@@ -83,9 +81,9 @@ def tell(line: str) -> None:
 
 def environment() -> dict[bytes, bytes]:
     """
-    The environment as the daemon gave it.
+    Return the environment that the daemon has set.
 
-    ``os.environ`` may hold an ``LC_CTYPE`` that Python has added.
+    ``os.environ`` may contain an ``LC_CTYPE`` that Python has added.
     """
     with open("/proc/self/environ", "rb") as file:
         pairs = (entry.partition(b"=") for entry in file.read().split(b"\0") if entry)
@@ -96,7 +94,7 @@ def become(arguments: list[str], guard: int) -> None:
     """Turn this process, a fresh fork, into the program."""
     set_process_option(SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != guard:
-        return  # Killed before that; nobody would end us.
+        return  # The guard was killed before that: nothing would stop the program.
     os.setpgid(0, 0)
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     if most == resource.RLIM_INFINITY or most > MEMORY_LIMIT:
@@ -110,11 +108,11 @@ def become(arguments: list[str], guard: int) -> None:
     try:
         os.execvpe(arguments[0], arguments, environment())
     except OSError as error:
-        tell(f"failed {error.strerror}")
+        report(f"failed {error.strerror}")
 
 
 def start(arguments: list[str]) -> int:
-    """The id of the process that runs the program."""
+    """Start the program; return its process id."""
     # A signal between fork and exec would be lost in Python's handlers.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     guard = os.getpid()
@@ -125,14 +123,14 @@ def start(arguments: list[str]) -> int:
         finally:
             os._exit(127)
     with suppress(OSError):
-        # The child does so itself; whichever comes first, the group is there for signals.
+        # The child does so too: the group must exist before the first signal.
         os.setpgid(child, child)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     return child
 
 
 def watch(child: int, wakeup: int) -> int | None:
-    """The child's status once it has ended; ``None`` if the lifeline ends before."""
+    """Wait for the child; return its status, or ``None`` if the lifeline closes first."""
     while True:
         readable, _, _ = select.select([LIFELINE, wakeup], [], [])
         if LIFELINE in readable:
@@ -146,7 +144,7 @@ def watch(child: int, wakeup: int) -> int | None:
 
 
 def reap(child: int) -> tuple[int | None, bool]:
-    """The status of ``child`` if it has ended now; and whether no process of ours is left."""
+    """Return the status of ``child`` if it has ended, and whether no process is left."""
     status = None
     while True:
         try:
@@ -160,13 +158,13 @@ def reap(child: int) -> tuple[int | None, bool]:
 
 
 def signal_group(child: int, number: int) -> None:
-    """Signal the process group of ``child``, which has not been waited for yet."""
+    """Send a signal to the process group of ``child``, which is not reaped yet."""
     with suppress(OSError):
         os.killpg(child, number)
 
 
 def clear(child: int, status: int | None) -> int | None:
-    """Kill all that is left of ours; the child's status, if it has one now."""
+    """Kill all descendants; return the child's status, if known."""
     for _ in range(_LOOKS):
         ending, all_gone = reap(child)
         status = ending if status is None else status
@@ -187,19 +185,19 @@ def main(arguments: list[str]) -> None:
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     for number in (*_FORWARDED, signal.SIGCHLD):
-        # The wakeup descriptor is what tells; but without a handler it is told nothing.
+        # Signals are read from the wakeup descriptor, which needs a handler to be set.
         signal.signal(number, lambda _number, _frame: None)
     child = start(arguments)
     for descriptor in set(range(LIFELINE)) - {wakeup, waker}:
         with suppress(OSError):
             os.close(descriptor)
-    tell(f"child {child}")
+    report(f"child {child}")
     status = clear(child, watch(child, wakeup))
     if status is not None:
-        tell(f"status {status}")
+        report(f"status {status}")
 
 
 if __name__ == "__main__":
     main(sys.argv[1:])
-    # Python's own way out would flush what is closed.
+    # Python's normal exit would flush closed files.
     os._exit(0)

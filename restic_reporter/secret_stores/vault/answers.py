@@ -33,9 +33,9 @@ def check(response: Response) -> None:
     document = document_of(response.body)
     errors = _errors(document)
     if status in _UNAVAILABLE or not 400 <= status < 500:
-        raise VaultOutageError(f"it answers with status {status}" + (f": {errors}" * bool(errors)))
+        raise VaultOutageError(f"unexpected status {status}" + (f": {errors}" * bool(errors)))
     if not isinstance(document, dict) or not isinstance(document.get("errors", []), list):
-        raise VaultOutageError(f"it answers with status {status}, and not in Vault's way")
+        raise VaultOutageError(f"status {status}, but not a Vault response; check VAULT_ADDR")
     raise VaultRefusedError(status, errors, document.get("data"))
 
 
@@ -64,7 +64,7 @@ def understood(parse: Callable[[], T]) -> T:
     try:
         return parse()
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise VaultOutageError("its answer is not one of Vault's") from None
+        raise VaultOutageError("not a Vault response; check VAULT_ADDR") from None
 
 
 def mapping(value: object) -> dict[str, object]:

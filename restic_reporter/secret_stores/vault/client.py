@@ -156,6 +156,6 @@ class VaultClient:
     def _explained(self, error: ReadError) -> str:
         """Why nothing came of a call; every message says first who was asked."""
         if error.reason is Reason.TIMEOUT and not self.deadline.remaining():
-            return "no answer in time"
+            return "timed out"
         text = error.message.partition(": ")[2]
-        return f"{text}; VAULT_ADDR is wrong" if error.reason is Reason.REDIRECT else text
+        return f"{text}; check VAULT_ADDR" if error.reason is Reason.REDIRECT else text

@@ -81,7 +81,7 @@ class KVMount:
                 return document
         if known is not None:
             self._found(known)
-        raise _most_telling(refusals)
+        raise _most_specific(refusals)
 
     def _found(self, version: int) -> None:
         self.version, self.found_at = version, self.clock()
@@ -91,7 +91,7 @@ async def _read(client: VaultClient, version: int, path: str) -> dict[str, objec
     return await (client.read_v2(path) if version == 2 else client.read_v1(path))
 
 
-def _most_telling(refusals: list[VaultRefusedError]) -> VaultRefusedError:
+def _most_specific(refusals: list[VaultRefusedError]) -> VaultRefusedError:
     """With an ordinary policy, the wrong version is forbidden and the right one missing."""
     return min(refusals, key=lambda one: (one.data is None, one.status != 404))
 
@@ -104,13 +104,13 @@ def checked_path(path: str) -> str:
     """
     inner = path.strip("/")
     if not inner:
-        raise ValueError("the path is empty")
+        raise ValueError("empty path")
     if any(part in (".", "..") for part in inner.split("/")):
-        raise ValueError("the path has '.' or '..' in it")
+        raise ValueError("path contains '.' or '..'")
     if "//" in inner:
-        raise ValueError("the path has an empty part")
+        raise ValueError("path contains '//'")
     if not inner.isprintable():
-        raise ValueError("the path has characters that cannot be in one")
+        raise ValueError("path contains an unprintable character")
     return inner
 
 
@@ -123,13 +123,13 @@ def explain(refusal: VaultRefusedError, path: str, said: str) -> str:
     if refusal.status == 404:
         return f"Vault has no document at {path!r} in {MOUNT}/{_hint(path)}"
     if refusal.status == 403:
-        return f"Vault forbids us to read {path!r} in {MOUNT}/: {said}{_hint(path)}"
-    return f"Vault refuses to read {path!r} in {MOUNT}/ with status {refusal.status}: {said}"
+        return f"Vault denies access to {path!r} in {MOUNT}/: {said}{_hint(path)}"
+    return f"Vault rejects the read of {path!r} in {MOUNT}/ (status {refusal.status}): {said}"
 
 
 def _hint(path: str) -> str:
     for wrong in (f"{MOUNT}/data/", f"{MOUNT}/", "data/"):
         rest = path.strip("/").removeprefix(wrong)
         if rest and rest != path.strip("/"):
-            return f" (paths begin within {MOUNT}/: did you mean {rest!r}?)"
+            return f"; did you mean {rest!r}? Paths are relative to {MOUNT}/"
     return ""

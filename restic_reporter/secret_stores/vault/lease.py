@@ -20,7 +20,7 @@ _LONGEST_BACKOFF = 300.0
 
 # Where Vault is out of reach, a look-up may ask again after this (seconds), whatever the
 # pauses in the background: it may be somebody's who has just mended Vault.
-LONGEST_HOLD = 2.0
+MAX_LOOKUP_BACKOFF = 2.0
 
 
 @frozen
@@ -58,33 +58,33 @@ class Lease:
     delay: float
 
     @classmethod
-    def begin(cls, grant: Grant, now: float, wall: float, share: float) -> "Lease":
+    def begin(cls, grant: Grant, now: float, wall: float, jitter: float) -> "Lease":
         """
-        The lease of a token that is new to us; ``share`` is a number from 0 to 1, by chance.
+        The lease of a token that is new to us; ``jitter`` is a number from 0 to 1, by chance.
 
         Of an older one the first part of the lease may be over, and so it may be due at once.
         """
         asked = max(grant.ttl, grant.full_ttl)
         last = grant.ttl > 0 and not grant.renewable
-        delay = _delay(grant.ttl, last, share)
+        delay = _delay(grant.ttl, last, jitter)
         if not last:
             delay = max(0.0, delay - (asked - grant.ttl))
         return cls(grant, now, wall, asked, last, delay)
 
-    def renewed(self, grant: Grant, now: float, wall: float, share: float) -> "Lease":
+    def renewed(self, grant: Grant, now: float, wall: float, jitter: float) -> "Lease":
         """The lease after a renewal has granted ``grant``."""
         # So close to its end that it rounds to 0, which otherwise means no end.
         ttl = grant.ttl or min(1.0, self.grant.ttl)
         last = not grant.renewable or ttl < _NOTICEABLE * self.asked
         granted = Grant(self.grant.token, ttl, grant.renewable, 0.0, self.grant.ends_for_good_at)
         # Less than before is a sign of the maximum; as little once more is not.
-        return Lease(granted, now, wall, ttl, last, _delay(ttl, last, share))
+        return Lease(granted, now, wall, ttl, last, _delay(ttl, last, jitter))
 
-    def unrenewable(self, share: float) -> "Lease":
+    def unrenewable(self, jitter: float) -> "Lease":
         """This lease, once Vault has refused to renew it."""
         grant = Grant(self.grant.token, self.grant.ttl, False, 0.0, self.grant.ends_for_good_at)
         return Lease(
-            grant, self.since, self.since_wall, self.asked, True, _delay(grant.ttl, True, share)
+            grant, self.since, self.since_wall, self.asked, True, _delay(grant.ttl, True, jitter)
         )
 
     @property
@@ -107,14 +107,14 @@ class Lease:
         past = now >= self.since + self.delay or wall >= self.since_wall + self.delay
         return bool(self.grant.ttl) and past
 
-    def has_ended(self, now: float) -> bool:
+    def has_expired(self, now: float) -> bool:
         """Whether Vault must have forgotten it."""
         return bool(self.grant.ttl) and now >= self.since + self.grant.ttl
 
 
-def _delay(ttl: float, last: bool, share: float) -> float:
-    """Seconds from a grant of ``ttl`` to the renewal: 0.6 to 0.7 of it, as ``share`` says."""
-    delay = ttl * (0.6 + 0.1 * share)
+def _delay(ttl: float, last: bool, jitter: float) -> float:
+    """Seconds from a grant of ``ttl`` to the renewal: 0.6 to 0.7 of it, as ``jitter`` says."""
+    delay = ttl * (0.6 + 0.1 * jitter)
     if last:
         delay = min(ttl, max(delay, _LEAST_DELAY))
     return max(_SHORTEST_DELAY, delay)
@@ -138,12 +138,12 @@ class Backoff:
     retry_at: float = 0.0
     problem: str = ""
 
-    def fail(self, now: float, share: float, problem: str = "") -> None:
+    def fail(self, now: float, jitter: float, problem: str = "") -> None:
         """It has failed once more."""
         self.failures += 1
         self.problem = problem
         pause = min(self.longest, 2.0 ** min(self.failures - 1, 20))
-        self.retry_at = now + pause * (0.5 + 0.5 * share)
+        self.retry_at = now + pause * (0.5 + 0.5 * jitter)
 
     def reset(self) -> None:
         """It works."""
@@ -151,6 +151,6 @@ class Backoff:
         self.retry_at = 0.0
         self.problem = ""
 
-    def holds(self, now: float) -> bool:
+    def is_active(self, now: float) -> bool:
         """Whether to leave it alone still."""
         return self.failures > 0 and now < self.retry_at

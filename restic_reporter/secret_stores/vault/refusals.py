@@ -38,17 +38,17 @@ class RefusalCheck:
         look: Callable[[Secret], Coroutine[Any, Any, Grant]],
         replace: Callable[[Secret], Coroutine[Any, Any, None]],
         reactor: Any,
-        chance: Callable[[], float],
+        random: Callable[[], float],
     ) -> None:
         """
         ``usable()`` is the token in use, ``look`` asks Vault about one, ``replace`` gets
-        another than one; ``chance`` gives numbers from 0 to 1.
+        another than one; ``random`` gives numbers from 0 to 1.
         """
         self._usable = usable
         self._look = look
         self._replace = replace
         self._reactor = reactor
-        self._chance = chance
+        self._random = random
         self._work: SingleFlight[None] = SingleFlight(outlives=True)
         self._checked_at: float | None = None
         self._replacements = Backoff()
@@ -63,7 +63,7 @@ class RefusalCheck:
 
     def stop(self) -> None:
         """Do nothing more."""
-        self._work.stop(VaultOutageError("the daemon stops"))
+        self._work.stop(VaultOutageError("daemon is stopping"))
 
     async def _check(self) -> None:
         token = self._usable()
@@ -91,5 +91,5 @@ class RefusalCheck:
             return False
         if wait > 0:
             await sleep(self._reactor, wait)
-        self._replacements.fail(self._reactor.seconds(), self._chance())
+        self._replacements.fail(self._reactor.seconds(), self._random())
         return True

@@ -85,8 +85,8 @@ def _what_is_missing(role_id: str, secret_id: str) -> str:
     if secret_id:
         return "VAULT_ADDR and VAULT_SECRET_ID are set, but VAULT_ROLE_ID is not"
     return (
-        "VAULT_ADDR is set, but neither VAULT_TOKEN nor VAULT_ROLE_ID with VAULT_SECRET_ID"
-        " is: there is no way to log in"
+        "VAULT_ADDR is set without credentials; set VAULT_TOKEN, or VAULT_ROLE_ID and"
+        " VAULT_SECRET_ID"
     )
 
 
@@ -116,7 +116,7 @@ def _read_certificates(path: str) -> bytes | None:
     except OSError as error:
         raise ValueError(f"VAULT_CACERT: cannot read {path!r}: {error.strerror}") from None
     except ValueError:
-        raise ValueError(f"VAULT_CACERT: no usable certificate in {path!r}") from None
+        raise ValueError(f"VAULT_CACERT: no valid certificate in {path!r}") from None
     return pem
 
 
@@ -124,7 +124,7 @@ def _parse_header(environ: Mapping[str, str], name: str) -> str:
     """A value that is sent as a header."""
     value = environ.get(name, "").strip()
     if not (value.isascii() and value.isprintable()):
-        raise ValueError(f"{name} has characters that cannot be in it")
+        raise ValueError(f"{name} contains an invalid character")
     return value
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from random import random as default_random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
@@ -18,7 +18,7 @@ from ...redaction.masks import redact
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
 from .kv import KVMount, checked_path, explain
-from .lease import LONGEST_HOLD, Backoff
+from .lease import MAX_LOOKUP_BACKOFF, Backoff
 from .settings import VaultSettings, parse_settings
 from .token_keeper import TokenKeeper
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # What Vault answers at all, it answers in milliseconds.
-_PATIENCE = 15.0
+_TIMEOUT = 15.0
 
 # Look-ups that ask at one time; the others wait for their turn.
 _AT_ONE_TIME = 8
@@ -53,7 +53,7 @@ class NoVault:
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
         """Fail."""
-        raise ReadError(Reason.SECRET, f"no look-up of {path!r} in Vault: VAULT_ADDR is not set")
+        raise ReadError(Reason.SECRET, f"cannot look up {path!r} in Vault: VAULT_ADDR is not set")
 
     def forget_failures(self) -> None:
         """Nothing to do."""
@@ -83,10 +83,10 @@ class VaultStore:
         self,
         settings: VaultSettings,
         tools: StoreTools,
-        chance: Callable[[], float] = random.random,
-        patience: float = _PATIENCE,
+        random: Callable[[], float] = default_random,
+        timeout: float = _TIMEOUT,
     ) -> None:
-        """``chance`` gives numbers from 0 to 1; one call to Vault has ``patience`` seconds."""
+        """``random`` gives numbers from 0 to 1; one call to Vault has ``timeout`` seconds."""
         # hvac takes a quarter of a second to import, and most have no Vault.
         from .client import VaultClient
 
@@ -94,16 +94,16 @@ class VaultStore:
         self._settings = settings
         self._reactor = tools.reactor
         self._http = tools.http
-        self._chance = chance
-        self._patience = patience
+        self._random = random
+        self._timeout = timeout
         self._keeper = TokenKeeper(
-            settings, self._ask, tools.reactor, tools.now, chance, self._shown
+            settings, self._ask, tools.reactor, tools.now, random, self._shown
         )
         self._mount = KVMount(tools.reactor.seconds)
         self._turn = DeferredSemaphore(_AT_ONE_TIME)
-        self._outage = Backoff(LONGEST_HOLD)
+        self._outage = Backoff(MAX_LOOKUP_BACKOFF)
         # Failures of what was asked before this are no news.
-        self._news_since = 0.0
+        self._ignore_before = 0.0
         self._pending: set[Deferred[dict[str, object]]] = set()
         self._stopped = False
 
@@ -134,7 +134,7 @@ class VaultStore:
     def start(self) -> None:
         """Log in, and stay so; what goes wrong is logged and tried again."""
         if not self._settings.transport.verify and self._settings.address.startswith("https:"):
-            self._log.warn("VAULT_SKIP_VERIFY is set: anybody may pass for Vault")
+            self._log.warn("VAULT_SKIP_VERIFY is set: Vault's certificate is not verified")
         self._keeper.start()
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class VaultStore:
 
     def forget_failures(self) -> None:
         """Ask again at once, however recently Vault was out of reach."""
-        self._news_since = self._reactor.seconds()
+        self._ignore_before = self._reactor.seconds()
         self._outage.reset()
         self._keeper.forget_failures()
 
@@ -162,16 +162,16 @@ class VaultStore:
         try:
             asked = checked_path(path)
             return await self._until_stop(
-                within(deadline, self._look_up(asked), f"Vault gives no {path!r}")
+                within(deadline, self._look_up(asked), f"look-up of {path!r} in Vault")
             )
         except VaultOutageError as outage:
-            problem = f"no look-up of {path!r}: Vault at {self._settings.address}: {outage}"
+            problem = f"cannot look up {path!r}: Vault at {self._settings.address}: {outage}"
         except VaultRefusedError as refusal:
             problem = explain(refusal, path, str(refusal))
             if refusal.status == 403 and self._keeper.unconfirmed:
-                problem += " (perhaps VAULT_TOKEN has ended)"
+                problem += " (VAULT_TOKEN may have expired)"
         except ValueError as error:
-            problem = f"no look-up of {path!r} in Vault: {error}"
+            problem = f"cannot look up {path!r} in Vault: {error}"
         except ReadError as error:
             problem = error.message
         raise ReadError(Reason.SECRET, self._shown(problem))
@@ -184,7 +184,7 @@ class VaultStore:
         except CancelledError:
             if not self._stopped:
                 raise
-            raise VaultOutageError("the daemon stops") from None
+            raise VaultOutageError("daemon is stopping") from None
         finally:
             self._pending.discard(pending)
 
@@ -205,7 +205,7 @@ class VaultStore:
         await self._turn.acquire()
         try:
             now = self._reactor.seconds()
-            if self._outage.holds(now):
+            if self._outage.is_active(now):
                 raise VaultOutageError(self._outage.problem)
             try:
                 document = await self._ask(lambda client: self._mount.read(client, path), token)
@@ -220,18 +220,18 @@ class VaultStore:
 
     def _out_of_reach(self, asked_at: float, outage: VaultOutageError) -> None:
         """Leave Vault alone for a while; what was asked before that is no new failure."""
-        if asked_at >= self._news_since:
-            self._news_since = self._reactor.seconds()
-            self._outage.fail(self._news_since, self._chance(), str(outage))
+        if asked_at >= self._ignore_before:
+            self._ignore_before = self._reactor.seconds()
+            self._outage.fail(self._ignore_before, self._random(), str(outage))
 
     async def _ask(self, call: Callable[[VaultClient], Awaitable[T]], token: Secret | None) -> T:
         """
         Make one call.
 
-        :raises VaultOutageError: it came to nothing, within our patience.
+        :raises VaultOutageError: it came to nothing, within our timeout.
         :raises VaultRefusedError: Vault refuses.
         """
-        deadline = Deadline.after(self._reactor, self._patience)
+        deadline = Deadline.after(self._reactor, self._timeout)
         return await call(self._client(self._http, self._settings, deadline, token))
 
     def _shown(self, problem: object) -> str:

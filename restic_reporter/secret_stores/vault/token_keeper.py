@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
-from .lease import LONGEST_HOLD, Backoff, Grant, Lease
+from .lease import MAX_LOOKUP_BACKOFF, Backoff, Grant, Lease
 from .refusals import RefusalCheck
 from .settings import AppRole, VaultSettings
 from .warnings import EndWarnings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
 
 # Wake at least so often and look at the wall clock, which alone goes on in a sleep.
-_LONGEST_NAP = 1800.0
+_MAX_SLEEP = 1800.0
 
 
 class TokenKeeper:
@@ -45,12 +45,12 @@ class TokenKeeper:
         ask: Ask,
         reactor: Any,
         now: Callable[[], float],
-        chance: Callable[[], float],
+        random: Callable[[], float],
         shown: Callable[[object], str],
     ) -> None:
         """
         ``ask(call, token)`` awaits ``call`` of a client with that token. ``now`` is the wall
-        clock, ``chance`` gives numbers from 0 to 1, ``shown`` a text without its secrets.
+        clock, ``random`` gives numbers from 0 to 1, ``shown`` a text without its secrets.
         """
         self._address = settings.address
         self._role = settings.app_role
@@ -58,10 +58,10 @@ class TokenKeeper:
         self._ask = ask
         self._reactor = reactor
         self._now = now
-        self._chance = chance
+        self._random = random
         self._shown = shown
         self._lease: Lease | None = None
-        self._ended_at: float | None = None
+        self._expired_at: float | None = None
         self._granted: list[Secret] = []
         # Vault has not confirmed VAULT_TOKEN, and a policy may be the reason: it is tried.
         self._unconfirmed = False
@@ -72,10 +72,10 @@ class TokenKeeper:
             lambda token: ask(lambda client: client.look_up_self(), token),
             self._replace,
             reactor,
-            chance,
+            random,
         )
         self._failures = Backoff()
-        self._put_off_until = 0.0
+        self._back_off_until = 0.0
         # When the latest attempt began, and when somebody ordered another.
         self._began = self._ordered = 0.0
         self._timer: IDelayedCall | None = None
@@ -90,7 +90,7 @@ class TokenKeeper:
         When the token ends, in Unix seconds; where it has ended and there is no other, when
         that was. ``None`` without an end.
         """
-        return self._ended_at if self._lease is None else self._lease.expires_at
+        return self._expired_at if self._lease is None else self._lease.expires_at
 
     @property
     def unconfirmed(self) -> bool:
@@ -110,7 +110,7 @@ class TokenKeeper:
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._renewal.stop(VaultOutageError("the daemon stops"))
+        self._renewal.stop(VaultOutageError("daemon is stopping"))
         self._refusals.stop()
 
     async def token(self) -> Secret:
@@ -121,15 +121,15 @@ class TokenKeeper:
         """
         while (token := self._usable()) is None:
             if self._stopped:
-                raise VaultOutageError("the daemon stops")
-            if self._is_put_off() and not self._renewal.running:
+                raise VaultOutageError("daemon is stopping")
+            if self._is_backing_off() and not self._renewal.running:
                 raise VaultOutageError(self._failures.problem)
             await self._renewal.join(self._renew_or_log_in)
         return token
 
     def forget_failures(self) -> None:
         """Let the next look-up try again, however recently that has failed."""
-        self._ordered = self._put_off_until = self._reactor.seconds()
+        self._ordered = self._back_off_until = self._reactor.seconds()
 
     async def replacement(self, refused: Secret) -> Secret | None:
         """
@@ -150,9 +150,9 @@ class TokenKeeper:
             return self._lease.grant.token
         return self._own if self._unconfirmed else None
 
-    def _is_put_off(self) -> bool:
+    def _is_backing_off(self) -> bool:
         """Whether a look-up must not even cause a try now."""
-        return self._failures.failures > 0 and self._reactor.seconds() < self._put_off_until
+        return self._failures.failures > 0 and self._reactor.seconds() < self._back_off_until
 
     # When something is done
 
@@ -160,11 +160,11 @@ class TokenKeeper:
         if self._stopped:
             return
         now = self._reactor.seconds()
-        if self._lease is not None and self._lease.has_ended(now):
-            self._lose(self._lease, self._lease.expires_at)
+        if self._lease is not None and self._lease.has_expired(now):
+            self._expire(self._lease, self._lease.expires_at)
         if self._lease is not None and self._role is None:
             self._warnings.look_at(self._lease)
-        if self._is_due() and not self._renewal.running and not self._failures.holds(now):
+        if self._is_due() and not self._renewal.running and not self._failures.is_active(now):
             # Other failures than a stop are dealt with in the work itself.
             self._renewal.join(self._renew_or_log_in).addErrback(
                 lambda failure: failure.trap(VaultOutageError)
@@ -181,26 +181,26 @@ class TokenKeeper:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        moments = self._moments()
-        if moments and not self._stopped:
-            delay = max(0.0, min(moments) - self._reactor.seconds())
-            self._timer = self._reactor.callLater(min(delay, _LONGEST_NAP), self._wake)
+        times = self._due_times()
+        if times and not self._stopped:
+            delay = max(0.0, min(times) - self._reactor.seconds())
+            self._timer = self._reactor.callLater(min(delay, _MAX_SLEEP), self._wake)
 
-    def _moments(self) -> list[float]:
+    def _due_times(self) -> list[float]:
         """Times of the clock at which there is something to do."""
-        moments = []
+        times = []
         lease = self._lease
         # While something is being done, its end is when to think of what is next.
         if not self._renewal.running:
             if self._is_due():
-                moments.append(self._failures.retry_at)
+                times.append(self._failures.retry_at)
             elif lease is not None and lease.grant.ttl:
-                moments.append(lease.since + lease.delay)
+                times.append(lease.since + lease.delay)
         if lease is not None and lease.grant.ttl:
-            moments.append(lease.since + lease.grant.ttl)
+            times.append(lease.since + lease.grant.ttl)
         if self._warnings.next is not None:
-            moments.append(self._reactor.seconds() + self._warnings.next - self._now())
-        return moments
+            times.append(self._reactor.seconds() + self._warnings.next - self._now())
+        return times
 
     # What is done, one thing at a time
 
@@ -218,8 +218,8 @@ class TokenKeeper:
         except CancelledError:  # it is stopped
             raise
         except Exception as error:
-            self._log.failure("a bug in keeping the Vault token", Failure())
-            self._fail(VaultOutageError(f"a bug of ours ({type(error).__name__})"))
+            self._log.failure("bug in renewing the Vault token", Failure())
+            self._fail(VaultOutageError(f"internal error ({type(error).__name__})"))
 
     async def _log_in(self) -> None:
         if self._own is not None:
@@ -227,14 +227,14 @@ class TokenKeeper:
                 grant = await self._ask(lambda client: client.look_up_self(), self._own)
             except VaultRefusedError as refusal:
                 if self._role is None:
-                    self._doubt()
-                    raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
-                self._log.warn("Vault refuses VAULT_TOKEN: the AppRole takes its place")
+                    self._mark_unconfirmed()
+                    raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
+                self._log.warn("VAULT_TOKEN rejected, using the AppRole from now on")
             else:
                 if self._role is None or grant.renewable or not grant.ttl:
-                    self._use(grant, "VAULT_TOKEN is good")
+                    self._use(grant, "VAULT_TOKEN is valid")
                     return
-                self._log.info("VAULT_TOKEN cannot be renewed: the AppRole takes its place")
+                self._log.info("VAULT_TOKEN is not renewable, using the AppRole from now on")
         await self._log_in_as_role(self._role)
 
     async def _log_in_as_role(self, role: AppRole | None) -> None:
@@ -244,7 +244,7 @@ class TokenKeeper:
         try:
             grant = await self._ask(lambda client: client.log_in(role), None)
         except VaultRefusedError as refusal:
-            problem = f"it refuses the AppRole login: {refusal}"
+            problem = f"AppRole login rejected: {refusal}"
             raise VaultOutageError(problem, by_vault=True) from None
         self._use(grant, "logged in with the AppRole")
 
@@ -254,42 +254,42 @@ class TokenKeeper:
             grant = await self._ask(lambda client: client.renew_self(lease.asked), token)
         except VaultRefusedError as refusal:
             if self._role is not None:
-                self._log.info("Vault does not renew the token: the AppRole logs in again")
+                self._log.info("Vault token not renewed, logging in again with the AppRole")
                 await self._log_in_as_role(self._role)
             else:
-                await self._look_again(lease, refusal)
+                await self._check_refused_renewal(lease, refusal)
             return
         level = LogLevel.info if self._failures.failures else LogLevel.debug
-        self._settle(lease.renewed(grant, self._reactor.seconds(), self._now(), self._chance()))
-        self._log.emit(level, "the Vault token is renewed for {ttl:.0f} s", ttl=grant.ttl)
+        self._adopt(lease.renewed(grant, self._reactor.seconds(), self._now(), self._random()))
+        self._log.emit(level, "renewed the Vault token for {ttl:.0f} s", ttl=grant.ttl)
         if self._lease is not None and self._lease.last and self._role is not None:
-            self._log.info("the Vault token nears its maximum: the AppRole logs in again")
+            self._log.info("Vault token is near its maximum TTL, logging in again with the AppRole")
             await self._log_in_as_role(self._role)
 
-    async def _look_again(self, lease: Lease, refusal: VaultRefusedError) -> None:
+    async def _check_refused_renewal(self, lease: Lease, refusal: VaultRefusedError) -> None:
         """What there is to know of a VAULT_TOKEN that Vault has refused to renew."""
         try:
             grant = await self._ask(lambda client: client.look_up_self(), lease.grant.token)
         except VaultRefusedError:
-            self._lose(lease, self._now())
-            raise VaultOutageError(f"it refuses VAULT_TOKEN: {refusal}") from None
-        looked = Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance())
-        self._settle(looked.unrenewable(self._chance()))
+            self._expire(lease, self._now())
+            raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
+        looked = Lease.begin(grant, self._reactor.seconds(), self._now(), self._random())
+        self._adopt(looked.unrenewable(self._random()))
 
     async def _replace(self, token: Secret) -> None:
         """Get another token than one that Vault does not know."""
         if self._role is None:
             if self._lease is not None:
-                self._lose(self._lease, self._now())
+                self._expire(self._lease, self._now())
                 self._schedule()
             return
         if self._renewal.running:
             await self._renewal.join(self._renew_or_log_in)
         if self._usable() != token:
             return
-        if self._is_put_off():
+        if self._is_backing_off():
             raise VaultOutageError(self._failures.problem)
-        self._log.info("Vault does not know our token any more: logging in again")
+        self._log.info("Vault token is unknown or revoked, logging in again with the AppRole")
         self._must_log_in = True
         await self._renewal.join(self._renew_or_log_in)
         if self._usable() == token:
@@ -302,44 +302,44 @@ class TokenKeeper:
             self._granted = [grant.token, *self._granted][:2]
         self._must_log_in = False
         self._unconfirmed = False
-        life = "ends in {ttl:.0f} s" if grant.ttl else "has no end"
+        life = "expires in {ttl:.0f} s" if grant.ttl else "never expires"
         self._log.info(
             f"Vault at {{address}}: {how}; the token {life}", address=self._address, ttl=grant.ttl
         )
-        self._settle(Lease.begin(grant, self._reactor.seconds(), self._now(), self._chance()))
+        self._adopt(Lease.begin(grant, self._reactor.seconds(), self._now(), self._random()))
 
-    def _settle(self, lease: Lease) -> None:
+    def _adopt(self, lease: Lease) -> None:
         self._failures.reset()
         self._lease = lease
-        self._ended_at = None
+        self._expired_at = None
         if self._role is None:
             self._warnings.look_at(lease)
 
     def _fail(self, outage: VaultOutageError) -> None:
         problem = str(outage)
         level = LogLevel.debug if problem == self._failures.problem else LogLevel.error
-        self._failures.fail(self._reactor.seconds(), self._chance(), problem)
+        self._failures.fail(self._reactor.seconds(), self._random(), problem)
         # A wrong secret id too often, and Vault may lock the role out for everybody.
-        hold = _LONGEST_NAP if outage.by_vault else LONGEST_HOLD
+        pause = _MAX_SLEEP if outage.by_vault else MAX_LOOKUP_BACKOFF
         if self._began >= self._ordered:
-            self._put_off_until = min(self._failures.retry_at, self._reactor.seconds() + hold)
+            self._back_off_until = min(self._failures.retry_at, self._reactor.seconds() + pause)
         self._log.emit(
             level,
-            "Vault at {address}: {problem}; it will be tried again, until it works",
+            "Vault at {address}: {problem}; will retry",
             address=self._address,
             problem=self._shown(problem),
         )
 
-    def _lose(self, lease: Lease, ended_at: float | None) -> None:
+    def _expire(self, lease: Lease, expired_at: float | None) -> None:
         """The token of ``lease`` is no good any more."""
-        self._ended_at = ended_at
+        self._expired_at = expired_at
         self._lease = None
         if self._own is not None:
-            self._doubt()
-            self._log.error("VAULT_TOKEN has ended or was revoked: set another and start again")
+            self._mark_unconfirmed()
+            self._log.error("VAULT_TOKEN expired or revoked; set a new one and restart")
         else:
-            self._log.error("the Vault token has ended, and no other could be had yet")
+            self._log.error("Vault token expired, and no new login succeeded yet")
 
-    def _doubt(self) -> None:
+    def _mark_unconfirmed(self) -> None:
         self._lease = None
         self._unconfirmed = True

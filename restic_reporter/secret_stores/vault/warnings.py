@@ -39,6 +39,6 @@ class EndWarnings:
         self._end = end
         self.next = next_warning(end, wall + _SAME_END)
         self._log.warn(
-            "VAULT_TOKEN ends at {end}, and nothing prolongs it: replace it before",
+            "VAULT_TOKEN expires at {end} and cannot be renewed; replace it before",
             end=datetime.fromtimestamp(end, UTC).isoformat(sep=" ", timespec="seconds"),
         )

@@ -242,7 +242,7 @@ class LoadTests(B2Case):
         self.fake.fault("b2_download_file_by_name", garble=True)
         await self.assert_fails(self.load(backend, "config"), Reason.PROTOCOL, "SHA-1")
         self.fake.fault("b2_download_file_by_name", cut=True, times=3)
-        await self.assert_fails(self.load(backend, "config"), Reason.PROTOCOL, "cut short")
+        await self.assert_fails(self.load(backend, "config"), Reason.PROTOCOL, "truncated response")
         path = f"repo/snapshots/{name(7)}"
         for said in ("", None, "unverified:" + "0" * 40):
             self.fake.account.put(self.bucket, path, b"not this", said)

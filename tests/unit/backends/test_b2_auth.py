@@ -40,7 +40,7 @@ class KeyTests(B2Case):
     async def test_other_bucket(self) -> None:
         """A key of other buckets, or of one that is gone, is refused before it is sent."""
         key = self.fake.account.add_key(READ_ONLY, [self.other])
-        text = "other buckets than 'some-bucket'"
+        text = "no access to bucket 'some-bucket'"
         await self.assert_fails(self.list(self.backend(key=key)), Reason.AUTH, text)
         gone = self.fake.account.add_bucket("some-bucket-2")
         del self.fake.account.buckets[gone.id]
@@ -290,7 +290,7 @@ class FaultTests(B2Case):
         await self.list(backend)
         self.calls  # noqa: B018
         self.fake.fault(LIST, status=403, code="transaction_cap_exceeded")
-        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "a cap")
+        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "account cap exceeded")
         self.fake.fault("b2_download_file_by_name", status=403, code="download_cap_exceeded")
         await self.assert_fails(
             self.load(backend, "config"), Reason.UNAVAILABLE, "download_cap_exceeded"
@@ -298,7 +298,7 @@ class FaultTests(B2Case):
         self.assertEqual(self.calls, {"list_file_names": 1, "download_file_by_name": 1})
         self.fake.fault(AUTH, status=403, code="transaction_cap_exceeded")
         backend = self.backend(key=self.fake.account.add_key())
-        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "a cap")
+        await self.assert_fails(self.list(backend), Reason.UNAVAILABLE, "account cap exceeded")
 
     async def test_other_errors(self) -> None:
         """Each error has its reason; texts of the server are not repeated."""

@@ -423,12 +423,12 @@ class LocalBackendTests(TestCase):
         hanging = self.hanging(str(self.root))
         error = await self.failure(self.list(hanging, 0.05))
         self.assertEqual(error.reason, Reason.TIMEOUT)
-        self.assertIn(f"looking at {str(self.root)!r}: no end after", error.message)
+        self.assertIn(f"reading {str(self.root)!r}: timed out after", error.message)
         threads = threading.active_count()
         for again in (self.list(hanging), self.load(hanging, "config")):
             error = self.failureResultOf(again, ReadError).value
             self.assertEqual(error.reason, Reason.TIMEOUT)
-            self.assertEqual(error.message, f"an earlier look at {str(self.root)!r} still hangs")
+            self.assertEqual(error.message, f"an earlier read of {str(self.root)!r} still hangs")
         self.assertEqual(threading.active_count(), threads)
         # After a reload of the config the backend is another one.
         self.failureResultOf(self.list(self.hanging(str(self.root))), ReadError)

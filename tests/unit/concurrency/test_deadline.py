@@ -92,7 +92,7 @@ class WithinTests(SynchronousTestCase):
         self.assertEqual(cancelled, [work])
         error = self.failureResultOf(task, ReadError).value
         self.assertEqual(error.reason, Reason.TIMEOUT)
-        self.assertEqual(str(error), "reading: no end after 5.0 s (timeout)")
+        self.assertEqual(str(error), "reading: timed out after 5.0 s (timeout)")
 
     def test_own_error_at_expiry(self) -> None:
         """A `ReadError` that the cancelled work raises knows better what it waited for."""

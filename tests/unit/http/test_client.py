@@ -396,7 +396,7 @@ class MalformedTests(ServerCase):
                 (f"{other_place}/steal?token={SECRET}", other_place),
                 (f"http://user:{SECRET}@127.0.0.1:{other.port}/", other_place),
                 (f"/elsewhere?token={SECRET}", "the same host"),
-                ("http://[::1/", "an unreadable place"),
+                ("http://[::1/", "an invalid URL"),
                 ("http://" + "h" * 500 + "/", "//" + "h" * 193 + "'"),
             ):
                 with self.subTest(f"{status} {target}"):
@@ -501,7 +501,7 @@ class BrokenConnectionTests(ServerCase):
             with self.subTest(head):
                 server = await self.serve(lambda c, h=head: c.push(h))  # type: ignore[misc]
                 error = await self.refused(server, Reason.TIMEOUT, client=client)
-                self.assertIn("nothing received for 0.3 s", str(error))
+                self.assertIn("timed out after 0.3 s without data", str(error))
                 self.assertEqual(len(server.requests), 1)
 
     async def test_cancel(self) -> None:

@@ -280,7 +280,7 @@ class TimeTests(RetryCase):
         self.assertTrue(connection.disconnected)
         connection.lose()
         error = self.assert_error(request, Reason.TIMEOUT)
-        self.assertIn("nothing received for 30 s", str(error))
+        self.assertIn("timed out after 30 s without data", str(error))
 
     def test_kept_connection(self) -> None:
         """An idle connection is kept for 15 s, then closed."""

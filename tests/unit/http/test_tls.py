@@ -325,7 +325,7 @@ class PEMTests(SynchronousTestCase):
         """CA certificates that are missing or broken are refused."""
         broken = self.authority.pem.replace(b"\nMII", b"\nMXX")
         for pem in (b"", b"nonsense", broken, self.authority.pem + broken):
-            self.assert_refused(parse_ca_certificates, pem, "no certificate, or a broken one")
+            self.assert_refused(parse_ca_certificates, pem, "no valid certificate")
 
     def test_bad_client_certificates(self) -> None:
         """A client certificate without its own, readable key is refused."""
@@ -336,10 +336,10 @@ class PEMTests(SynchronousTestCase):
         for pem, text in (
             (b"", "no private key"),
             (certificate, "no private key"),
-            (key, "no certificate"),
+            (key, "no valid certificate"),
             (encrypted + certificate, "encrypted"),
-            (broken + certificate, "broken"),
-            (key_pem(self.authority.key) + certificate, "does not belong"),
+            (broken + certificate, "invalid private key"),
+            (key_pem(self.authority.key) + certificate, "does not match"),
         ):
             self.assert_refused(parse_client_certificate, pem, text)
 

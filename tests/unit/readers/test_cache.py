@@ -275,13 +275,13 @@ class CacheTests(NativeCase):
             keep_only(folder, repository, names)
 
         self.patch(CacheFolder, "keep_only", hang)
-        self.patch(snapshots, "_PATIENCE", 0.05)
+        self.patch(snapshots, "_DISK_TIMEOUT", 0.05)
         for number in (1, 2):
             source = SealedRepository.made(number)
             self.memory = Kept()
             self.assertEqual((await self.read(source)).content.snapshot_count, number)
         self.assertEqual((len(calls), self.cached(), self.warnings()), (1, set(), 1))
-        self.patch(snapshots, "_PATIENCE", PATIENCE)
+        self.patch(snapshots, "_DISK_TIMEOUT", PATIENCE)
         cache = self.reader.cache
         assert cache is not None
         go_on.set()

@@ -23,7 +23,7 @@ from restic_reporter.readers.native.compression import (
     parse,
     unpack,
 )
-from restic_reporter.readers.native.encryption import SealBrokenError, Unsealer
+from restic_reporter.readers.native.encryption import DecryptionError, Decryptor
 from restic_reporter.readers.native.key_file import MEMORY_LIMIT, open_key_file, parse_key_file
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, Flaw, decode
 from restic_reporter.restic_format.json_members import Ambiguous
@@ -46,9 +46,9 @@ class SealTests(SynchronousTestCase):
     @settings(max_examples=50, deadline=None)
     def test_opens(self, content: bytes, key: bytes) -> None:
         """What was sealed is opened again, each file by itself."""
-        unsealer = Unsealer(key)
+        decryptor = Decryptor(key)
         for _ in range(2):
-            self.assertEqual(unsealer.open(seal(key, content)), content)
+            self.assertEqual(decryptor.open(seal(key, content)), content)
 
     def test_each_byte(self) -> None:
         """A changed byte, wherever it is, breaks the seal; so does a missing or an added one."""
@@ -56,9 +56,9 @@ class SealTests(SynchronousTestCase):
         for place in range(len(sealed)):
             broken = bytearray(sealed)
             broken[place] ^= 1
-            self.assertRaises(SealBrokenError, Unsealer(KEY).open, bytes(broken))
+            self.assertRaises(DecryptionError, Decryptor(KEY).open, bytes(broken))
         for broken_file in (sealed[:-1], sealed + b"x", b"", sealed[:31], bytes(32)):
-            self.assertRaises(SealBrokenError, Unsealer(KEY).open, broken_file)
+            self.assertRaises(DecryptionError, Decryptor(KEY).open, broken_file)
 
     def test_other_key(self) -> None:
         """A key that differs in what the MAC needs opens nothing."""
@@ -66,7 +66,7 @@ class SealTests(SynchronousTestCase):
         for place in (32, 63):
             key = bytearray(KEY)
             key[place] ^= 0x08
-            self.assertRaises(SealBrokenError, Unsealer(bytes(key)).open, sealed)
+            self.assertRaises(DecryptionError, Decryptor(bytes(key)).open, sealed)
 
 
 class UnpackTests(SynchronousTestCase):

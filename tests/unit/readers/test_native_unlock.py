@@ -73,7 +73,7 @@ class OpeningTests(NativeCase):
         for content in (b"", b"{}", b"[" * 9999, os.urandom(100), key_file(repository.master)[:-9]):
             repository.add("keys", content)
         message = await self.assert_fails(repository, Reason.KEYS)
-        self.assertIn("no key file is usable", message)
+        self.assertIn("no usable key file", message)
         self.assertEqual(self.derivations(), [])
 
     async def test_corrupt_key_files(self) -> None:

@@ -252,7 +252,7 @@ class FailureTests(SynchronousTestCase):
         error = failure(Exit(None, 9, "Fatal: wrong password or no key found"))
         assert error is not None
         self.assertEqual(error.reason, Reason.SIGNAL)
-        self.assertEqual(error.message, "restic was ended by signal 9")
+        self.assertEqual(error.message, "restic was killed by signal 9")
 
     def test_message(self) -> None:
         """The message is restic's own, on one line, without a stack trace."""
@@ -271,7 +271,7 @@ class FailureTests(SynchronousTestCase):
     def test_silence(self) -> None:
         """A restic that says nothing has a message too."""
         self.assertEqual(
-            self.failed(99, "").message, "restic failed with exit status 99: it says nothing"
+            self.failed(99, "").message, "restic failed with exit status 99: no error message"
         )
 
     def test_retries_before(self) -> None:
@@ -363,7 +363,7 @@ class RetryTests(SynchronousTestCase):
         """The message has the cause, without secrets."""
         self.assertEqual(
             self.retried("EOF after sesame").message,
-            "restic tried again until its time was up: EOF after ***",
+            "restic retried until the timeout: EOF after ***",
         )
 
     def test_none(self) -> None:

@@ -120,7 +120,7 @@ class ParseCronTests(SynchronousTestCase):
             ("0 0 * * * 0 2026", 7),
             ("0\u00a00 * * *", 4),
         ):
-            self.assertIn("five fields are needed (minute, hour, ", self.refusal(text))
+            self.assertIn("needs five fields (minute, hour, ", self.refusal(text))
             self.assertTrue(self.refusal(text).endswith(f"not {number}"), text)
 
     def test_bad_field_is_named(self) -> None:
@@ -138,7 +138,7 @@ class ParseCronTests(SynchronousTestCase):
             ("\uff10 0 * * *", "minute", "\uff10"),
             (f"0 {'9' * 5000} * * *", "hour", "9" * 5000),
         ):
-            self.assertIn(f": {name} {value!r} is not acceptable (", self.refusal(text))
+            self.assertIn(f": invalid {name} {value!r} (allowed: ", self.refusal(text))
 
     def test_hashed_and_random_fields(self) -> None:
         """H and R, which mean no certain time, are refused."""
@@ -150,7 +150,7 @@ class ParseCronTests(SynchronousTestCase):
         """An expression that no date matches is refused, and soon."""
         began = perf_counter()
         for text in ("0 0 30 2 *", "* * 30,31 2 *", "0 0 31 2,4,6,9,11 *"):
-            self.assertIn("no date ever matches", self.refusal(text))
+            self.assertIn("matches no date", self.refusal(text))
         self.assertLess(perf_counter() - began, 5)
 
     def test_rare_dates(self) -> None:

@@ -122,7 +122,7 @@ class LookupsTests(SynchronousTestCase):
         self.clock.advance(30)
         (error,) = self.successResultOf(work)
         assert isinstance(error, ReadError)
-        self.assertIn("no end after 30", error.message)
+        self.assertIn("timed out after 30", error.message)
         self.assertEqual(error.reason, Reason.SECRET)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -137,14 +137,16 @@ class LookupsTests(SynchronousTestCase):
     def test_no_store(self) -> None:
         """A store whose plugin is broken fails its own entries."""
         message = self.failed(wanting(store="other"))
-        self.assertEqual(message, "other_material: 'a': no plugin that works is the store 'other'")
+        self.assertEqual(
+            message, "other_material: 'a': unknown secret store 'other', or its plugin is broken"
+        )
 
     def test_bug(self) -> None:
         """A bug of a store is told as one, without its secrets."""
         self.store.documents["a"] = ZeroDivisionError("with the store's own")
         with capturedLogs() as events:
             message = self.failed(wanting(), reason=Reason.INTERNAL)
-        self.assertIn("has a bug: ZeroDivisionError", message)
+        self.assertIn("bug in the secret store 'vault': ZeroDivisionError", message)
         (text,) = map(formatEvent, events)
         self.assertIn("ZeroDivisionError: with ***", text)
         self.assertNotIn("own", text)

@@ -172,7 +172,7 @@ class LookUpTests(VaultCase):
         for version in (1, 2):
             self.fake.version = version
             message = await self.problem(self.store())
-            self.assertIn("forbids us to read 'restic/a' in kv/", message)
+            self.assertIn("denies access to 'restic/a' in kv/", message)
             self.assertIn("permission denied", message)
 
     async def test_namespace(self) -> None:
@@ -180,7 +180,7 @@ class LookUpTests(VaultCase):
         self.fake.namespace = "team/a"
         environ = {**self.fake.environment(), "VAULT_NAMESPACE": "team/a"}
         self.assertEqual(await self.look_up(self.store(environ)), {"key": "value-a"})
-        self.assertIn("refuses the AppRole login", await self.problem(self.store()))
+        self.assertIn("AppRole login rejected", await self.problem(self.store()))
 
     async def test_side_by_side(self) -> None:
         """Two hundred look-ups at one time need one login and a handful of connections."""

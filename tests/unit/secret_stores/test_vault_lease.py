@@ -9,10 +9,10 @@ TOKEN = Secret("hvs.x")
 WALL = 1_800_000_000.0
 
 
-def begun(ttl: float, share: float = 0.0, **more: object) -> Lease:
+def begun(ttl: float, jitter: float = 0.0, **more: object) -> Lease:
     """A lease that begins at 0 of the clock."""
     more.setdefault("renewable", True)
-    return Lease.begin(Grant(TOKEN, ttl, **more), 0.0, WALL, share)  # type: ignore[arg-type]
+    return Lease.begin(Grant(TOKEN, ttl, **more), 0.0, WALL, jitter)  # type: ignore[arg-type]
 
 
 class LeaseTests(SynchronousTestCase):
@@ -20,8 +20,8 @@ class LeaseTests(SynchronousTestCase):
 
     def test_share(self) -> None:
         """A lease is due after 0.6 to 0.7 of it, as chance has it."""
-        for share, due in ((0.0, 600.0), (0.5, 650.0), (1.0, 700.0)):
-            lease = begun(1000.0, share)
+        for jitter, due in ((0.0, 600.0), (0.5, 650.0), (1.0, 700.0)):
+            lease = begun(1000.0, jitter)
             self.assertFalse(lease.is_due(due - 1, WALL + due - 1))
             self.assertTrue(lease.is_due(due, WALL + due))
 
@@ -34,14 +34,14 @@ class LeaseTests(SynchronousTestCase):
     def test_end(self) -> None:
         """It ends by the clock, whatever the wall clock says."""
         lease = begun(1000.0)
-        self.assertFalse(lease.has_ended(999.0))
-        self.assertTrue(lease.has_ended(1000.0))
+        self.assertFalse(lease.has_expired(999.0))
+        self.assertTrue(lease.has_expired(1000.0))
         self.assertEqual(lease.expires_at, WALL + 1000)
 
     def test_endless(self) -> None:
         """A time to live of 0 is none: never due, without an end."""
         lease = begun(0.0, renewable=False)
-        self.assertFalse(lease.is_due(1e9, WALL + 1e9) or lease.has_ended(1e9))
+        self.assertFalse(lease.is_due(1e9, WALL + 1e9) or lease.has_expired(1e9))
         self.assertEqual((lease.expires_at, lease.final_end, lease.last), (None, None, False))
 
     def test_token_in_mid_life(self) -> None:
@@ -66,7 +66,7 @@ class LeaseTests(SynchronousTestCase):
         """A renewal that rounds to 0 is near its end, and not endless."""
         lease = begun(1000.0).renewed(Grant(TOKEN, 0.0, True), 600.0, WALL + 600, 0.0)
         self.assertTrue(lease.last)
-        self.assertTrue(lease.has_ended(601.0))
+        self.assertTrue(lease.has_expired(601.0))
 
     def test_less_for_good(self) -> None:
         """Where a shorter lease is granted again and again, that is not the maximum."""
@@ -130,16 +130,16 @@ class BackoffTests(SynchronousTestCase):
         backoff.fail(0.0, 0.0)
         self.assertEqual(backoff.retry_at, 4.0)
 
-    def test_holds(self) -> None:
-        """It holds until the pause is over, or it works."""
+    def test_is_active(self) -> None:
+        """It is active until the pause is over, or it works."""
         backoff = Backoff()
-        self.assertFalse(backoff.holds(0.0))
+        self.assertFalse(backoff.is_active(0.0))
         backoff.fail(0.0, 1.0, "why")
-        self.assertTrue(backoff.holds(0.9))
-        self.assertFalse(backoff.holds(1.0))
+        self.assertTrue(backoff.is_active(0.9))
+        self.assertFalse(backoff.is_active(1.0))
         self.assertEqual(backoff.problem, "why")
         backoff.reset()
-        self.assertFalse(backoff.holds(0.0))
+        self.assertFalse(backoff.is_active(0.0))
 
     def test_months_of_failures(self) -> None:
         """However often it fails, the pause can be reckoned."""

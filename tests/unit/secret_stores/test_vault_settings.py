@@ -36,7 +36,9 @@ class ParseTests(SynchronousTestCase):
     def test_nothing_to_log_in_with(self) -> None:
         """An address without credentials is refused; the message names what is missing."""
         address = {"VAULT_ADDR": "http://vault"}
-        self.assertIn("neither VAULT_TOKEN nor VAULT_ROLE_ID", self.problem(address))
+        self.assertIn(
+            "without credentials; set VAULT_TOKEN, or VAULT_ROLE_ID", self.problem(address)
+        )
         self.assertIn(
             "VAULT_SECRET_ID is not", self.problem({**address, "VAULT_ROLE_ID": "marker"})
         )
@@ -115,7 +117,7 @@ class ParseTests(SynchronousTestCase):
         )
         path.write_bytes(b"no certificate")
         self.assertIn(
-            f"VAULT_CACERT: no usable certificate in '{path}'",
+            f"VAULT_CACERT: no valid certificate in '{path}'",
             self.problem({**TOKEN, "VAULT_CACERT": str(path)}),
         )
         pem = Authority.make().pem

@@ -81,19 +81,19 @@ class TLSTests(VaultCase):
         for trouble in (hang, drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
             self.fake.troubles["login"] = trouble
             logins = self.fake.counts["login"]
-            failed = self.look_up_problem(store := self.store(environ, patience=15.0))
+            failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
             await self.until(lambda: self.fake.counts["login"] > logins)  # noqa: B023
             self.clock.advance(15)
-            self.assertIn("no answer in time", await failed)
+            self.assertIn("timed out", await failed)
             await self.idle(store)
             store.stop()
         self.fake.troubles["login"] = flood(b"HTTP/1.1 200 OK\r\n\r\n")
-        self.assertIn("beyond", await self.problem(self.store(environ)))
+        self.assertIn("exceeds", await self.problem(self.store(environ)))
         with socket.create_server(("127.0.0.1", 0)) as silent:
             environ["VAULT_ADDR"] = f"https://127.0.0.1:{silent.getsockname()[1]}"
-            failed = self.look_up_problem(store := self.store(environ, patience=15.0))
+            failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
             silent.setblocking(False)
             await self.until(lambda: select.select([silent], [], [], 0)[0])
             self.clock.advance(15)
-            self.assertIn("no answer in time", await failed)
+            self.assertIn("timed out", await failed)
             await self.idle(store)

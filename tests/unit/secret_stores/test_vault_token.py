@@ -30,7 +30,7 @@ class AppRoleTests(VaultCase):
     async def test_jitter(self) -> None:
         """When exactly that is, is left to chance."""
         for chance, due in ((0.0, 0.6 * HOUR), (1.0, 0.7 * HOUR)):
-            store = await self.running(self.store(chance=chance))
+            store = await self.running(self.store(random=chance))
             renewals = self.fake.counts["renew"]
             await self.pass_time(store, due - 1)
             self.assertEqual(self.fake.counts["renew"], renewals)
@@ -102,7 +102,7 @@ class AppRoleTests(VaultCase):
         refused = gatherResults([self.look_up_problem(store, path) for path in self.fake.denied])
         while not refused.called:
             await self.pass_time(store, 0.1)
-        self.assertTrue(all("forbids us to read" in message for message in await refused))
+        self.assertTrue(all("denies access to" in message for message in await refused))
         self.assertEqual(self.fake.counts["login"], 1)
         self.assertLessEqual(self.fake.counts["look"], 3)
         self.fake.revoke()
@@ -120,7 +120,7 @@ class AppRoleTests(VaultCase):
             refused = self.look_up_problem(store, "no")
             while not refused.called:
                 await self.pass_time(store, 0.5)
-            self.assertIn("forbids us to read 'no'", await refused)
+            self.assertIn("denies access to 'no'", await refused)
         self.assertLessEqual(self.fake.counts["login"], 8)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
@@ -128,9 +128,9 @@ class AppRoleTests(VaultCase):
         """It is told once, tried again with growing pauses, and works once it is right."""
         environ = self.fake.environment()
         self.fake.role.secret_ids = {"secret-id-2"}
-        store = await self.running(self.store(environ, chance=1.0))
+        store = await self.running(self.store(environ, random=1.0))
         message = await self.problem(store)
-        self.assertIn("refuses the AppRole login: invalid role or secret ID", message)
+        self.assertIn("AppRole login rejected: invalid role or secret ID", message)
         self.assertIn(self.fake.address, message)
         await self.pass_time(store, 1 + 2 + 4 + 8)
         self.assertEqual(self.fake.counts["login"], 5)
@@ -144,7 +144,7 @@ class AppRoleTests(VaultCase):
     async def test_fails_at_once(self) -> None:
         """While a login is put off, look-ups fail at once with its problem; later they try."""
         self.fake.troubles[""] = SEALED
-        store = await self.running(self.store(chance=1.0))
+        store = await self.running(self.store(random=1.0))
         failing = gatherResults([self.look_up_problem(store) for _ in range(1000)])
         messages = await self.passing(failing)
         self.assertEqual(len(set(messages)), 1)
@@ -230,11 +230,11 @@ class AppRoleTests(VaultCase):
         store.start()
         looked = self.look_up_problem(store)
         store.stop()
-        self.assertIn("the daemon stops", await looked)
+        self.assertIn("daemon is stopping", await looked)
         await self.idle(store)
         await self.no_timers(store)
         self.assertIsNone(store.expires_at)
-        self.assertIn("the daemon stops", await self.problem(store))
+        self.assertIn("daemon is stopping", await self.problem(store))
 
 
 class OwnTokenTests(VaultCase):
@@ -274,7 +274,7 @@ class OwnTokenTests(VaultCase):
         store, _ = await self.started(30 * DAY, renewable=False)
         self.assertEqual(store.expires_at, self.started_at + 30 * DAY)
         self.assertEqual(self.levels.count("warn"), 1)
-        self.assertTrue([line for line in self.said if "VAULT_TOKEN ends at 20" in line])
+        self.assertTrue([line for line in self.said if "VAULT_TOKEN expires at 20" in line])
         await self.pass_time(store, 29 * DAY - 60)
         self.assertEqual(self.levels.count("warn"), 1)
         await self.pass_time(store, 120)
@@ -284,10 +284,10 @@ class OwnTokenTests(VaultCase):
         self.assertNotIn("error", self.levels)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         await self.pass_time(store, 2 * HOUR)
-        self.assertIn("VAULT_TOKEN has ended", "".join(self.said))
+        self.assertIn("VAULT_TOKEN expired", "".join(self.said))
         self.assertLessEqual(self.levels.count("error"), 2)
         self.assertLess(store.expires_at or 0, self.now())
-        self.assertIn("VAULT_TOKEN has ended", await self.problem(store))
+        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
 
     async def test_maximum(self) -> None:
         """One whose lease shrinks draws a warning then."""
@@ -309,8 +309,8 @@ class OwnTokenTests(VaultCase):
         """One that Vault does not know is told once, and look-ups say so."""
         store = await self.running(self.store({**self.fake.environment(Token("x", 1, 0, 0))}))
         self.assertEqual(self.levels, ["error"])
-        self.assertIn("refuses VAULT_TOKEN", self.said[0])
-        self.assertIn("perhaps VAULT_TOKEN has ended", await self.problem(store))
+        self.assertIn("VAULT_TOKEN rejected", self.said[0])
+        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
         await self.pass_time(store, HOUR)
         self.assertEqual(self.levels.count("error"), 1)
         self.assertLessEqual(self.fake.counts["look"], 30)
@@ -324,7 +324,7 @@ class OwnTokenTests(VaultCase):
         """A look-up that is refused finds out that it was revoked."""
         store, _ = await self.started(HOUR)
         self.fake.revoke()
-        self.assertIn("perhaps VAULT_TOKEN has ended", await self.problem(store))
+        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
         self.assertIn("error", self.levels)
         self.assertEqual(store.expires_at, self.now())
 

@@ -65,13 +65,13 @@ class ParseAddressTests(SynchronousTestCase):
             self.assertEqual(str(error), f"invalid address {text!r}; did you mean {mend!r}?")
         for text in (":65536", "tcp:99999"):
             self.assertIn(
-                "a port is at most 65535", str(self.assertRaises(ValueError, parse_address, text))
+                "the highest is 65535", str(self.assertRaises(ValueError, parse_address, text))
             )
 
     def test_systemd(self) -> None:
         """A systemd endpoint without its socket is refused in plain words."""
         error = self.assertRaises(ValueError, parse_address, "systemd:domain=INET:index=0")
-        self.assertIn("systemd has passed no such socket", str(error))
+        self.assertIn("systemd passed no such socket", str(error))
 
 
 class Hello(Protocol):
