@@ -55,7 +55,7 @@ class ParseAddressTests(SynchronousTestCase):
         """What is none of them is refused, with the forms that there are."""
         for text in ("", "::1:9121", "host:port", ":-1", "x y", "٣:٣", "carrier-pigeon:5:x", ":٩"):
             error = self.assertRaises(ValueError, parse_address, text)
-            self.assertIn("must be :PORT, HOST:PORT", str(error))
+            self.assertIn("use :PORT, HOST:PORT", str(error))
         for text, mend in (
             ("9121", ":9121"),
             ("localhost", "localhost:9121"),
