@@ -136,7 +136,9 @@ class StartTests(SynchronousTestCase):
     def test_no_restic(self) -> None:
         """Without the program of --restic the warning and the failed read name it."""
         entry = {**ENTRY, "reader": "restic"}
-        daemon = Daemon(self.folder, [entry], "--restic=nosuch")
+        # A folder on PATH that may not be looked into would make it "Permission denied".
+        environment = {"PATH": "/usr/bin:/bin"}
+        daemon = Daemon(self.folder, [entry], "--restic=nosuch", environment=environment)
         daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need restic")
         daemon.program.wait_for("cannot run 'nosuch': No such file or directory")
         metrics = daemon.serving().metrics()
