@@ -34,8 +34,8 @@ def settings_of(maker: IBackendMaker, own: OwnKeys) -> BackendSettings | None:
     """
     try:
         settings = maker.configure(own)
-        if settings is None and not own.problems:
-            raise TypeError("no settings and no problem")
+        if not isinstance(settings, BackendSettings) and (settings is not None or not own.problems):
+            raise TypeError("neither settings nor a problem")
     except Exception as error:
         # The plugin's bug fails its own repositories. Its text may hold anything.
         problem = f"the backend {maker.name!r} cannot read its keys: {type(error).__name__}"

@@ -2,12 +2,17 @@
 
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restic_reporter.config import load_config
 from restic_reporter.config.keys import LATER
+from restic_reporter.config.load import build_config
 from restic_reporter.model.errors import ConfigError
+from restic_reporter.model.repository import Repository
+from restic_reporter.model.settings import BrokenSettings
+from restic_reporter.plugin import BackendMaker, Key, OwnKeys
 from tests.doubles.certificates import Authority
 from tests.doubles.config_case import GOOD, MARKER, ConfigCase
 
@@ -219,3 +224,39 @@ class ProblemTests(ConfigCase):
             self.assertNotIn(MARKER, repr(self.build(document)))
         except ConfigError as error:
             self.assertNotIn(MARKER, str(error))
+
+
+def bad_settings(own: OwnKeys) -> Any:
+    """What a plugin should not give."""
+    return own.values["odd_key"]
+
+
+class PluginTests(ConfigCase):
+    """Keys of backends of other packages."""
+
+    def load(self, **maker: Any) -> Repository:
+        """The repository of an entry with a key of such a backend."""
+        odd = BackendMaker("odd", ("odd",), "no.where", **maker)
+        context = evolve(self.context(), makers={"odd": odd})
+        document = [{"repo": "odd:x", "password": "x", "odd_key": MARKER}]
+        (repository,) = build_config(document, "c.json", context).repositories
+        return repository
+
+    def test_secret(self) -> None:
+        """The value of a key that is marked as a secret is one."""
+        one = self.load(keys=(Key("odd_key", secret=True),))
+        self.assertEqual([secret.reveal() for secret in one.settings.secrets], [MARKER])
+        self.assertNotIn(MARKER, repr(one))
+
+    def test_bug(self) -> None:
+        """A backend that cannot make its settings fails its own repositories, at each read."""
+        for function in ("bad_settings", "no_such_function"):
+            one = self.load(keys=(Key("odd_key"),), settings=f"{__name__}.{function}")
+            assert isinstance(one.settings, BrokenSettings)
+            self.assertIn("the backend 'odd' cannot read its keys: ", one.settings.problem)
+            self.assertNotIn(MARKER, one.settings.problem)
+
+    def test_undeclared(self) -> None:
+        """A key that no backend declares is unknown."""
+        error = self.assertRaises(ConfigError, self.load)
+        self.assertIn("unknown key 'odd_key'", str(error))
