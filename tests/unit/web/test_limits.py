@@ -207,12 +207,17 @@ class SlowReaderTests(SiteTestCase):
 
     async def test_pipelined(self) -> None:
         """One that sends requests without end and reads nothing costs no more."""
-        for path in ("/metrics", "/", "/x"):
+        for method, path in (
+            ("GET", "/metrics"),
+            ("HEAD", "/metrics"),
+            ("GET", "/"),
+            ("GET", "/x"),
+        ):
             self.serve(lambda openmetrics: self.page)
             before = resident()
             client = await self.connect()
             client.transport.pauseProducing()
-            flood = Flood(client, get(path) * 1000, 400 * MEGABYTE)
+            flood = Flood(client, get(path, method=method) * 1000, 400 * MEGABYTE)
             sent = -1
             while flood.sent != sent or not sent:
                 sent = flood.sent
