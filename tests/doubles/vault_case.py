@@ -44,16 +44,19 @@ class CountedClient(BoundedHTTPClient):
         connections = [one for route in self._routes.values() for one in route._opened]
         return any(one.exchange is not None for one in connections)
 
-    async def _tries(self, attempt: Callable[[], Any], *arguments: Any) -> Response:
-        async def counted() -> Response:
-            self.under_way += 1
-            try:
-                response: Response = await attempt()
-            finally:
-                self.under_way -= 1
-            return response
+    async def _tries(
+        self, attempt: "Callable[[], Deferred[Response]]", *arguments: Any
+    ) -> Response:
+        def ended(outcome: T) -> T:
+            self.under_way -= 1
+            return outcome
 
-        return await super()._tries(counted, *arguments)  # type: ignore[arg-type]
+        def counted() -> Deferred[Response]:
+            sending = attempt()
+            self.under_way += 1
+            return sending.addBoth(ended)
+
+        return await super()._tries(counted, *arguments)
 
 
 class VaultCase(TestCase):
