@@ -1,9 +1,9 @@
 """
-The one HTTP client that all backends share: bounded in time, in size and in patience.
+The one HTTP client of all backends and stores: limited in time, size and retries.
 
-Whatever a server does, a request ends by its deadline, keeps no more than its body limit in
-memory, leaves no socket behind, is never sent to another host, and fails with a `ReadError`
-whose message shows no credential.
+Even with a hostile server, a request ends by its deadline, holds at most its body limit in
+memory, closes its socket, never goes to another host, and fails only with a `ReadError` whose
+message contains no credentials.
 """
 
 from ..model.repository import Transport

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers."""
+"""The bodies of requests and responses."""
 
 from collections.abc import Callable
 
@@ -21,22 +21,22 @@ from .responses import Response
 
 class Answer(Protocol):
     """
-    Waits for the answer of an exchange and collects its body, up to the exchange's limit.
+    Waits for the response of an exchange and collects its body, up to the exchange's limit.
 
-    ``whole`` fires with the `Response` once the exchange has ended, or fails as `explain`
-    says. Cancelling ``whole`` closes the connection and makes it fail with CancelledError,
-    whatever else the cancelling does.
+    ``whole`` fires with the `Response` at the end of the exchange, or fails with the error
+    from `explain`. Cancelling ``whole`` closes the connection and always fails it with
+    CancelledError.
     """
 
     def __init__(
         self, exchange: Exchange, count: Callable[[int], None], sending: "Deferred[IResponse]"
     ) -> None:
-        """``sending`` fires at the end of the headers; ``count`` is told of the body's bytes."""
+        """``sending`` fires at the end of the headers; ``count`` gets the number of body bytes."""
         self.whole: Deferred[Response] = Deferred(self._cancel)
         self._exchange = exchange
         self._count = count
         self._response: IResponse | None = None
-        # One buffer, as a list of many tiny chunks would take far more than they hold.
+        # One buffer: a list of many tiny chunks would take far more memory.
         self._body = bytearray()
         self._cancelled = False
         self._sending = sending

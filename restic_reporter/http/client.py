@@ -1,4 +1,4 @@
-"""The client: tries, retries, deadlines, and what comes back."""
+"""The HTTP client: attempts, retries and deadlines."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,20 +26,20 @@ from .urls import Place, is_plain, place_of, split
 DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
 # Servers whose names are kept parsed.
 _PLACES = 1024
-# Methods that may be repeated without harm.
+# Methods that are safe to retry.
 _IDEMPOTENT = frozenset({"GET", "HEAD"})
 
 
 class BoundedHTTPClient:
     """
-    Sends requests, each within its deadline and limits, over connections that are kept.
+    Sends requests, each within its deadline and limits, over persistent connections.
 
     :param reactor: time, TCP, UNIX sockets and name resolution.
     :param connections_per_host: idle connections kept for each host.
-    :param random: from 0 to below 1, spreads the waits between tries.
+    :param random: from 0 to below 1, for the jitter of the backoff.
     :param now: the wall clock in Unix seconds, for a Retry-After that is a date.
-    :param connect_timeout: seconds until a connection must stand, name look-up included.
-    :param idle_timeout: seconds that a server may be silent.
+    :param connect_timeout: seconds for a connection, name look-up included.
+    :param idle_timeout: seconds that a server may send nothing.
     """
 
     def __init__(
@@ -77,19 +77,19 @@ class BoundedHTTPClient:
         idempotent: bool | None = None,
     ) -> Response:
         """
-        The answer to one request, tried again where that can help.
+        Send one request; retry if that can help; return the response.
 
-        A broken connection is tried again twice, if the request is ``idempotent`` (by
-        default: GET or HEAD); an answer of 429 or 5xx three times, as Retry-After asks.
-        Redirects are never followed, encoded bodies never decoded. Cancelling closes the
+        Retries twice after a broken connection, if the request is ``idempotent`` (by default:
+        GET or HEAD), and three times after a status of 429 or 5xx, when Retry-After allows.
+        Never follows redirects, never decodes encoded bodies. Cancelling closes the
         connection.
 
         :param url: without credentials: these go into ``headers``.
-        :param operation: ``list``, ``load`` or ``auth``: what ``meter`` counts, try by try,
-            and what error messages begin with.
+        :param operation: ``list``, ``load`` or ``auth``; ``meter`` counts each attempt by it,
+            and error messages begin with it.
         :raises ReadError: network, timeout, tls, redirect, protocol, too_large; unavailable as an
             `UnavailableError`.
-        :raises ValueError: for a URL or PEM that cannot be used.
+        :raises ValueError: for an invalid URL or PEM.
         """
         origin, rest = split(url)
         place = self._place(origin, transport)
@@ -107,7 +107,7 @@ class BoundedHTTPClient:
             route = self._route(transport)
             sending: Deferred[IResponse]
             if place.uri is not None and is_plain(rest) and (body is None or place.ipv6):
-                # Just what treq would send, without the layers that make it sure.
+                # The same request as treq's, without its layers.
                 producer = None if body is None else BytesProducer(body)
                 sending = route.send(
                     exchange, method.upper().encode(), place.uri, rest.encode(), sent, producer
@@ -182,7 +182,7 @@ class BoundedHTTPClient:
 
     def keep_only(self, transports: Iterable[Transport]) -> None:
         """
-        Forget all transports but these, with their certificates and idle connections.
+        Forget all other transports, with their certificates and idle connections.
 
         Requests in flight go on.
         """
@@ -192,7 +192,7 @@ class BoundedHTTPClient:
         self._places = {key: one for key, one in self._places.items() if key[1] in kept}
 
     async def close(self) -> None:
-        """Close every connection and wait for that; requests in flight fail."""
+        """Close all connections and wait until they are closed; requests in flight fail."""
         self._closed = True
         for route in self._routes.values():
             await route.close()

@@ -1,4 +1,4 @@
-"""What the exceptions of sockets, TLS and Twisted's HTTP client mean for a read."""
+"""Turns the exceptions of sockets, TLS and Twisted's HTTP client into `ReadError`."""
 
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
@@ -19,7 +19,7 @@ from ..model.errors import ReadError, Reason
 from .limits import Exchange
 from .responses import Response
 
-# What OpenSSL says of bytes that are no TLS.
+# OpenSSL's errors for bytes that are not TLS.
 _NOT_TLS = {
     "wrong version number",
     "http request",
@@ -31,7 +31,7 @@ _WRAPPERS = (RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed)
 
 
 class UnavailableError(ReadError):
-    """Every try was answered with 429 or 5xx; ``response`` is the last such answer."""
+    """Every attempt got a status of 429 or 5xx; ``response`` is the last one."""
 
     def __init__(self, message: str, response: Response) -> None:
         super().__init__(Reason.UNAVAILABLE, message)
@@ -39,14 +39,14 @@ class UnavailableError(ReadError):
 
 
 class BrokenConnectionError(ReadError):
-    """The connection ended before the answer did: the same request may go well next time."""
+    """The connection closed before the end of the response; a retry may succeed."""
 
 
 def explain(error: BaseException, exchange: Exchange) -> BaseException:
     """
-    ``error``, raised by ``exchange``, as the `ReadError` it stands for.
+    Return the `ReadError` for ``error``, which ``exchange`` has raised.
 
-    What is none of the network's or the server's doing comes back as it is.
+    Errors that neither the network nor the server has caused are returned unchanged.
     """
     if exchange.fault is not None:
         return exchange.fault
@@ -67,7 +67,7 @@ def explain(error: BaseException, exchange: Exchange) -> BaseException:
             Reason.NETWORK, f"{exchange.what}: connection closed {when} the response"
         )
     if wrapped:
-        # Nothing of the text: the server wrote it, and may have put our headers into it.
+        # Without the text: it is the server's, and may contain our headers.
         name = type(error).__name__.lstrip("_")
         return ReadError(Reason.PROTOCOL, f"{exchange.what}: response is not HTTP ({name})")
     return error

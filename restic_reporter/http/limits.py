@@ -1,9 +1,9 @@
 """
-Connections that cannot be flooded.
+Connections with limits on all that a server sends.
 
-Twisted's HTTP client reads as many headers, interim answers, chunk extensions and trailers
-as a server sends, and closes TLS connections politely, which lets the server go on pushing.
-`BoundedConnection` stands between it and the transport, counts, and aborts.
+Twisted's HTTP client reads headers, interim responses, chunk extensions and trailers without
+a limit. It closes TLS connections gracefully, while the server may go on sending.
+`BoundedConnection`, between the client and the transport, counts and aborts.
 """
 
 from typing import Any
@@ -24,11 +24,11 @@ HEAD_LIMIT = 64 * 1024
 @define(eq=False)
 class Exchange:
     """
-    One try of a request: its limits, and what became of it.
+    One attempt of a request: its limits and its state.
 
-    ``what`` begins the messages of errors. ``in_body`` tells that the headers are there.
-    ``fault`` is why we ended it ourselves, and counts more than whatever else the ending
-    made fail; ``lost`` is how the connection ended.
+    Error messages begin with ``what``. ``in_body`` is set after the headers. ``fault`` is the
+    error for which this side ended the exchange; it takes precedence over later errors.
+    ``lost`` is how the connection ended.
     """
 
     what: str
@@ -42,11 +42,11 @@ class Exchange:
 
     @property
     def overhead_limit(self) -> int:
-        """The most bytes besides the body so far: headers, chunk framing, trailers."""
+        """Return the most bytes allowed so far for headers, chunk framing and trailers."""
         return 2 * HEAD_LIMIT + self.body_received // 4
 
     def fail(self, reason: Reason, message: str) -> ReadError:
-        """End the exchange at once, for ``reason``; the first one counts."""
+        """End the exchange at once with an error; only the first error counts."""
         if self.fault is None:
             self.fault = ReadError(reason, f"{self.what}: {message}")
         self.abort()
@@ -54,9 +54,9 @@ class Exchange:
 
     def check(self, response: IResponse) -> IResponse:
         """
-        Let an answer through once its headers are there.
+        Check a response after its headers.
 
-        :raises ReadError: its body is not to be read; the exchange has ended.
+        :raises ReadError: its body must not be read; the exchange has ended.
         """
         self.in_body = True
         if 300 <= response.code < 400:
@@ -73,26 +73,26 @@ class Exchange:
         return response
 
     def abort(self) -> None:
-        """Close the connection now, whatever the peer is doing."""
+        """Close the connection at once, without waiting for the peer."""
         if self.connection is not None and self.connection.exchange is self:
             self.connection.abortConnection()
 
     def end(self) -> None:
-        """Leave the connection to whoever is next."""
+        """Release the connection for the next exchange."""
         if self.connection is not None and self.connection.exchange is self:
             self.connection.leave()
 
 
 class BoundedConnection(ProtocolWrapper):
     """
-    What Twisted's HTTP client takes for its transport, over TCP, TLS or a UNIX socket.
+    The transport of Twisted's HTTP client, over TCP, TLS or a UNIX socket.
 
-    It lets through only what the `Exchange` allows: `HEAD_LIMIT` bytes until the final
-    answer's header section ends, ``overhead_limit`` besides the body, and no silence longer
-    than the idle timeout. The body's limit is kept by who collects it. Bytes that nobody
-    asked for end the connection, and every close is an abort.
+    It enforces the limits of the `Exchange`: `HEAD_LIMIT` bytes until the end of the final
+    response's headers, ``overhead_limit`` besides the body, and the idle timeout. `Answer`
+    enforces the body limit. Unrequested bytes close the connection, and every close is an
+    abort.
 
-    ``dead`` says that it is closed or about to be; ``closed`` fires when it is.
+    ``dead`` is set when it is closed or closing; ``closed`` fires when it is closed.
     """
 
     factory: "BoundedFactory"
@@ -109,7 +109,7 @@ class BoundedConnection(ProtocolWrapper):
         self._cause: ReadError | None = None
 
     def enter(self, exchange: Exchange) -> None:
-        """Serve ``exchange`` from now on, until `leave`."""
+        """Use the connection for ``exchange``, until `leave`."""
         self.exchange = exchange
         exchange.connection = self
         self._in_head = True
@@ -117,7 +117,7 @@ class BoundedConnection(ProtocolWrapper):
         self._idle = self.factory.clock.callLater(exchange.idle_timeout, self._silent)
 
     def leave(self) -> None:
-        """Serve no exchange."""
+        """End the use by the exchange."""
         self.exchange = None
         self._in_head = False
         if self._idle is not None and self._idle.active():
@@ -150,7 +150,7 @@ class BoundedConnection(ProtocolWrapper):
             exchange.fail(Reason.TOO_LARGE, "response has more chunk framing than body")
 
     def _head_received(self, exchange: Exchange, data: bytes) -> bytes:
-        """Pass on what may still belong to the header section; what is left to pass on."""
+        """Pass on the bytes within the header limit; return the bytes after the headers."""
         allowed = HEAD_LIMIT - self._received
         self._received += len(data)
         super().dataReceived(data[:allowed])
@@ -166,8 +166,8 @@ class BoundedConnection(ProtocolWrapper):
         return rest
 
     def pauseProducing(self) -> None:
-        # The HTTP parser does this where a header section ends and a body begins. Somebody is
-        # there who takes the body at once, so the transport need not pause.
+        # The HTTP parser calls this between headers and body. The body is read at once, so the
+        # transport need not pause.
         self._in_head = False
 
     def resumeProducing(self) -> None:
@@ -175,8 +175,8 @@ class BoundedConnection(ProtocolWrapper):
 
     def loseConnection(self) -> None:
         if self._in_head and self.exchange is not None:
-            # Twisted's line parser says nothing else about a line that it finds too long.
-            # Any other error has been reported before the connection's end is.
+            # Twisted's line parser reports a too long line only this way. Any other error was
+            # reported before.
             message = f"{self.exchange.what}: response header line is too long"
             self._cause = ReadError(Reason.TOO_LARGE, message)
         self.abortConnection()
@@ -195,7 +195,7 @@ class BoundedConnection(ProtocolWrapper):
 
 
 class BoundedFactory(WrappingFactory):
-    """Makes a connection bounded, and keeps it in ``opened`` while it is open."""
+    """Makes `BoundedConnection`s, and keeps them in ``opened`` while they are open."""
 
     noisy = False
     protocol = BoundedConnection

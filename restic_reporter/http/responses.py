@@ -1,4 +1,4 @@
-"""What a server answered, and how it is asked."""
+"""Responses, their statuses, and basic authentication."""
 
 from base64 import b64encode
 
@@ -11,11 +11,10 @@ from ..model.errors import ReadError, Reason
 @frozen
 class Response:
     """
-    An answer with any status but 3xx, 429 and 5xx, its body whole.
+    A complete response with any status except 3xx, 429 and 5xx.
 
-    A body with neither a length nor chunks ends where the server closes the connection;
-    it is taken for whole if that close was orderly, so it must show by itself (as JSON,
-    or by its hash) whether it is.
+    A body without a length and without chunks ends when the server closes the connection. A
+    clean close counts as complete, so the caller must check the content (JSON, hash).
     """
 
     status: int
@@ -24,15 +23,15 @@ class Response:
 
 
 def basic_auth(username: str, password: str) -> str:
-    """The value of an Authorization header for HTTP's basic authentication, in UTF-8."""
+    """Return the value of an Authorization header for basic authentication, in UTF-8."""
     return "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")
 
 
 def raise_for_status(response: Response, what: str) -> None:
     """
-    Nothing, for a status of 200 to 299.
+    Raise the error of a status other than 200 to 299.
 
-    :param what: names the thing asked for, without a secret.
+    :param what: the name of the requested file, without secrets.
     :raises ReadError: auth (401, 403), not_found (404), else protocol.
     """
     status = response.status

@@ -1,4 +1,4 @@
-"""How long to wait before a request is tried again."""
+"""How long to wait before a retry."""
 
 import re
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from email.utils import parsedate_to_datetime
 
 from twisted.web.http_headers import Headers
 
-# Seconds before each further try of a request whose connection broke.
+# Seconds before each retry after a broken connection.
 BROKEN_WAITS = (0.25, 1.0)
-# Seconds before each further try of one that was answered 429 or 5xx.
+# Seconds before each retry after a status of 429 or 5xx.
 STATUS_WAITS = (0.5, 1.0, 2.0)
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -16,15 +16,15 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 def backoff(waits: tuple[float, ...], tries: int, random: Callable[[], float]) -> float | None:
     """
-    The wait after ``tries`` earlier waits, up to half longer by chance; ``None`` for no more.
+    Return the wait after ``tries`` earlier ones, with jitter; ``None`` for no more retries.
 
-    ``random`` gives a number from 0 to below 1.
+    ``random`` returns a number from 0 to below 1; the jitter adds up to half of the wait.
     """
     return waits[tries] * (1 + random() / 2) if tries < len(waits) else None
 
 
 def retry_after(headers: Headers, now: float) -> float | None:
-    """Seconds to wait, as the Retry-After header (seconds or a date) asks; never negative."""
+    """Return the seconds of the Retry-After header (seconds or a date); never negative."""
     values = headers.getRawHeaders("Retry-After")
     if not values:
         return None
@@ -39,5 +39,5 @@ def retry_after(headers: Headers, now: float) -> float | None:
 
 
 def is_retryable(status: int) -> bool:
-    """Whether a status says that the same request may be answered better soon."""
+    """Return whether a request with this status may succeed after a retry."""
     return status == 429 or 500 <= status < 600

@@ -1,4 +1,4 @@
-"""How to reach a server: the certificates to trust and to show, or a socket of this host."""
+"""TLS for the client: certificates to trust and to present."""
 
 import re
 from typing import Any
@@ -33,7 +33,7 @@ _PRIVATE_KEY = re.compile(
     rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL
 )
 
-# OpenSSL's codes, as in x509_vfy.h.
+# OpenSSL's error codes, from x509_vfy.h.
 _VERDICTS = {
     2: "certificate signed by an unknown authority",
     9: "certificate not valid yet",
@@ -55,9 +55,9 @@ def _load_certificates(pem: bytes, what: str) -> list[x509.Certificate]:
 
 def parse_ca_certificates(pem: bytes) -> Any:
     """
-    The trust root (for ``optionsForClientTLS``) that consists of the certificates in ``pem``.
+    Return the trust root (for ``optionsForClientTLS``) of the certificates in ``pem``.
 
-    :raises ValueError: telling what is wrong, if there is none or a broken one.
+    :raises ValueError: ``pem`` has no certificate, or an invalid one.
     """
     certificates = _load_certificates(pem, "CA certificates")
     return trustRootFromCertificates(
@@ -67,12 +67,12 @@ def parse_ca_certificates(pem: bytes) -> Any:
 
 def parse_client_certificate(pem: bytes) -> dict[str, Any]:
     """
-    The keyword arguments of ``CertificateOptions`` that make TLS show this certificate.
+    Return the keyword arguments of ``CertificateOptions`` to present this certificate.
 
-    ``pem`` holds an unencrypted private key and the certificates, the client's own first.
+    ``pem`` contains an unencrypted private key and the certificates, the client's own first.
 
-    :raises ValueError: telling what is wrong, if one is missing, broken or encrypted, or
-        if the key is not the certificate's. The message shows nothing of the key.
+    :raises ValueError: one is missing, invalid or encrypted, or the key does not match the
+        certificate. The message contains nothing of the key.
     """
     what = "client certificate"
     block = _PRIVATE_KEY.search(pem)
@@ -83,7 +83,7 @@ def parse_client_certificate(pem: bytes) -> dict[str, Any]:
     except TypeError:
         raise ValueError(f"{what}: private key is encrypted; decrypt it") from None
     except Exception:
-        # ValueError or UnsupportedAlgorithm, by the library's version and the key's kind.
+        # ValueError or UnsupportedAlgorithm, depending on the library's version and the key.
         raise ValueError(f"{what}: invalid private key, or of an unknown type") from None
     own, *chain = _load_certificates(pem, what)
     if _spki(key) != _spki(own):
@@ -107,17 +107,17 @@ def _spki(holder: Any) -> bytes:
 
 
 class CertificateRefusedError(Error):
-    """OpenSSL's verdict on a server's certificate, in words."""
+    """The server's certificate is invalid; the message has the reason."""
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 @frozen
 class _Verified:
     """
-    Verifies a server's certificate and name, and says what is wrong with either.
+    Verifies a server's certificate and name, and reports the reason of a failure.
 
-    OpenSSL's own error says only that something is, so this takes the place of the callback
-    that newer versions of Twisted set, and does what that does.
+    OpenSSL's own error has no reason. So this replaces the callback that newer versions of
+    Twisted set, and does the same.
     """
 
     inner: IOpenSSLClientConnectionCreator
@@ -131,7 +131,7 @@ class _Verified:
     def _verify(
         self, connection: Connection, certificate: X509, code: int, depth: int, good: int
     ) -> bool:
-        # What is raised in here would get lost.
+        # An exception raised here would be lost.
         try:
             if not good:
                 problem = _VERDICTS.get(code, f"certificate rejected (OpenSSL code {code})")
@@ -147,7 +147,7 @@ class _Verified:
 @implementer(IOpenSSLClientConnectionCreator)
 @frozen
 class _Unverified:
-    """Speaks TLS with whoever answers."""
+    """TLS without verification of the server."""
 
     hostname: bytes
 
@@ -162,7 +162,7 @@ class _Unverified:
 @implementer(IPolicyForHTTPS)
 @frozen
 class TLSPolicy:
-    """Verifies a server against the trust root, by its DNS name or IP address."""
+    """Verifies a server by the trust root and its DNS name or IP address."""
 
     trust_root: Any = Factory(platformTrust)
     client_certificate: dict[str, Any] = field(factory=dict, repr=False)
@@ -171,9 +171,9 @@ class TLSPolicy:
     @classmethod
     def for_transport(cls, transport: Transport) -> "TLSPolicy":
         """
-        The policy that ``transport`` asks for.
+        Return the policy for ``transport``.
 
-        :raises ValueError: if its PEM cannot be used.
+        :raises ValueError: its PEM is invalid.
         """
         ca, own = transport.ca_certificates, transport.client_certificate
         return cls(

@@ -1,4 +1,4 @@
-"""Where a URL leads: parsed once for each server, and what messages may say of it."""
+"""The servers of URLs, parsed once each, and their names in messages."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ _PLAIN = re.compile(r"/[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
 
 def describe_target(locations: Sequence[bytes] | None) -> str:
     """
-    Scheme and host of a Location header, quoted and cut: a path or query may hold secrets.
+    Return scheme and host of a Location header, quoted and cut.
+
+    The path and query are left out, as they may contain secrets.
     """
     if not locations:
         return "nowhere"
@@ -36,8 +38,10 @@ def describe_target(locations: Sequence[bytes] | None) -> str:
 @frozen
 class Place:
     """
-    A server: ``shown`` is how messages name it. ``uri`` is its root as treq sends it, ``None``
-    where its name cannot be one. ``ipv6`` says that its name is an address, which treq refuses.
+    A server.
+
+    ``shown`` is its name in messages. ``uri`` is its root as treq sends it, ``None`` for an
+    invalid host name. ``ipv6`` is set for an IPv6 address, which treq rejects.
     """
 
     shown: str
@@ -46,22 +50,23 @@ class Place:
 
 
 def split(url: str) -> tuple[str, str]:
-    """A URL up to its path, and the rest."""
+    """Split a URL into its part before the path, and the rest."""
     match = _ORIGIN.match(url)
     end = 0 if match is None else match.end()
     return url[:end], url[end:]
 
 
 def is_plain(rest: str) -> bool:
-    """Whether what follows an origin is a path alone, with nothing that has to be encoded."""
+    """Return whether ``rest`` is only a path, without characters to encode."""
     return _PLAIN.fullmatch(rest) is not None
 
 
 def place_of(origin: str, transport: Transport) -> Place:
     """
-    The server that ``origin``, a URL up to its path, leads to.
+    Return the server of ``origin``, a URL up to its path.
 
-    :raises ValueError: if it is not an HTTP URL, or holds credentials; its text is not shown.
+    :raises ValueError: it is not an HTTP URL, or contains credentials; the message does not
+        contain the URL.
     """
     try:
         parts = urlsplit(origin)
@@ -83,7 +88,7 @@ def place_of(origin: str, transport: Transport) -> Place:
 
 def _uri(root: str, ipv6: bool) -> URI | None:
     try:
-        # hyperlink, and treq with it, takes an IPv6 address for a host name that cannot be one.
+        # hyperlink, which treq uses, reads an IPv6 address as an invalid host name.
         sent = root if ipv6 else EncodedURL.from_text(root).to_uri().to_text()
         uri: URI = URI.fromBytes(sent.encode("ascii"))
     except ValueError:

@@ -1,1 +1,1 @@
-"""When a collection is due."""
+"""The schedule of collections."""

@@ -1,8 +1,8 @@
 """
-When a cron expression is due, in Unix seconds, by the local time of the C library.
+Due times of cron expressions, in Unix seconds, by the local time of the C library.
 
-croniter does the arithmetic of the calendar on wall times without a zone; what a wall time
-means on the days on which the clocks change is decided here.
+croniter computes wall times without a zone; this module maps them to instants on the days on
+which the clocks change.
 """
 
 import re
@@ -20,23 +20,22 @@ _FIELDS = (
     ("day of week", "0-7 or sun-sat"),
 )
 
-# The calendar repeats its weekdays within this many years, leap days and 2100 included, so
-# what has no match in it never has one. The search for such a match takes milliseconds.
+# The weekdays repeat within this many years, leap days and 2100 included, so an expression
+# without a match in them never has one. The search takes milliseconds.
 _SEARCH_YEARS = 50
 _SEARCH_START = datetime(2000, 1, 1)
 
-# croniter reads "5-5" as the whole cycle; in cron it is 5.
+# croniter reads "5-5" as the whole cycle; in cron it means 5.
 _RANGE_OF_ONE = re.compile(r"\b(\w+)-\1\b(/[1-9]\d*)?", re.ASCII)
 
 
 @frozen
 class CronExpression:
     """
-    A cron expression that `parse_cron` has found good.
+    A valid cron expression, from `parse_cron`.
 
-    ``text`` is the expression as it was written. ``by_interval`` says that it means "every
-    so often" (its hour field begins with ``*`` and allows more than one hour) rather than
-    certain hours of the day.
+    ``text`` is the expression as written. ``by_interval`` is set for an interval (the hour
+    field begins with ``*`` and allows more than one hour) rather than certain hours.
     """
 
     text: str
@@ -44,7 +43,7 @@ class CronExpression:
     _normal: str = field(repr=False)
 
     def walls_after(self, wall: datetime) -> Iterator[datetime]:
-        """All matching wall times later than ``wall``, in order, all without a zone."""
+        """Yield all matching wall times later than ``wall`` in order, without a zone."""
         matches = croniter(
             self._normal, wall, ret_type=datetime, max_years_between_matches=_SEARCH_YEARS
         )
@@ -54,10 +53,10 @@ class CronExpression:
 
 def parse_cron(text: str) -> CronExpression:
     """
-    The expression that ``text`` holds: five fields, separated by white space.
+    Parse a cron expression: five fields, separated by white space.
 
-    :raises ValueError: with a message that names the expression and what is wrong with it,
-        also when no date can ever match.
+    :raises ValueError: it is invalid or matches no date; the message names the expression
+        and the error.
     """
     complaint = f"cron expression {text!r}:"
     fields = re.findall(r"\S+", text, re.ASCII)
@@ -82,7 +81,7 @@ def parse_cron(text: str) -> CronExpression:
 
 
 def _is_acceptable(position: int, value: str) -> bool:
-    # croniter draws the time of H and R by hash or at random; a schedule must be readable.
+    # croniter picks the times of H and R by hash or at random; a schedule must be readable.
     if value[0] in "hHrR" or not value.isascii():
         return False
     alone = ["*"] * len(_FIELDS)
@@ -92,14 +91,12 @@ def _is_acceptable(position: int, value: str) -> bool:
 
 def next_due(expression: CronExpression, after: float) -> float:
     """
-    The first instant later than ``after`` at which ``expression`` is due in local
-    time; all in Unix seconds.
+    Return the first due time of ``expression`` later than ``after``, in Unix seconds.
 
-    An expression by interval is due whenever the clock on the wall shows a matching time:
-    in both passes of a repeated hour, and not in an hour that the clocks skip. Any other is
-    due once for each matching time: when a time is repeated, at the first, and when it is
-    skipped, at the end of the gap. A whole day that is left out of the calendar has no due
-    times.
+    An expression by interval is due whenever the local clock shows a matching time: twice in
+    a repeated hour, never in a skipped one. Any other is due once for each matching time: a
+    repeated time at its first occurrence, a skipped time at the end of the gap. A skipped
+    whole day has no due times.
     """
     if expression.by_interval:
         return _next_shown(expression, after)
@@ -110,7 +107,7 @@ def next_due(expression: CronExpression, after: float) -> float:
 
 def _next_shown(expression: CronExpression, after: float) -> float:
     now = _wall_at(after)
-    # Wall times up to now come again when now itself does: it is in a repeated hour.
+    # In a repeated hour, wall times up to now come again.
     repeated = max(0.0, _instant(now, 1) - after)
     first = _next_occurrence(expression, after, now, 0)
     last = _next_occurrence(expression, after, now - timedelta(seconds=repeated), 1)
@@ -119,14 +116,15 @@ def _next_shown(expression: CronExpression, after: float) -> float:
 
 def _next_occurrence(expression: CronExpression, after: float, start: datetime, fold: int) -> float:
     """
-    The first instant later than ``after`` that is the first (``fold`` 0) or last (1)
-    occurrence of a matching wall time later than ``start``.
+    Return the first occurrence (``fold`` 0) or the last (1) of a matching wall time.
+
+    The wall time is later than ``start``, the result later than ``after``.
     """
     while True:
         for wall in expression.walls_after(start):
             instant = _instant(wall, fold)
             if _wall_at(instant) != wall:
-                # Go on behind the gap: one of a whole day has 1,440 minutes to try.
+                # Continue after the gap: a whole day would be 1,440 minutes to try.
                 start = _wall_at(_first_reached(wall)) - timedelta(seconds=1)
                 break
             if instant > after:
@@ -134,7 +132,7 @@ def _next_occurrence(expression: CronExpression, after: float, start: datetime, 
 
 
 def _is_on_a_day(wall: datetime) -> bool:
-    """Whether the clocks ever show the date of ``wall``."""
+    """Return whether the clocks ever show the date of ``wall``."""
     midnight = datetime.combine(wall, time())
     next_midnight = midnight + timedelta(days=1)
     return _first_reached(midnight) < _first_reached(next_midnight)
@@ -149,11 +147,11 @@ def _instant(wall: datetime, fold: int) -> float:
 
 
 def _first_reached(wall: datetime) -> float:
-    """When clocks first show ``wall``, a whole second, or anything later."""
+    """Return when clocks first show ``wall`` (a whole second) or any later time."""
     instant = _instant(wall, 0)
     if _wall_at(instant) == wall:
         return instant
-    # In a gap, the offset after it (fold 1) leads to before it, and the other way round.
+    # In a gap, fold 1 uses the offset after it and gives a time before it, fold 0 the reverse.
     before, behind = int(_instant(wall, 1)), int(instant)
     while behind - before > 1:
         middle = (before + behind) // 2

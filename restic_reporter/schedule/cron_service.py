@@ -1,4 +1,4 @@
-"""The service that tells which schedules are due, whatever the clocks do."""
+"""The service that starts due schedules, also across clock changes."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
@@ -10,15 +10,15 @@ from twisted.logger import Logger
 
 from .cron import CronExpression, next_due
 
-# The wall clock can be set, and stands out of our sight during a suspend: look this often.
+# Seconds between two checks of the wall clock, which may be set or run on during a suspend.
 LONGEST_SLEEP = 30.0
 
-# Seconds by which the wall clock may be set back for a due time not to be due again. Further
-# back, it was wrong before. Where "every so often" is meant, a long pause would be worse.
+# If the wall clock is set back by at most these seconds, due times are not due again. Further
+# back, the clock was wrong before. Shorter for intervals, where a long pause would be worse.
 LONGEST_STEP_BACK = 3 * 3600.0
 LONGEST_STEP_BACK_BY_INTERVAL = 600.0
 
-# Seconds by which two clocks may differ after a sleep without one having been set.
+# Seconds that the two clocks may differ after a sleep, without a change of the wall clock.
 _TOLERANCE = 1.0
 
 K = TypeVar("K", bound=Hashable)
@@ -27,10 +27,10 @@ K = TypeVar("K", bound=Hashable)
 @define
 class _Plan:
     """
-    When an expression is ``due`` next, in Unix seconds like all times here.
+    The next ``due`` time of an expression, in Unix seconds like all times here.
 
-    ``ran`` are the due times at which it was, as far as the clock may come back to them;
-    ``latest`` is the latest time that the clock has shown.
+    ``ran`` are past due times that the clock may reach again; ``latest`` is the latest time
+    that the clock has shown.
     """
 
     _expression: CronExpression
@@ -42,7 +42,7 @@ class _Plan:
         self.due = self._after(self.latest)
 
     def pass_due(self, now: float) -> bool:
-        """Whether it is due at ``now``; if so, once, and it is due next after that."""
+        """Return whether it is due at ``now``; if so, set the next due time."""
         self.latest = max(self.latest, now)
         if self.due > now:
             return False
@@ -52,9 +52,9 @@ class _Plan:
 
     def set_back(self, start: float) -> bool:
         """
-        The clock was set back to ``start``: what has not been due yet may be due from there.
+        Plan again from ``start``, to which the clock was set back.
 
-        :return: whether it was set back too far for what has been to count.
+        :return: whether it was set back so far that past due times are due again.
         """
         far = start < self.latest - self._step_back
         if far:
@@ -79,13 +79,12 @@ class CronService(Service, Generic[K]):
     """
     Calls ``due`` at the due times of several schedules.
 
-    ``clock`` must be monotonic and only measures the sleep between two looks at ``now``, the
-    wall clock in Unix seconds. ``due`` is called synchronously, once for each look at which
-    anything is due, with the keys of all schedules that are. However many due times have
-    passed since the last look, each schedule is due once. After the wall clock was set back,
-    a due time at which a schedule was due is not due again, unless the clock was set back
-    by more than `LONGEST_STEP_BACK` (or `LONGEST_STEP_BACK_BY_INTERVAL`): then that schedule
-    starts anew, from where the clock was set to.
+    ``clock`` must be monotonic and only measures the sleep between two checks of ``now``, the
+    wall clock in Unix seconds. ``due`` is called synchronously, once for each check, with the
+    keys of all due schedules. A schedule that missed several due times since the last check
+    is due once. After the wall clock was set back, past due times are not due again, unless
+    it was set back by more than `LONGEST_STEP_BACK` (or `LONGEST_STEP_BACK_BY_INTERVAL`):
+    then the schedule restarts from the new time.
     """
 
     log = Logger()
@@ -102,22 +101,23 @@ class CronService(Service, Generic[K]):
         self._now = now
         self._due = due
         self._schedules = dict(schedules)
-        # By expression and not by key: what is due together stays together over a reload.
+        # By expression, not by key: equal schedules stay together across a reload.
         self._plans: dict[CronExpression, _Plan] = {}
-        # When the clocks were compared last, on either.
+        # The times of both clocks at their latest comparison.
         self._monotonic = self._wall = 0.0
         self._call: IDelayedCall | None = None
 
     @property
     def next_due(self) -> float | None:
         """
-        The soonest due time of all schedules in Unix seconds; ``None`` while the service is
-        stopped or has no schedules.
+        Return the soonest due time of all schedules in Unix seconds.
+
+        ``None`` while the service is stopped or has no schedules.
         """
         return min((plan.due for plan in self._plans.values()), default=None)
 
     def startService(self) -> None:
-        """Start all schedules from the present: no due time up to now is made up for."""
+        """Start all schedules from now on; earlier due times are not caught up."""
         super().startService()
         self._monotonic, self._wall = self._clock.seconds(), self._now()
         self._plan()
@@ -131,8 +131,10 @@ class CronService(Service, Generic[K]):
 
     def set_schedules(self, schedules: Mapping[K, CronExpression]) -> None:
         """
-        Replace all schedules. An expression that was there before, under any key, keeps its
-        due time, even one that has passed unseen; a new one starts from the present.
+        Replace all schedules.
+
+        A known expression, under any key, keeps its due time, even a missed one. A new one
+        starts from now.
         """
         self._schedules = dict(schedules)
         if self.running:
@@ -157,11 +159,11 @@ class CronService(Service, Generic[K]):
             self._call = self._clock.callLater(delay, self._look)
 
     def _follow_clock(self) -> None:
-        """Bring the plans up to date where the wall clock was set back since the last time."""
+        """Update the plans if the wall clock was set back since the last check."""
         passed = self._clock.seconds() - self._monotonic
         self._monotonic += passed
         before, self._wall = self._wall, self._now()
-        # Wherever it was set to, that was not before this.
+        # The earliest time that the clock can have been set to.
         start = self._wall - passed
         if start < before - _TOLERANCE:
             far = [plan for plan in self._plans.values() if plan.set_back(start)]

@@ -1,4 +1,4 @@
-"""Check the time zone at start: the C library takes an unknown one for UTC silently."""
+"""Checks the time zone at start: the C library silently uses UTC for an unknown one."""
 
 import os
 import re
@@ -14,17 +14,17 @@ _TIME = r"[+-]?(\d?\d|1[0-5]\d|16[0-7])(:[0-5]\d){0,2}"
 _RULE = f",{_DATE}(/{_TIME})?"
 _POSIX_STRING = re.compile(f"{_NAME}{_OFFSET}({_NAME}({_OFFSET})?({_RULE}{_RULE})?)?", re.ASCII)
 
-# These need no file, which containers often lack: what the C library cannot find is UTC.
+# These need no file, which containers often lack: the C library falls back to UTC.
 _UTC = ("", "UTC", "Etc/UTC", "GMT")
 
 
 def check_time_zone(localtime: str = "/etc/localtime") -> None:
     """
-    Refuse a time zone that the C library would silently take for UTC, or for another one.
+    Reject a time zone that the C library would silently read as UTC, or as another zone.
 
-    Like the C library, this takes ``TZ`` from the process's own environment: a file (a name such
-    as ``Europe/Berlin``, or a path), else a POSIX string such as ``CET-1CEST,M3.5.0,M10.5.0/3``;
-    without ``TZ``, the file ``localtime``, which may be missing.
+    Like the C library, reads ``TZ`` from the process's own environment: a file (a name such
+    as ``Europe/Berlin``, or a path), else a POSIX string such as ``CET-1CEST,M3.5.0,M10.5.0/3``.
+    Without ``TZ``, checks the file ``localtime``, which may be missing.
 
     :raises ValueError: with a message for the user.
     """
