@@ -16,7 +16,7 @@ from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative as turns
 from restic_reporter.metrics import repository_samples as repository_lines
 from restic_reporter.metrics.page import MetricsPage
-from restic_reporter.metrics.repository_samples import DAY, days_age
+from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.repositories import NOW, TurnClock, World, repository, snapshot
 
