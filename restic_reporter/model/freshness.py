@@ -79,6 +79,8 @@ class Freshness:
 
     def limit_of(self, host: str, user: str) -> Limit | None:
         """Return the limit of a set; that of its user goes before that of its host."""
+        if not self.expected:
+            return self.limit
         own = self.expected.get(SetName(host, user)) or self.expected.get(SetName(host))
         return own or self.limit
 
