@@ -116,7 +116,7 @@ class Collector:
         :raises RuntimeError: a collection is under way.
         """
         if self.state.job.running:
-            raise RuntimeError("a collection is under way already")
+            raise RuntimeError("a collection is already running")
         return Deferred.fromCoroutine(self._collect(labels, complete))
 
     async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
@@ -142,18 +142,20 @@ class Collector:
             finally:
                 progress.stop()
             if run.cancelled:
-                self._log.info("the collection was ended early")
+                self._log.info("collection cancelled")
                 return
             for succeeded, failure in outcomes:
                 if not succeeded:
-                    self._log.failure("a bug ended a worker of the collection", failure)
+                    self._log.failure("worker of the collection failed: bug in restic-reporter", failure)
             job, statuses = self.state.job, self.state.statuses.values()
             job.duration = self._clock.seconds() - started
             job.error_count = sum(one.success is False for one in statuses)
             if complete:
                 job.last_success = self._now()
+            repositories = "repository" if len(due) == 1 else "repositories"
             self._log.info(
-                "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
+                f"collected {{count}} {repositories} in {{seconds:.1f}} s,"
+                " {errors} could not be read",
                 count=len(due),
                 seconds=job.duration,
                 errors=sum(one.success is False for one in due),
@@ -167,7 +169,7 @@ class Collector:
             f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
         ]
         self._log.info(
-            "still collecting: {left} of {count} repositories left; longest at work: {longest}",
+            "still collecting: {left} of {count} repositories left; longest running: {longest}",
             left=len(run.queue) + len(run.reading) + len(run.incomplete),
             count=count,
             longest=", ".join(longest) or "looking up secrets",
@@ -243,7 +245,7 @@ class Collector:
             reading = await within(
                 deadline,
                 read_repository(status.task, status, self._now(), self._clock, deadline),
-                "reading it",
+                "reading the repository",
             )
         except ReadError as error:
             if run.cancelled:
@@ -255,7 +257,7 @@ class Collector:
             self._count_failure(status, Reason.INTERNAL)
             # Not as a failure event: nobody knows what a plugin puts into its exceptions.
             self._log.error(
-                "cannot read {url}: a bug (internal)\n{traceback}",
+                "cannot read {url}: bug in restic-reporter or a plugin (internal)\n{traceback}",
                 url=url,
                 traceback=redact(Failure().getTraceback(), status.task.repository.secrets()),
             )
@@ -271,7 +273,7 @@ class Collector:
         except Exception:
             # The others must be read all the same.
             url = status.task.repository.url
-            self._log.failure("cannot take note of {url}: a bug", url=url)
+            self._log.failure("cannot update the metrics of {url}: bug in restic-reporter", url=url)
 
     def _note_failure(self, status: RepositoryStatus, error: ReadError) -> None:
         self._count_failure(status, error.reason)
@@ -294,24 +296,31 @@ class Collector:
         status.access = reading.access
         status.locks = reading.locks
         content = reading.content
+        sets = len(content.sets) + content.dropped_sets
         emit = self._log.debug if reading.unchanged else self._log.info
         emit(
-            "read {url}: {count} snapshots in {sets} backup sets"
+            f"read {{url}}: {{count}} {_plural('snapshot', content.snapshot_count)}"
+            f" in {{sets}} {_plural('backup set', sets)}"
             + (", unchanged" if reading.unchanged else ""),
             url=status.task.repository.url,
             count=content.snapshot_count,
-            sets=len(content.sets) + content.dropped_sets,
+            sets=sets,
         )
         if reading.locks_error is not None:
             self._log.warn(
-                "{url}: cannot list the locks, so their metrics are left out: {error} ({reason})",
+                "cannot list the locks of {url}, lock metrics omitted: {error} ({reason})",
                 url=status.task.repository.url,
                 error=redact(reading.locks_error.message, status.task.repository.secrets()),
                 reason=reading.locks_error.reason,
             )
         if content.dropped_sets:
             self._log.warn(
-                "{url}: {count} backup sets are beyond the limit and not shown",
+                "no series for {count} of {sets} backup sets of {url}: limit exceeded",
                 url=status.task.repository.url,
                 count=content.dropped_sets,
+                sets=sets,
             )
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

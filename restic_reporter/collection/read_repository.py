@@ -267,7 +267,8 @@ class _Read:
     def _changing(self) -> ReadError:
         return ReadError(
             Reason.PARTIAL,
-            f"the repository is changing: it was another one at each of {self._looks} looks",
+            f"the repository is changing: it differed at each of {self._looks} looks;"
+            " collect it when no backup is running",
         )
 
 
@@ -285,6 +286,8 @@ def _locks(listing: Listing, oldest: float | None = None) -> Locks | None:
 def _partial(missing: Collection[str]) -> ReadError:
     shown = ", ".join(sorted(name[:_SHORT] for name in missing)[:_NAMES_SHOWN])
     more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
+    snapshots = "snapshot" if len(missing) == 1 else "snapshots"
     return ReadError(
-        Reason.PARTIAL, f"{len(missing)} listed snapshots cannot be read: {shown}{more}"
+        Reason.PARTIAL,
+        f"{len(missing)} listed {snapshots} cannot be read: {shown}{more}; run 'restic check'",
     )

@@ -42,11 +42,11 @@ class Readers:
         known = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
         wanted = repository.reader or self.default
         if wanted == "native" and maker is None and known:
-            raise ValueError(f"'native' cannot read {scheme!r}: nothing but restic knows it")
+            raise ValueError(f"'native' does not support {scheme!r}; use 'restic' or 'auto'")
         if wanted == "restic" and not known and maker is not None:
             raise ValueError(
-                f"'restic' cannot read {scheme!r}: restic does not know it, and the backend"
-                f" {maker.name!r} does not tell where restic finds the snapshots"
+                f"'restic' does not support {scheme!r}, and the backend {maker.name!r} gives it"
+                " no location; use 'native' or 'auto'"
             )
         if wanted == "auto":
             wanted = self._best(repository, maker, known)

@@ -77,7 +77,7 @@ class Runs:
         late = {key for key in keys if self._current is None or key in self._current}
         if late:
             self._collector.state.job.skipped += 1
-            self._log.warn("a collection is due while one is under way: skipped")
+            self._log.warn("collection skipped: another one is still running")
         self._waiting |= keys - late
 
     def _start_keys(self, keys: Keys) -> None:
@@ -95,7 +95,7 @@ class Runs:
 
     def _ended(self, result: Any) -> None:
         if result is not None:
-            self._log.failure("a bug ended the collection", result)
+            self._log.failure("collection failed: bug in restic-reporter", result)
         self._running = None
         self._number += 1
         self._tidy()

@@ -145,7 +145,7 @@ class TaskMaker:
         if scheme in RESTIC_SCHEMES:
             return None
         plugins = "; ".join(map(str, self.broken))
-        return BrokenBackend(f"no plugin that works serves the scheme {scheme!r}: {plugins}")
+        return BrokenBackend(f"unknown scheme {scheme!r}, or its plugin is broken: {plugins}")
 
 
 def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:
@@ -164,14 +164,14 @@ def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> 
     except Exception as error:
         # Not as a failure event: nobody knows what a plugin puts into its exceptions.
         _log.error(
-            "the backend {name!r} cannot be made for {url}\n{traceback}",
+            "cannot create the backend {name!r} for {url}\n{traceback}",
             name=name,
             url=repository.url,
             traceback=redact(Failure().getTraceback(), repository.secrets()),
         )
-        return BrokenBackend(f"the backend {name!r} cannot be made: {in_one_line(error)}")
+        return BrokenBackend(f"cannot create the backend {name!r}: {in_one_line(error)}")
     if not IBackend.providedBy(backend):
         return BrokenBackend(
-            f"the backend {name!r} cannot be made: {type(backend).__name__!r} is no IBackend"
+            f"cannot create the backend {name!r}: {type(backend).__name__!r} is not an IBackend"
         )
     return backend

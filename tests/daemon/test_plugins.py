@@ -171,12 +171,12 @@ class PluginsTests(SynchronousTestCase):
             environment.plugin("bad_backends", BAD_BACKENDS, BAD_BACKENDS_MODULE),
         )
         expected = {
-            "lost": "scheme 'lost': twisted.plugins.bad_dropin_dropin cannot be used:"
+            "lost": "unknown scheme 'lost', or its plugin is broken: twisted.plugins.bad_dropin_dropin cannot be used:"
             " ModuleNotFoundError: No module named 'no_such_module'",
-            "torn": "'torn' cannot be made: ImportError: no_such_package.Backend.make cannot",
-            "sick": "'sick' cannot be made: RuntimeError: no way to ***",
-            "none": "'none' cannot be made: 'NoneType' is no IBackend",
-            "mute": "'mute' cannot be made: 'NoneType' is no IBackend",
+            "torn": "cannot create the backend 'torn': ImportError: no_such_package.Backend.make cannot",
+            "sick": "cannot create the backend 'sick': RuntimeError: no way to ***",
+            "none": "cannot create the backend 'none': 'NoneType' is not an IBackend",
+            "mute": "cannot create the backend 'mute': 'NoneType' is not an IBackend",
         }
         good = str(EXAMPLE)
         bad = {scheme: f"{scheme}://user:{SECRET}@host/" for scheme in expected}

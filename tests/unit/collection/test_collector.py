@@ -194,7 +194,7 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         world.storage.snapshots = [snapshot(n, host=f"h{n}") for n in range(1003)]
         self.collect()
-        self.assertIn("/0: 3 backup sets are beyond the limit and not shown", self.logged())
+        self.assertIn("no series for 3 of 1003 backup sets of /0: limit exceeded", self.logged())
 
     def test_on_read(self) -> None:
         """Each status is handed out right after it has changed, whether well read or not."""
@@ -360,7 +360,7 @@ class SideBySideTests(CollectorCase):
         """What has been said of the progress since the last look."""
         lines = self.logged().splitlines()
         self.events.clear()
-        begin, end = "still collecting: ", " repositories left; longest at work"
+        begin, end = "still collecting: ", " repositories left; longest running"
         return [line.removeprefix(begin).replace(end, "") for line in lines if begin in line]
 
     def test_no_progress(self) -> None:
@@ -421,7 +421,7 @@ class CancelTests(CollectorCase):
         self.assertEqual((job.running, job.last_success, job.duration), (False, None, None))
         self.assertFalse(self.collector.running)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIn("the collection was ended early", self.logged())
+        self.assertIn("collection cancelled", self.logged())
 
     def test_error_by_cancelling(self) -> None:
         """A read that makes an error of its cancellation does not go on to the next one."""

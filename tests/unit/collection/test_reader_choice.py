@@ -76,7 +76,7 @@ class ReadersTests(SynchronousTestCase):
         for case, problem in (
             (Case("s3", None, "", default="native"), "'native' cannot read 's3'"),
             (Case("s3", None, "", own={"reader": "native"}), "'native' cannot read 's3'"),
-            (Case("x", LISTED, "", default="restic"), "restic does not know it"),
+            (Case("x", LISTED, "", default="restic"), "'restic' does not support 'x'"),
         ):
             error = self.assertRaises(ValueError, self.choose, case)
             self.assertIn(problem, str(error))

@@ -186,8 +186,8 @@ class CheckConfigTests(ConfigCase):
                 "the plugin bad cannot be used: ImportError: x",
                 f"c.json: entry 1: password_file: 'open' is readable by every user ({owner} 0644);"
                 " chgrp it to the daemon's group, then chmod 0640",
-                "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
-                "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
+                "c.json: entry 1: cannot create the backend 'torn': RuntimeError: a bug: ***",
+                "c.json: entry 2: unknown scheme 'what', or its plugin is broken: bad cannot be"
                 " used: ImportError: x",
                 "cannot find the program 'no-such-restic'; repositories that need restic will fail",
             ),
