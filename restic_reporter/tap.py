@@ -17,7 +17,7 @@ from twisted.python.usage import UsageError
 from . import __version__
 from .concurrency.deadline import LONGEST_TIMEOUT
 from .daemon.garbage import set_apart
-from .daemon.signals import SignalHandlers, hold_signals
+from .daemon.signals import hold_signals, install_handlers
 from .model.schemes import READERS
 from .redaction.masks import redact
 
@@ -197,7 +197,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     wired: list[Any] = []
-    SignalHandlers.install(
+    install_handlers(
         reactor,  # type: ignore[arg-type]
         hup=lambda: wired[0].reload(),
         usr1=lambda: wired[0].collect_now(),

@@ -4,7 +4,7 @@ Signal handlers that leave all work to the reactor.
 The body of a handler runs between any two instructions of the main thread, so it does nothing
 but `callFromThread`; calls made before the reactor runs wait until it does.
 
-In the order of a start: `hold_signals` once options are parsed, `SignalHandlers.install` once
+In the order of a start: `hold_signals` once options are parsed, `install_handlers` once
 there is a reactor, `stop_once_running` once there is a pidfile to be removed, and
 `quiet_second_stop` once the reactor runs.
 """
@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
-from attrs import define, field
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.logger import Logger
 
@@ -49,40 +48,22 @@ def _end(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-@define
-class SignalHandlers:
-    """The handlers of HUP and USR1 that `install` has put in place."""
-
-    _replaced: dict[signal.Signals, Any] = field(factory=dict)
-
-    @classmethod
-    def install(
-        cls,
-        reactor: IReactorFromThreads,
-        *,
-        hup: Callable[[], object],
-        usr1: Callable[[], object],
-        held: Collection[int] = (),
-    ) -> "SignalHandlers":
-        """
-        From now on ``hup`` and ``usr1`` are called in the reactor's thread when their signal
-        has come, and for those that were ``held`` until now. Signals that come faster than the
-        process can take them may be one call; after the last of them there always is one.
-        """
-        handlers = cls()
-        for number, callback in ((signal.SIGHUP, hup), (signal.SIGUSR1, usr1)):
-            replaced = signal.signal(number, _passing_on(reactor, callback))
-            handlers._replaced[number] = replaced
-            if number in held:
-                reactor.callFromThread(callback)
-        return handlers
-
-    def restore(self) -> None:
-        """Put the handlers back that were there before; by default they end the process."""
-        while self._replaced:
-            number, handler = self._replaced.popitem()
-            # None stands for a handler that was not set from Python, and can't be set again.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+def install_handlers(
+    reactor: IReactorFromThreads,
+    *,
+    hup: Callable[[], object],
+    usr1: Callable[[], object],
+    held: Collection[int] = (),
+) -> None:
+    """
+    From now on ``hup`` and ``usr1`` are called in the reactor's thread when their signal
+    has come, and for those that were ``held`` until now. Signals that come faster than the
+    process can take them may be one call; after the last of them there always is one.
+    """
+    for number, callback in ((signal.SIGHUP, hup), (signal.SIGUSR1, usr1)):
+        signal.signal(number, _passing_on(reactor, callback))
+        if number in held:
+            reactor.callFromThread(callback)
 
 
 def _passing_on(reactor: IReactorFromThreads, callback: Callable[[], object]) -> _Handler:

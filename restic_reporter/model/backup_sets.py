@@ -1,11 +1,11 @@
 """Counts snapshots by backup set, with the newest and oldest of each. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from attrs import Factory, define
 
 from .labels import sanitise, with_hash
-from .snapshots import BackupSet, Content, Snapshot
+from .snapshots import BackupSet, Content
 
 # Seconds that clients' clocks may differ. A snapshot dated further ahead is a mistake, and
 # does not count as the newest before its time.
@@ -53,26 +53,6 @@ class SetCounter:
     _matures_at: float | None = None
     _tallies: dict[Name, _Tally] = Factory(dict)
     _overflow: set[int] = Factory(set)
-
-    def add(self, snapshot: Snapshot) -> None:
-        """Count one more snapshot."""
-        self._count += 1
-        matures_at = 0.0
-        if snapshot.time is None:
-            self._invalid += 1
-        else:
-            matures_at = snapshot.time - FUTURE_TOLERANCE
-            if matures_at > self.now:
-                self._future += 1
-                self._matures_at = min(matures_at, self._matures_at or matures_at)
-        if snapshot.host is None:
-            return
-        tally = self._tally((snapshot.host, snapshot.user))
-        if tally is None:
-            return
-        tally.count += 1
-        if snapshot.time is not None and matures_at <= self.now:
-            tally.add(snapshot.time)
 
     def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
         """
@@ -139,19 +119,6 @@ class SetCounter:
             dropped_sets=len(self._tallies) - len(kept) + len(self._overflow),
             matures_at=self._matures_at,
         )
-
-
-def count_sets(
-    snapshots: Iterable[Snapshot],
-    now: float,
-    known: Collection[Name] = (),
-    limit: int = MAX_SETS,
-) -> Content:
-    """The `Content` of a repository with these ``snapshots``, as of ``now`` (Unix seconds)."""
-    counter = SetCounter(now, known, limit)
-    for snapshot in snapshots:
-        counter.add(snapshot)
-    return counter.content()
 
 
 def distinct_labels(names: Sequence[Name]) -> dict[Name, Name]:

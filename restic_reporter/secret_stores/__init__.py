@@ -1,1 +1,1 @@
-"""The secret stores that come with the program, each in modules of its own."""
+"""The built-in secret stores, and the look-up of documents in any store."""

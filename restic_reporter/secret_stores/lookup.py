@@ -1,4 +1,4 @@
-"""The documents that one config wants of secret stores: looked up side by side, each once."""
+"""Looks up the documents that a config needs from secret stores, in parallel and once each."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
@@ -17,7 +17,7 @@ from ..model.errors import ReadError, Reason
 from ..model.repository import Config, Material, Repository
 from ..redaction.masks import redact
 
-# How long one look-up may take, in seconds.
+# Seconds for one look-up.
 _TIMEOUT = 30.0
 
 Document = Mapping[str, object]
@@ -28,12 +28,10 @@ Outcome = Repository | ReadError
 @define
 class Lookups:
     """
-    Completes the repositories of one config with what ``stores``, by name, have for them.
+    Completes the repositories of one config with documents of ``stores``, by name.
 
-    ``makers`` are those of the backends by scheme.
-
-    A document that was had is kept for the next time; one that could not be had is asked for
-    again.
+    ``makers`` are those of the backends by scheme. Found documents are kept for the next time;
+    failed look-ups are retried then.
     """
 
     _log = Logger()
@@ -44,13 +42,15 @@ class Lookups:
     _documents: dict[Place, Document] = field(factory=dict, repr=False)
 
     def renewed(self) -> "Lookups":
-        """The same without what has been looked up."""
+        """Return the same without the documents found so far."""
         return Lookups(self.clock, self.stores, self.makers)
 
     async def complete(self, repositories: Iterable[Repository]) -> Sequence[Outcome]:
         """
-        Each of ``repositories`` with all that was missing, or why that cannot be: ``secret``,
-        or ``internal`` for a bug of a store. The message names the entry's key and the path.
+        Return each of ``repositories`` complete, or the error of its look-up.
+
+        The error is ``secret``, or ``internal`` for a bug in a store. The message names the
+        entry's key and the path.
         """
         wanted = list(repositories)
         missing = {
@@ -71,10 +71,9 @@ class Lookups:
 
     async def complete_all(self, config: Config) -> Config:
         """
-        ``config`` with all its repositories complete, but for those of stores that are not
-        set up.
+        Return ``config`` with complete repositories, except those of stores without setup.
 
-        :raises ConfigError: for all repositories for which that cannot be.
+        :raises ConfigError: look-ups have failed; it lists all these repositories.
         """
         wanted = [
             one
@@ -115,7 +114,7 @@ class Lookups:
         if isinstance(failure.value, ReadError):
             return ReadError(Reason.SECRET, failure.value.message)
         store = place[0]
-        # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+        # Not as a failure event: a plugin's exceptions may contain secrets.
         self._log.error(
             "bug in the secret store {store!r}\n{traceback}",
             store=store,
@@ -141,7 +140,7 @@ class Lookups:
         try:
             return complete(repository, self._documents, self.makers)
         except ValueError as error:
-            # It may have been mended by the next time.
+            # Look it up again next time: it may be corrected by then.
             for one in repository.materials:
                 self._documents.pop((one.store, one.path), None)
             return ReadError(Reason.SECRET, str(error))

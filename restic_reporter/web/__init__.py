@@ -1,1 +1,1 @@
-"""The web side of the daemon: pages, and a site that stays small whatever its clients do."""
+"""The web server of the daemon: its pages, and limits on what clients may cost."""

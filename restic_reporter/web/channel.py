@@ -16,9 +16,9 @@ from .connections import Connections, Limits, State
 
 class BoundedChannel(HTTPChannel):
     """
-    HTTP/1.0 and 1.1, where every state ends by a deadline that no data can move.
+    HTTP/1.0 and 1.1, with a deadline for every state that no data can extend.
 
-    Twisted's own time-out begins anew with every byte, and stops while a response is sent.
+    Twisted's own timeout restarts with every byte, and stops while a response is sent.
     """
 
     transport: Any
@@ -28,18 +28,18 @@ class BoundedChannel(HTTPChannel):
 
     @property
     def limits(self) -> Limits:
-        """The limits of the site."""
+        """Return the limits of the site."""
         return self.connections.limits
 
     @property
     def connections(self) -> Connections:
-        """All connections of the site, this one among them."""
+        """Return all connections of the site, including this one."""
         connections: Connections = self.factory.connections
         return connections
 
     def connectionMade(self) -> None:
-        """Begin, unless there are too many connections."""
-        # The deadlines here take the place of Twisted's own time-out.
+        """Start, unless there are too many connections."""
+        # The deadlines here replace Twisted's own timeout.
         self.timeOut = None
         # A Unix socket has none.
         self.address = getattr(self.transport.getPeer(), "host", "")
@@ -56,24 +56,24 @@ class BoundedChannel(HTTPChannel):
         self.connections.forget(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what the client sends, unless it was refused already."""
+        """Process received data, unless the connection is ending."""
         if self.ending:
             return
         if self.state is State.IDLE:
             self._enter(State.RECEIVING)
         super().dataReceived(data)
         if self.state is State.IDLE and self._buffer:
-            # The beginning of a line came with the request that has just been answered.
+            # The answered request was followed by the start of the next one.
             self._enter(State.RECEIVING)
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of a request."""
+        """Process a line of a request."""
         if self.state is State.IDLE:
             self._enter(State.RECEIVING)
         super().lineReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take a piece of a body, or of the requests that follow the one being answered."""
+        """Process a piece of a body, or of pipelined requests."""
         if self.ending:
             return
         super().rawDataReceived(data)
@@ -83,11 +83,11 @@ class BoundedChannel(HTTPChannel):
             self._networkProducer.pauseProducing()
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse an endless line with an answer, as any other bad request."""
+        """Respond to an endless line as to any other bad request."""
         self._respondToBadRequestAndDisconnect()
 
     def headerReceived(self, line: bytes) -> bool:
-        """Take one header."""
+        """Process one header."""
         try:
             ok: bool = super().headerReceived(line)
         except ValueError:
@@ -97,26 +97,26 @@ class BoundedChannel(HTTPChannel):
         return ok
 
     def allHeadersReceived(self) -> None:
-        """Refuse a large body before any of it is taken, or asked for by a 100."""
+        """Reject a large body before it is read, or requested by a 100."""
         if self.length is not None and self.length > self.limits.max_body:
             self.refuse_body()
         else:
             super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
-        """Have the request answered."""
+        """Respond to the request."""
         if not self.ending:
             self._enter(State.RESPONDING)
             super().allContentReceived()
 
     def pauseProducing(self) -> None:
-        """The client takes nothing, and the transport is full."""
+        """Note that the client does not read, and the transport is full."""
         super().pauseProducing()
         self.connections.stalled(self)
 
     def resumeProducing(self) -> None:
-        """The client has taken what there was."""
-        # First, as it may be full again within the call.
+        """Note that the client has read, and the transport has room."""
+        # First, as the transport may be full again within the call.
         self.connections.flowing(self)
         super().resumeProducing()
 
@@ -146,7 +146,7 @@ class BoundedChannel(HTTPChannel):
         self.loseConnection()
 
     def loseConnection(self) -> None:
-        """Close when what was written has been taken, or when that takes too long."""
+        """Close when the client has read the rest, or at the deadline."""
         if not self.ending:
             self._enter(State.CLOSING)
             super().loseConnection()
@@ -154,7 +154,7 @@ class BoundedChannel(HTTPChannel):
     def give_way(self) -> None:
         """Make room for another connection."""
         if self.state is State.RESPONDING:
-            # It would not take the rest.
+            # The client would not read the rest.
             self.abort()
         else:
             self.loseConnection()
@@ -170,7 +170,7 @@ class BoundedChannel(HTTPChannel):
 
     @property
     def ending(self) -> bool:
-        """Whether nothing more is taken from the client."""
+        """Return whether received data is ignored."""
         return self.state in (State.CLOSING, State.ABORTING)
 
     def _enter(self, state: State) -> None:

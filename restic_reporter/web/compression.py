@@ -1,4 +1,4 @@
-"""gzip, off the reactor's thread where it would hold the reactor."""
+"""gzip, in a thread if it would block the reactor."""
 
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
@@ -15,7 +15,7 @@ INLINE = 256 * 1024
 
 
 def compress(body: bytes) -> bytes:
-    """``body`` as gzip, at the level that costs least time."""
+    """Compress ``body`` as gzip, at the fastest level."""
     return gzip.compress(body, compresslevel=1, mtime=0)
 
 
@@ -23,8 +23,8 @@ class Compressor:
     """
     Compresses small bodies at once and large ones in a thread, at most two at a time.
 
-    The threads are not the reactor's, whose pool may be full of work that takes seconds,
-    and each ends with its body, so that there is no pool to be stopped.
+    It does not use the reactor's threads, which may be busy for seconds. Each thread ends with
+    its body, so there is no pool to stop.
     """
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
@@ -32,7 +32,7 @@ class Compressor:
         self._turns = DeferredSemaphore(2)
 
     async def compress(self, body: bytes) -> bytes:
-        """``body`` as gzip."""
+        """Compress ``body`` as gzip."""
         if len(body) <= INLINE:
             return compress(body)
         return await self._turns.run(in_daemon_thread, self._reactor, compress, body)

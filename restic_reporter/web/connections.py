@@ -1,4 +1,4 @@
-"""All connections of clients together: their limits, their states, their number and their end."""
+"""All connections of clients: limits, states, number and end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 @frozen
 class Limits:
     """
-    What clients may cost. Times are in seconds, sizes in bytes.
+    Limits for clients. Times are in seconds, sizes in bytes.
 
-    ``keep_alive`` is how long a connection may wait for its next request: more than two
-    scrapes at a usual interval of a minute.
+    ``keep_alive`` is how long a connection may wait for its next request: longer than two
+    scrapes at the usual interval of a minute.
     """
 
     max_connections: int = 512
@@ -33,17 +33,17 @@ DEFAULT_LIMITS = Limits()
 
 
 class State(Enum):
-    """What a connection waits for."""
+    """The state of a connection."""
 
-    RECEIVING = auto()  # the rest of a request, or its first one
-    RESPONDING = auto()  # the client, or us, to be done with a response
-    IDLE = auto()  # the next request
-    CLOSING = auto()  # the client to take what was written last
-    ABORTING = auto()  # nothing any more
+    RECEIVING = auto()  # waits for the first request, or for the rest of one
+    RESPONDING = auto()  # makes or sends a response
+    IDLE = auto()  # waits for the next request
+    CLOSING = auto()  # waits until the client has read the rest
+    ABORTING = auto()  # closes at once
 
 
 class Connection(Protocol):
-    """One connection, as far as it concerns the others."""
+    """The interface of a connection for `Connections`."""
 
     address: str
     state: State
@@ -52,7 +52,7 @@ class Connection(Protocol):
         """Make room for another connection."""
 
     def loseConnection(self) -> None:
-        """Close when what was written has been taken, or when that takes too long."""
+        """Close when the client has read the rest, or at the deadline."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -67,37 +67,36 @@ def _empty() -> dict[State, dict[Connection, None]]:
 
 @define(eq=False)
 class Connections:
-    """The connections of one site, kept to ``limits``, which can be brought to an end."""
+    """The connections of one site: enforces ``limits``, and ends them at a stop."""
 
     clock: IReactorTime
     limits: Limits
     finishing: bool = field(init=False, default=False)
-    # Each in the order in which they entered the state: the first is the longest in it.
+    # In the order of entering the state: the first has been in it longest.
     _by_state: dict[State, dict[Connection, None]] = field(init=False, factory=_empty)
-    # Those that keep us waiting, in the order in which they began to.
+    # Connections of slow clients, the longest waiting first.
     _slow: dict[Connection, None] = field(init=False, factory=dict)
     _finished: list[Deferred[None]] = field(init=False, factory=list)
     _giving_up: IDelayedCall | None = field(init=False, default=None)
 
     def count(self, *states: State) -> int:
-        """How many connections are in one of ``states``."""
+        """Return the number of connections in ``states``."""
         return sum(len(self._by_state[state]) for state in states)
 
     def admit(self) -> bool:
         """
-        Make room for a new connection, if need be by ending another one, of the address that
-        has most: the one that has been idle longest, or else the one that has been sending its
-        request, or not taking its response, longest.
+        Make room for a new connection, if needed by ending another one.
 
-        Those for which we make a response are left alone; a few more than usual may be.
+        Ends a connection of the address with the most: the longest idle one, else the slowest
+        client. Keeps connections whose response is being made, even some beyond the limit.
 
         :return: whether there is room.
         """
         if self.finishing:
             return False
         limit = self.limits.max_connections
-        # A burst is accepted in one turn of the reactor, and what was aborted keeps its
-        # descriptor until the next one.
+        # A burst is accepted in one turn of the reactor, and aborted connections keep their
+        # descriptors until the next turn.
         if self._by_state[State.ABORTING] and self.count(*State) > limit * 3 // 2:
             next(iter(self._by_state[State.ABORTING])).cut_off()
         open_ones = self.count(State.RECEIVING, State.RESPONDING, State.IDLE)
@@ -107,7 +106,7 @@ class Connections:
                 victim.give_way()
             elif open_ones >= limit + limit // 4:
                 return False
-        # Those that are closing have a response on the way, but are not to pile up.
+        # Closing connections still send a response, but must not pile up.
         if self.count(State.CLOSING) > limit // 4:
             next(iter(self._by_state[State.CLOSING])).abort()
         return True
@@ -117,7 +116,7 @@ class Connections:
             *(self._by_state[one] for one in (State.RECEIVING, State.RESPONDING, State.IDLE))
         )
         numbers = Counter(channel.address for channel in open_ones)
-        # Of equals the first: the longest.
+        # The first of equals: it has waited longest.
         return max(
             chain(self._by_state[State.IDLE], self._slow),
             key=lambda channel: numbers[channel.address],
@@ -125,34 +124,35 @@ class Connections:
         )
 
     def stalled(self, channel: Connection) -> None:
-        """The client of ``channel`` does not take its response."""
+        """Note that the client of ``channel`` does not read its response."""
         if channel in self._by_state[State.RESPONDING]:
             self._slow[channel] = None
 
     def flowing(self, channel: Connection) -> None:
-        """The client of ``channel`` goes on taking its response."""
+        """Note that the client of ``channel`` reads its response again."""
         if channel in self._by_state[State.RESPONDING]:
             self._slow.pop(channel, None)
 
     def move(self, channel: Connection, state: State) -> None:
-        """``channel``, in no matter what state, is in ``state`` from now on."""
+        """Move ``channel`` from any state to ``state``."""
         self._remove(channel)
         self._by_state[state][channel] = None
         if state is State.RECEIVING:
             self._slow[channel] = None
 
     def forget(self, channel: Connection) -> None:
-        """``channel`` has ended."""
+        """Remove ``channel``, which has ended."""
         self._remove(channel)
         self._note_end()
 
     def finish_in_flight(self, timeout: float) -> Deferred[None]:
         """
-        End the connections that wait for a request, and each other one after the response
-        that it is being sent. New ones are refused; the port is the caller's business.
+        Close connections without a request at once, all others after their response.
 
-        :param timeout: after so many seconds what is left is cut off.
-        :return: fires when there is no connection left. It cannot be cancelled.
+        Rejects new connections; the caller closes the port.
+
+        :param timeout: seconds after which the remaining connections are aborted.
+        :return: fires when no connection is left. It cannot be cancelled.
         """
         finished: Deferred[None] = Deferred()
         self._finished.append(finished)

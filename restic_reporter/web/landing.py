@@ -4,7 +4,7 @@ from html import escape
 
 from .pages import StaticPage
 
-# What the page needs, and nothing else: an own style sheet, no script, nothing from outside.
+# Allows only what the page needs: its own style sheet, no script, nothing external.
 HEADERS = {
     b"Content-Security-Policy": (
         b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
@@ -41,6 +41,6 @@ body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 san
 
 
 def landing_page(version: str) -> StaticPage:
-    """The landing page of this ``version`` of the program."""
+    """Return the landing page for this ``version`` of the program."""
     body = _PAGE.format(version=escape(version)).encode("utf-8")
     return StaticPage(b"text/html; charset=utf-8", body, HEADERS)

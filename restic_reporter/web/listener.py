@@ -1,4 +1,4 @@
-"""The address of the web server: taken at start, served only when there is something to show."""
+"""The address of the web server: bound at start, served after the first collection."""
 
 import errno
 import re
@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 # Bursts of connections wait here, up to the kernel's own limit.
 _BACKLOG = 1024
 
-# A backlog is passed over: ours is as long as the kernel allows.
+# A backlog is ignored: ours is as long as the kernel allows.
 _TCP_ENDPOINT = re.compile(
     r"(?P<kind>tcp|tcp4|tcp6):(?P<port>\d+)"
     r"(:backlog=\d+)?(:interface=(?P<host>[^=]*?))?(:backlog=\d+)?",
@@ -23,14 +23,16 @@ _PORT_OR_HOST = re.compile(r"\d+|[\w.-]+|\[[^\]]*\]", re.ASCII)
 
 
 class AddressError(Exception):
-    """The address cannot be used; the message names it and says why."""
+    """The address cannot be used; the message names it and the cause."""
 
 
 @frozen
 class Address:
     """
-    What ``--bind`` says: a TCP ``host`` (``None``: all interfaces) and ``port``, or any other
-    Twisted ``endpoint`` string. ``text`` is as it was written.
+    The address of ``--bind``.
+
+    A TCP ``host`` (``None``: all interfaces) and ``port``, or any other Twisted ``endpoint``
+    string. ``text`` is the address as written.
     """
 
     text: str
@@ -41,11 +43,11 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """
-    Understand ``:PORT``, ``HOST:PORT``, ``[V6]:PORT`` or a Twisted server endpoint string.
+    Parse ``:PORT``, ``HOST:PORT``, ``[V6]:PORT`` or a Twisted server endpoint string.
 
     In ``tcp:PORT:interface=V6`` the colons of the interface need no backslash.
 
-    :raises ValueError: it is none of them.
+    :raises ValueError: it is none of these.
     """
     endpoint = _TCP_ENDPOINT.fullmatch(text)
     match = endpoint or _PLAIN.fullmatch(text)
@@ -61,7 +63,7 @@ def parse_address(text: str) -> Address:
         mend = f":{text}" if text.isdigit() else f"{text}:9121"
         raise ValueError(f"invalid address {text!r}; did you mean {mend!r}?")
     try:
-        # Only to see whether it can be understood: this opens nothing.
+        # Only to check the syntax: this opens nothing.
         serverFromString(object(), text)
     except Exception as error:
         why = "systemd passed no such socket" if text.startswith("systemd:") else error
@@ -74,10 +76,10 @@ def parse_address(text: str) -> Address:
 @define
 class Listener:
     """
-    An address from the moment it is taken until the server stops.
+    An address, from its binding until the server stops.
 
-    A TCP socket that is bound but does not listen yet refuses connections, and keeps the
-    address from others; so a port in use shows at once, and a privileged port is had before
+    A TCP socket that is bound but does not listen yet refuses connections and reserves the
+    address. So a port in use fails at start, and a privileged port is bound before
     privileges are dropped.
     """
 
@@ -86,9 +88,9 @@ class Listener:
 
     def bind(self) -> None:
         """
-        Take the address. Blocks while a host name is looked up.
+        Bind the address. Blocks while a host name is looked up.
 
-        :raises AddressError: it is in use, or cannot be had.
+        :raises AddressError: it is in use or invalid.
         """
         if self.address.endpoint is not None:
             return
@@ -104,7 +106,7 @@ class Listener:
             ) from None
 
     def release(self) -> None:
-        """Give the address back without having served it."""
+        """Release the address without serving it."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -113,14 +115,14 @@ class Listener:
         """
         Serve ``factory`` at the address.
 
-        :raises AddressError: somebody else listens there after all.
+        :raises AddressError: the address is in use or invalid.
         """
         try:
             if self._socket is None:
                 endpoint = serverFromString(reactor, self.address.text)
                 port: IListeningPort = await endpoint.listen(factory)
                 return port
-            # From here on, so that the next start need not wait for connections of this one.
+            # Set only now, so that a restart need not wait for old connections.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.listen(_BACKLOG)
             # The port works on a copy of the descriptor.
@@ -138,21 +140,21 @@ def _bound_socket(host: str | None, port: int) -> socket.socket:
         try:
             return _bind(socket.AF_INET6, ("::", port), dual_stack=True)
         except OSError:
-            # No IPv6 here; if the port is in use, this says so again.
+            # No IPv6 here; a port in use fails again.
             return _bind(socket.AF_INET, ("0.0.0.0", port))
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    # A name that stands for both, like localhost, is expected at its IPv4 address.
+    # Prefer IPv4 for a name with both, like localhost.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return _bind(family, address)
 
 
 def _bind(family: int, address: Any, dual_stack: bool = False) -> socket.socket:
     """
-    A bound socket that nobody can share.
+    Return a bound socket that no other process can share.
 
-    Two sockets with SO_REUSEADDR, neither of which listens yet, may be bound to one port on
-    Linux; so the first try is without. Where that fails, the port is in use, or only
-    remembers old connections: the second try tells.
+    Linux lets two sockets with SO_REUSEADDR bind to one port while neither listens, so the
+    first attempt is without it. If that fails, the port is in use or only has old
+    connections: the second attempt shows which.
     """
     try:
         return _try_bind(family, address, dual_stack, reuse=0)

@@ -1,13 +1,13 @@
 """
-What a client accepts, read from its headers. Pure.
+Reads from a client's headers which formats it accepts. Pure.
 
-What makes no sense in a header counts for nothing.
+Invalid parts of a header are ignored.
 """
 
 import re
 from collections.abc import Iterator
 
-# Real headers have some hundred characters; what lies beyond this is not looked at.
+# Real headers have a few hundred characters; the rest is ignored.
 MAX_HEADER = 4096
 
 OPENMETRICS = "application/openmetrics-text"
@@ -16,10 +16,10 @@ _QUALITY = re.compile(r"0(\.[0-9]{0,9})?|1(\.0{0,9})?")
 
 
 def _items(header: str | None) -> Iterator[tuple[str, dict[str, str], float]]:
-    """The header's alternatives in lower case: name, parameters, q. Unusable ones are left out."""
+    """Yield the header's valid alternatives in lower case: name, parameters, q."""
     header = header or ""
     if len(header) > MAX_HEADER:
-        # Only whole items: half a parameter could say the reverse of the whole one.
+        # Only whole items: a cut parameter could mean the opposite.
         header = header[:MAX_HEADER].rpartition(",")[0]
     for item in header.lower().split(","):
         name, *rest = (part.strip() for part in item.split(";"))
@@ -34,11 +34,10 @@ def _items(header: str | None) -> Iterator[tuple[str, dict[str, str], float]]:
 
 def prefers_openmetrics(accept: str | None) -> bool:
     """
-    Whether OpenMetrics 1.0 is the answer to a request with this ``Accept`` header, rather
-    than the text format 0.0.4.
+    Return whether to send OpenMetrics 1.0 for this ``Accept`` header, not text format 0.0.4.
 
-    It is where the client names it (a wildcard is not enough), without a version or with
-    1.0.0, and does not like ``text/plain`` better.
+    True if the client names it (a wildcard is not enough), without a version or with 1.0.0,
+    and does not prefer ``text/plain``.
     """
     openmetrics = 0.0
     text: dict[str, float] = {}
@@ -48,13 +47,13 @@ def prefers_openmetrics(accept: str | None) -> bool:
             openmetrics = max(openmetrics, quality)
         elif name in ("text/plain", "text/*", "*/*") and version in (None, "0.0.4"):
             text[name] = max(text.get(name, 0.0), quality)
-    # The most specific range that matches decides, as RFC 9110, 12.5.1 has it.
+    # The most specific matching range decides (RFC 9110, 12.5.1).
     plain = text.get("text/plain", text.get("text/*", text.get("*/*", 0.0)))
     return openmetrics > 0 and openmetrics >= plain
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether gzip may be the content coding, and the client does not like none better."""
+    """Return whether the client accepts gzip, and does not prefer no content coding."""
     codings: dict[str, float] = {}
     for name, _, quality in _items(accept_encoding):
         name = "gzip" if name == "x-gzip" else name

@@ -1,4 +1,4 @@
-"""The resource tree: whole paths, and pages that know their methods."""
+"""The resource tree: pages by whole path, with their methods."""
 
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
@@ -14,8 +14,8 @@ class Page(Resource):
     """
     A resource at one path. A subclass has ``render_GET``, ``render_POST`` and so on.
 
-    HEAD is answered by ``render_GET``: `respond` leaves the body out. Any other method is
-    answered with 405.
+    ``render_GET`` also serves HEAD: `respond` leaves the body out. Any other method gets a
+    405.
     """
 
     isLeaf = True
@@ -24,7 +24,7 @@ class Page(Resource):
         """Call the method's handler."""
         method = request.method.decode("ascii", "replace")
         handler = getattr(self, f"render_{'GET' if method == 'HEAD' else method}", None)
-        # Resource itself brings a render_HEAD, which is of no use here.
+        # Resource has a render_HEAD of its own, which is not used here.
         if handler is None:
             allowed = sorted(
                 name.removeprefix("render_") for name in dir(self) if name.startswith("render_")
@@ -59,7 +59,7 @@ class Pages(Resource):
     """
     The root: finds the page by the whole path, as the client wrote it, less the query.
 
-    ``paths`` may be added to at any time. Every other path is answered with 404.
+    ``paths`` may be extended at any time. Every other path gets a 404.
     """
 
     isLeaf = True
@@ -69,7 +69,7 @@ class Pages(Resource):
         self.paths = paths
 
     def render(self, request: Request) -> int:
-        """Let the page of this path answer."""
+        """Respond with the page of this path."""
         page = self.paths.get(request.path)
         if page is None:
             return respond_text(request, NOT_FOUND, "404 Not Found")

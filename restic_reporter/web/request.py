@@ -1,4 +1,4 @@
-"""A request whose body stays small and in memory, and whose errors tell nothing."""
+"""A request with a small body in memory, and error pages without details."""
 
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
@@ -14,13 +14,13 @@ SERVER = b"restic-reporter"
 
 
 class BoundedRequest(Request):
-    """Refuses a body beyond the site's limit, and does not tell which Twisted serves it."""
+    """Rejects a body beyond the site's limit, and hides the version of Twisted."""
 
     channel: BoundedChannel
     _body_size = 0
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Keep a piece of the body, as long as all of it is within the limit."""
+        """Keep a piece of the body, if the whole is within the limit."""
         self._body_size += len(data)
         if self._body_size > self.channel.limits.max_body:
             self.channel.refuse_body()
@@ -34,7 +34,7 @@ class BoundedRequest(Request):
         super().write(data)
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Answer an exception that nobody expected with 500, or cut the answer short."""
+        """Respond to an unexpected exception with 500, or abort a started response."""
         self._log.failure("error in a web page", failure=reason)
         if self.startedWriting:
             self.loseConnection()

@@ -1,4 +1,4 @@
-"""The site: what is served, and how."""
+"""The site: its pages, and how it serves them."""
 
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
@@ -24,7 +24,7 @@ from .response import TEXT
 
 class BoundedSite(Site):
     """
-    A site for HTTP/1.0 and 1.1 that keeps its `Connections` to ``limits``.
+    A site for HTTP/1.0 and 1.1, with ``limits`` on its `Connections`.
 
     It writes no access log; a request is a log event at level debug.
     """
@@ -40,17 +40,17 @@ class BoundedSite(Site):
         self.connections = Connections(reactor, limits)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """No HTTP/2: it would bring limits of its own."""
+        """Return only HTTP/1.1: HTTP/2 would have other limits."""
         return [b"http/1.1"]
 
     def startFactory(self) -> None:
-        """Nothing: Twisted's own opens an access log, and wakes up each second for its dates."""
+        """Do nothing: Twisted's own opens an access log, and wakes up each second."""
 
     def stopFactory(self) -> None:
-        """Nothing, likewise."""
+        """Do nothing, likewise."""
 
     def log(self, request: Request) -> None:
-        """Tell of one answered request, at level debug."""
+        """Log one request at level debug."""
         self.events.debug(
             "{method!r} {path!r}: {code}",
             method=request.method,
@@ -59,7 +59,7 @@ class BoundedSite(Site):
         )
 
     def getContentFile(self, length: int | None) -> BytesIO:
-        """Where a request's body goes: memory, as Twisted's temporary files have no limit."""
+        """Keep a request's body in memory: Twisted's temporary files have no limit."""
         return BytesIO()
 
 
@@ -70,12 +70,12 @@ def make_site(
     limits: Limits = DEFAULT_LIMITS,
 ) -> BoundedSite:
     """
-    The daemon's site.
+    Make the daemon's site.
 
     :param reactor: for time and for calls from threads.
-    :param render: makes the metrics page: as OpenMetrics 1.0 if its argument is true, else
-        in the text format 0.0.4. It is called on the reactor's thread and must be fast.
-    :param version: the program's version, for people.
+    :param render: makes the metrics page: OpenMetrics 1.0 if its argument is true, else text
+        format 0.0.4. It is called on the reactor's thread and must be fast.
+    :param version: the program's version, for the landing page.
     """
     ok = StaticPage(TEXT, b"OK\n")
     pages = Pages(

@@ -1,6 +1,6 @@
 """Repositories in memory: doubles of a backend and a reader, and values to build with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from attrs import NOTHING, Factory, define, evolve, fields, frozen
@@ -17,6 +17,7 @@ from restic_reporter.interfaces import (
     ReadRequest,
     ReadResult,
 )
+from restic_reporter.model.backup_sets import MAX_SETS, SetCounter
 from restic_reporter.model.errors import ReadError
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings, OwnKeys
@@ -38,6 +39,23 @@ def snapshot(
 ) -> Snapshot:
     """The snapshot of this number."""
     return Snapshot(name(number), time, host, user)
+
+
+def count_sets(
+    snapshots: Iterable[Snapshot],
+    now: float,
+    known: Collection[tuple[str, str]] = (),
+    limit: int = MAX_SETS,
+) -> Content:
+    """The `Content` of a repository with these ``snapshots``, as of ``now`` (Unix seconds)."""
+    times: dict[tuple[str, str] | None, list[float]] = {}
+    for one in snapshots:
+        key = None if one.host is None else (one.host, one.user)
+        times.setdefault(key, []).append(float("nan") if one.time is None else one.time)
+    counter = SetCounter(now, known, limit)
+    for key, some in times.items():
+        counter.add_set(key, some)
+    return counter.content()
 
 
 def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> Repository:

@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConnector
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.concurrency.deadline import Deadline, sleep
+from restic_reporter.concurrency.resolver import DaemonThreadResolver
 from restic_reporter.http import BoundedHTTPClient, Response
 from restic_reporter.interfaces import StoreTools
 from restic_reporter.model.errors import ReadError, Reason
@@ -27,6 +29,24 @@ DAY = 86400.0
 
 class SteppedReactor(Clock):
     """Time goes on only as a test says; sockets are real."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Names become addresses at once: a thread would take real time while this clock runs.
+        real: Any = reactor
+        self.nameResolver = DaemonThreadResolver(real)
+        self._connectors: list[Any] = []
+
+    def connectTCP(self, *arguments: Any, **options: Any) -> IConnector:
+        """Connect, and remember that."""
+        connector: IConnector = self.__getattr__("connectTCP")(*arguments, **options)
+        self._connectors.append(connector)
+        return connector
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is neither there nor refused."""
+        return any(one.state == "connecting" for one in self._connectors)
 
     def __getattr__(self, name: str) -> Any:
         """Whatever has nothing to do with time."""
@@ -44,16 +64,19 @@ class CountedClient(BoundedHTTPClient):
         connections = [one for route in self._routes.values() for one in route._opened]
         return any(one.exchange is not None for one in connections)
 
-    async def _tries(self, attempt: Callable[[], Any], *arguments: Any) -> Response:
-        async def counted() -> Response:
-            self.under_way += 1
-            try:
-                response: Response = await attempt()
-            finally:
-                self.under_way -= 1
-            return response
+    async def _tries(
+        self, attempt: "Callable[[], Deferred[Response]]", *arguments: Any
+    ) -> Response:
+        def ended(outcome: T) -> T:
+            self.under_way -= 1
+            return outcome
 
-        return await super()._tries(counted, *arguments)  # type: ignore[arg-type]
+        def counted() -> Deferred[Response]:
+            sending = attempt()
+            self.under_way += 1
+            return sending.addBoth(ended)
+
+        return await super()._tries(counted, *arguments)
 
 
 class VaultCase(TestCase):
@@ -155,7 +178,8 @@ class VaultCase(TestCase):
         """The outcome of ``work``, while time goes on."""
         while not work.called:
             # A server is not kept from answering; a connection that is refused needs time.
-            if not any(client.asks for client in self.clients.values()):
+            asking = any(client.asks for client in self.clients.values())
+            if not asking and not self.clock.connecting:
                 self.clock.advance(0.1)
             await sleep(reactor, 0)
         return await work

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from restic_reporter.web.connections import Limits
+from restic_reporter.web.connections import Connection, Connections, Limits, State
 from restic_reporter.web.server import BoundedSite, make_site
 
 # The reactor is a module that becomes an object at run time.
@@ -111,6 +111,57 @@ class SiteTestCase(TestCase):
     site: BoundedSite
     port: int
 
+    def setUp(self) -> None:
+        """Watch the connections of the site."""
+        self.states: dict[Connection, State] = {}
+        self.stalled: set[Connection] = set()
+        self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
+
+        def move(channel: Connection, state: State) -> None:
+            self.states[channel] = state
+            self.stalled.discard(channel)
+
+        for name, note in (
+            ("move", move),
+            ("forget", self.states.pop),
+            ("stalled", self.stalled.add),
+            ("flowing", self.stalled.discard),
+        ):
+            self._watch(name, note)
+
+    def _watch(self, name: str, note: Callable[..., object]) -> None:
+        original = getattr(Connections, name)
+
+        def watched(connections: Connections, *arguments: Any) -> None:
+            original(connections, *arguments)
+            note(*arguments)
+            waiting, self._watchers = self._watchers, []
+            for condition, deferred in waiting:
+                if condition():
+                    # Not within the call.
+                    reactor.callLater(0, deferred.callback, None)
+                else:
+                    self._watchers.append((condition, deferred))
+
+        self.patch(Connections, name, watched)
+
+    def until(self, condition: Callable[[], bool]) -> "Deferred[None]":
+        """Wait for something that can be seen by ``states`` and ``stalled``."""
+        deferred: Deferred[None] = Deferred()
+        if condition():
+            deferred.callback(None)
+        else:
+            self._watchers.append((condition, deferred))
+        return deferred
+
+    def until_count(self, number: int, *states: State) -> "Deferred[None]":
+        """Wait until so many connections are in one of ``states``."""
+        return self.until(lambda: sum(one in states for one in self.states.values()) == number)
+
+    def channels(self, state: State) -> list[Connection]:
+        """The site's connections in ``state``."""
+        return [channel for channel, one in self.states.items() if one is state]
+
     def serve(
         self,
         render: Callable[[bool], bytes | Awaitable[bytes]] = lambda openmetrics: b"a 1\n",
@@ -129,9 +180,9 @@ class SiteTestCase(TestCase):
 
         self.addCleanup(stop)
 
-    async def connect(self, send: bytes = b"") -> Client:
-        """A new connection, on which ``send`` was sent."""
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
+    async def connect(self, send: bytes = b"", source: str = "127.0.0.1") -> Client:
+        """A new connection, from the address ``source``, on which ``send`` was sent."""
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port, bindAddress=(source, 0))
         client = await endpoint.connect(Factory.forProtocol(Client))
         assert isinstance(client, Client)
 

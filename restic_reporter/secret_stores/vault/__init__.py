@@ -1,4 +1,4 @@
-"""HashiCorp Vault: a token that stays alive, and documents of its KV store."""
+"""HashiCorp Vault: renews a token, and reads documents of its KV store."""
 
 from .store import VaultStore
 

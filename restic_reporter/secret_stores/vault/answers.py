@@ -1,4 +1,4 @@
-"""What Vault's answers say: statuses to errors, documents to grants."""
+"""Parses Vault's responses: statuses to errors, documents to grants."""
 
 import json
 from collections.abc import Callable
@@ -11,21 +11,23 @@ from .lease import Grant
 
 T = TypeVar("T")
 
-# What Vault answers where it cannot serve now, though it may later: a standby that lags
-# behind (412), a limit of requests (429), standbys (472, 473).
+# Statuses of a Vault that cannot serve now, but may later: a standby that lags behind (412),
+# a rate limit (429), standbys (472, 473).
 _UNAVAILABLE = frozenset({412, 429, 472, 473})
 
-# Far more than is ever shown: what is cut here may still hold a secret to be masked.
+# Far more than is ever shown: a secret cut here could not be masked.
 _ERROR_LENGTH = 10_000
 
-# Longer leases are taken for endless: 100 years.
+# Longer leases count as endless: 100 years.
 _LONGEST_TTL = 100 * 365 * 86400.0
 
 
 def check(response: Response) -> None:
     """
-    :raises VaultOutageError: the answer is of no use.
-    :raises VaultRefusedError: it is Vault's refusal.
+    Raise the error of a response.
+
+    :raises VaultOutageError: Vault is unavailable, or the response is not Vault's.
+    :raises VaultRefusedError: Vault rejects the request.
     """
     status = response.status
     if status in (200, 204):
@@ -40,7 +42,7 @@ def check(response: Response) -> None:
 
 
 def document_of(body: bytes) -> Any:
-    """The JSON in ``body``; ``None`` where it is none."""
+    """Return the JSON in ``body``, ``None`` if it is invalid."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -57,9 +59,9 @@ def _errors(document: object) -> str:
 
 def understood(parse: Callable[[], T]) -> T:
     """
-    What ``parse`` makes of an answer.
+    Return the result of ``parse``.
 
-    :raises VaultOutageError: it cannot be Vault's.
+    :raises VaultOutageError: it fails, so the response is not Vault's.
     """
     try:
         return parse()
@@ -68,7 +70,7 @@ def understood(parse: Callable[[], T]) -> T:
 
 
 def mapping(value: object) -> dict[str, object]:
-    """``value``, if it is a map; else a TypeError."""
+    """Return ``value`` if it is a map, else raise a TypeError."""
     if not isinstance(value, dict):
         raise TypeError
     return value
@@ -77,12 +79,12 @@ def mapping(value: object) -> dict[str, object]:
 def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise TypeError
-    # Vault counts in whole seconds; less than one would have us come back all the time.
+    # Vault counts in whole seconds; less than one would cause a busy loop.
     return 0.0 if value > _LONGEST_TTL or not value else max(1.0, float(value))
 
 
 def granted(answer: Any) -> Grant:
-    """The grant in an answer to a login or a renewal."""
+    """Return the grant in the response to a login or a renewal."""
     auth = answer["auth"]
     token = auth["client_token"]
     if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
@@ -91,7 +93,7 @@ def granted(answer: Any) -> Grant:
 
 
 def looked_up(answer: Any, token: Secret) -> Grant:
-    """What an answer says of ``token``."""
+    """Return the grant of ``token`` from the response to its look-up."""
     data = answer["data"]
     ttl = _seconds(data["ttl"])
     hardest = _seconds(data.get("explicit_max_ttl") or 0)

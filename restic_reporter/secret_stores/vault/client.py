@@ -1,7 +1,7 @@
 """
-The calls to Vault: hvac builds the requests, the one bounded HTTP client sends them.
+Calls to Vault: hvac builds the requests, the bounded HTTP client sends them.
 
-hvac would take much from the environment and from files; all of it is given here instead.
+hvac would read settings from the environment and from files; this passes all of them instead.
 """
 
 import json
@@ -22,13 +22,13 @@ from .errors import VaultOutageError
 from .lease import Grant
 from .settings import MOUNT, AppRole, VaultSettings
 
-# Vault's storage holds documents of 1 MiB at most.
+# Vault's documents have at most 1 MiB.
 LIMIT = 2 * 1024 * 1024
 
 
 @frozen
 class _Planned:
-    """A request as hvac has built it; ``ok``, as it takes this for the response."""
+    """A request built by hvac, which takes it for the response and reads ``ok``."""
 
     method: str
     url: str
@@ -38,23 +38,23 @@ class _Planned:
 
 
 class _Planner:
-    """What hvac takes for a session of `requests`: it sends nothing."""
+    """Replaces hvac's session of `requests`; sends nothing."""
 
     cert = verify = proxies = None
 
     def request(
         self, method: str, url: str, headers: dict[str, str], json: object = None, **_: object
     ) -> _Planned:
-        """What hvac means to send."""
+        """Return the request that hvac would send."""
         return _Planned(method.upper(), url, headers, json)
 
 
 @frozen
 class VaultClient:
     """
-    Vault with one token or none. A call, with all its tries, ends by ``deadline``.
+    Vault with one token or none. A call, with all its retries, ends by ``deadline``.
 
-    Every method raises `VaultOutageError` or `VaultRefusedError`, nothing else.
+    Every method raises only `VaultOutageError` or `VaultRefusedError`.
     """
 
     http: BoundedHTTPClient
@@ -63,7 +63,7 @@ class VaultClient:
     token: Secret | None = None
 
     async def log_in(self, role: AppRole) -> Grant:
-        """A new token for ``role``."""
+        """Log in as ``role``; return the new token's grant."""
         answer = await self._call(
             lambda vault: vault.auth.approle.login(
                 role.role_id, role.secret_id.reveal(), use_token=False
@@ -72,19 +72,19 @@ class VaultClient:
         return understood(lambda: granted(answer))
 
     async def look_up_self(self) -> Grant:
-        """What Vault knows of our token."""
+        """Look up the token itself."""
         answer = await self._call(lambda vault: vault.auth.token.lookup_self())
         token = self.token or Secret("")
         return understood(lambda: looked_up(answer, token))
 
     async def renew_self(self, ttl: float) -> Grant:
-        """Our token for ``ttl`` seconds more, or for less."""
+        """Renew the token for ``ttl`` seconds; Vault may grant less."""
         increment = f"{max(1, math.ceil(ttl))}s"
         answer = await self._call(lambda vault: vault.auth.token.renew_self(increment=increment))
         return understood(lambda: granted(answer))
 
     async def mount_version(self) -> int:
-        """Which version of the KV engine is mounted, as an ordinary token may ask."""
+        """Return the version of the mounted KV engine, by a call that ordinary tokens may make."""
         answer = await self._call(lambda vault: vault.read(f"sys/internal/ui/mounts/{MOUNT}"))
 
         def version() -> int:
@@ -94,14 +94,14 @@ class VaultClient:
         return understood(version)
 
     async def read_v1(self, path: str) -> dict[str, object]:
-        """The document at ``path`` of a version 1 mount."""
+        """Read the document at ``path`` of a version 1 mount."""
         answer = await self._call(
             lambda vault: vault.secrets.kv.v1.read_secret(path, mount_point=MOUNT)
         )
         return understood(lambda: mapping(answer["data"]))
 
     async def read_v2(self, path: str) -> dict[str, object]:
-        """The document at ``path`` of a version 2 mount."""
+        """Read the document at ``path`` of a version 2 mount."""
         answer = await self._call(
             lambda vault: vault.secrets.kv.v2.read_secret_version(
                 path, mount_point=MOUNT, raise_on_deleted_version=True
@@ -116,11 +116,11 @@ class VaultClient:
         return understood(document)
 
     async def _call(self, build: Callable[[Any], _Planned]) -> Any:
-        """Send the request that ``build`` makes of an hvac client; Vault's answer, parsed."""
+        """Send the request that ``build`` makes with an hvac client; return the parsed response."""
         planned = build(
             hvac.Client(
                 url=self.settings.address,
-                # An empty one, as hvac would look for another in ~/.vault-token.
+                # Not None: hvac would read ~/.vault-token.
                 token="" if self.token is None else self.token.reveal(),
                 cert=None,
                 verify=True,
@@ -154,7 +154,7 @@ class VaultClient:
         return document_of(response.body)
 
     def _explained(self, error: ReadError) -> str:
-        """Why nothing came of a call; every message says first who was asked."""
+        """Return why a call has failed, without the server's name at the start of the message."""
         if error.reason is Reason.TIMEOUT and not self.deadline.remaining():
             return "timed out"
         text = error.message.partition(": ")[2]

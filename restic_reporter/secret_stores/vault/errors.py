@@ -1,12 +1,12 @@
-"""What can go wrong in a call to Vault."""
+"""The errors of a call to Vault."""
 
 
 class VaultOutageError(Exception):
     """
-    Vault is out of reach, or answers in a way that is none of Vault's; it may pass.
+    Vault is unreachable, unavailable or sends invalid responses; a retry may help.
 
-    The message is about Vault as a whole, and has no secret but what a server may echo.
-    ``by_vault`` tells that it is Vault that lets us in no more.
+    The message is about Vault as a whole. It has no secrets, except those that a server
+    echoes. ``by_vault`` is set if Vault itself rejects the login.
     """
 
     def __init__(self, message: str, *, by_vault: bool = False) -> None:
@@ -15,7 +15,7 @@ class VaultOutageError(Exception):
 
 
 class VaultRefusedError(Exception):
-    """Vault has understood and refuses; ``data`` is what its answer holds besides errors."""
+    """Vault rejects the request; ``data`` is the rest of its response besides errors."""
 
     def __init__(self, status: int, errors: str, data: object = None) -> None:
         super().__init__(errors or f"status {status}")

@@ -1,4 +1,4 @@
-"""Reads documents of a KV mount whose version nobody told us, and which may change."""
+"""Reads documents of a KV mount; detects its version, which may change."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .settings import MOUNT
 if TYPE_CHECKING:
     from .client import VaultClient
 
-# A refused read makes us ask again which version is mounted, but not more often than this.
+# Seconds between two checks of the version after rejected reads.
 _RECHECK = 60.0
 
 
 @define
 class KVMount:
     """
-    What is known of the mount at ``kv/``; ``clock`` gives seconds.
+    The mount at ``kv/`` with its version, if known; ``clock`` returns seconds.
 
-    Several look-ups may find out the same at one time.
+    Several look-ups may detect the version at the same time.
     """
 
     clock: Callable[[], float]
@@ -31,10 +31,10 @@ class KVMount:
 
     async def read(self, client: VaultClient, path: str) -> dict[str, object]:
         """
-        The document at ``path``.
+        Read the document at ``path``.
 
-        :raises VaultOutageError: Vault is of no help now.
-        :raises VaultRefusedError: 403 or 404; ``data`` as Vault's answer to a deleted version.
+        :raises VaultOutageError: Vault is unavailable now.
+        :raises VaultRefusedError: 403 or 404; ``data`` is Vault's response for a deleted version.
         """
         known, found_at = self.version, self.found_at
         if known is None:
@@ -42,7 +42,7 @@ class KVMount:
         try:
             return await _read(client, known, path)
         except VaultRefusedError as refusal:
-            # What is refused as of the wrong version looks like any other refusal.
+            # A wrong version cannot be told from any other rejection.
             if refusal.status not in (403, 404) or self.clock() - found_at < _RECHECK:
                 raise
             return await self._find_and_read(client, path, known, refusal)
@@ -92,15 +92,15 @@ async def _read(client: VaultClient, version: int, path: str) -> dict[str, objec
 
 
 def _most_specific(refusals: list[VaultRefusedError]) -> VaultRefusedError:
-    """With an ordinary policy, the wrong version is forbidden and the right one missing."""
+    """Prefer 404: most policies forbid the wrong version, so the right one is missing."""
     return min(refusals, key=lambda one: (one.data is None, one.status != 404))
 
 
 def checked_path(path: str) -> str:
     """
-    ``path`` as it is asked for: slashes at its ends do not count.
+    Return ``path`` without slashes at its ends.
 
-    :raises ValueError: Vault could not have a document there.
+    :raises ValueError: it is not a valid path in Vault.
     """
     inner = path.strip("/")
     if not inner:
@@ -115,7 +115,7 @@ def checked_path(path: str) -> str:
 
 
 def explain(refusal: VaultRefusedError, path: str, said: str) -> str:
-    """A refused read in words for the user; ``said`` is what Vault says, fit to be shown."""
+    """Return the message of a rejected read; ``said`` is Vault's printable message."""
     metadata = refusal.data.get("metadata") if isinstance(refusal.data, dict) else None
     if refusal.status == 404 and isinstance(metadata, dict):
         state = "destroyed" if metadata.get("destroyed") is True else "deleted"

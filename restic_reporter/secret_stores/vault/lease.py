@@ -1,25 +1,25 @@
-"""When a token is renewed, when it ends, and when somebody must be told: plain arithmetic."""
+"""Computes when to renew a token, when it expires, and when to warn. Pure."""
 
 from attrs import define, frozen
 
 from ...redaction.secret import Secret
 
-# A renewal that grants less than this part of the lease before it is meeting the maximum.
+# A renewal that grants a smaller share of the previous lease has reached the maximum TTL.
 _NOTICEABLE = 0.9
 
-# A token that cannot be prolonged is asked about no more often than this, in seconds.
+# The shortest delay, in seconds, between two checks of a token that is not renewable.
 _LEAST_DELAY = 5.0
 
-# Nothing is renewed more often than this, in seconds, however short a lease Vault grants.
+# The shortest delay, in seconds, between two renewals, for leases of any length.
 _SHORTEST_DELAY = 0.5
 
-# How long before its end (seconds) such a token draws a warning, besides at first.
+# Seconds before the end at which to warn about such a token, besides at its start.
 WARNINGS = (86400.0, 3600.0)
 
 _LONGEST_BACKOFF = 300.0
 
-# Where Vault is out of reach, a look-up may ask again after this (seconds), whatever the
-# pauses in the background: it may be somebody's who has just mended Vault.
+# The longest backoff of look-ups, in seconds. Shorter than that of retries in the background,
+# so that a repaired Vault is noticed soon.
 MAX_LOOKUP_BACKOFF = 2.0
 
 
@@ -28,9 +28,9 @@ class Grant:
     """
     A token as Vault has just granted or shown it.
 
-    ``ttl`` are the seconds that it has left, 0 where it has no end. ``full_ttl`` is what a
-    renewal may give, where that is more. ``ends_for_good_at`` (Unix seconds) is when no
-    renewal helps any more, where Vault tells.
+    ``ttl`` is its remaining time in seconds, 0 if it never expires. ``full_ttl`` is the TTL
+    after a renewal, if longer. ``ends_for_good_at`` (Unix seconds) is its maximum lifetime,
+    if known.
     """
 
     token: Secret
@@ -45,9 +45,9 @@ class Lease:
     """
     A token in use.
 
-    ``since`` is the clock's time of the grant, ``since_wall`` the Unix time. ``asked`` are
-    the seconds that a renewal asks for. ``last`` tells that renewing does not prolong it.
-    It is to be renewed ``delay`` seconds after the grant.
+    ``since`` is the clock's time of the grant, ``since_wall`` the Unix time. A renewal asks
+    for ``asked`` seconds, and is due ``delay`` seconds after the grant. ``last`` is set if it
+    cannot be extended.
     """
 
     grant: Grant
@@ -60,9 +60,9 @@ class Lease:
     @classmethod
     def begin(cls, grant: Grant, now: float, wall: float, jitter: float) -> "Lease":
         """
-        The lease of a token that is new to us; ``jitter`` is a number from 0 to 1, by chance.
+        Return the lease of a new token; ``jitter`` is a random number from 0 to 1.
 
-        Of an older one the first part of the lease may be over, and so it may be due at once.
+        A token that is partly used up may be due at once.
         """
         asked = max(grant.ttl, grant.full_ttl)
         last = grant.ttl > 0 and not grant.renewable
@@ -72,16 +72,16 @@ class Lease:
         return cls(grant, now, wall, asked, last, delay)
 
     def renewed(self, grant: Grant, now: float, wall: float, jitter: float) -> "Lease":
-        """The lease after a renewal has granted ``grant``."""
-        # So close to its end that it rounds to 0, which otherwise means no end.
+        """Return the lease after a renewal with ``grant``."""
+        # Near the end the TTL rounds to 0, which otherwise means that it never expires.
         ttl = grant.ttl or min(1.0, self.grant.ttl)
         last = not grant.renewable or ttl < _NOTICEABLE * self.asked
         granted = Grant(self.grant.token, ttl, grant.renewable, 0.0, self.grant.ends_for_good_at)
-        # Less than before is a sign of the maximum; as little once more is not.
+        # A shorter TTL than before means the maximum; the same short TTL again does not.
         return Lease(granted, now, wall, ttl, last, _delay(ttl, last, jitter))
 
     def unrenewable(self, jitter: float) -> "Lease":
-        """This lease, once Vault has refused to renew it."""
+        """Return this lease as not renewable, after a rejected renewal."""
         grant = Grant(self.grant.token, self.grant.ttl, False, 0.0, self.grant.ends_for_good_at)
         return Lease(
             grant, self.since, self.since_wall, self.asked, True, _delay(grant.ttl, True, jitter)
@@ -89,31 +89,31 @@ class Lease:
 
     @property
     def expires_at(self) -> float | None:
-        """When it ends, in Unix seconds; ``None`` without an end."""
+        """Return when it expires, in Unix seconds; ``None`` for never."""
         return self.since_wall + self.grant.ttl if self.grant.ttl else None
 
     @property
     def final_end(self) -> float | None:
-        """When it ends whatever we do, in Unix seconds, where that is known."""
+        """Return when it expires even with renewals, in Unix seconds, if known."""
         ends = [self.grant.ends_for_good_at, self.expires_at if self.last else None]
         return min((end for end in ends if end is not None), default=None)
 
     def is_due(self, now: float, wall: float) -> bool:
         """
-        Whether it is time to renew.
+        Return whether a renewal is due, by either clock.
 
-        Either clock counts: the first may have stood still while the computer slept.
+        The reactor's clock may stop while the computer sleeps.
         """
         past = now >= self.since + self.delay or wall >= self.since_wall + self.delay
         return bool(self.grant.ttl) and past
 
     def has_expired(self, now: float) -> bool:
-        """Whether Vault must have forgotten it."""
+        """Return whether it has expired."""
         return bool(self.grant.ttl) and now >= self.since + self.grant.ttl
 
 
 def _delay(ttl: float, last: bool, jitter: float) -> float:
-    """Seconds from a grant of ``ttl`` to the renewal: 0.6 to 0.7 of it, as ``jitter`` says."""
+    """Return the seconds from a grant to the renewal: 0.6 to 0.7 of ``ttl``, by ``jitter``."""
     delay = ttl * (0.6 + 0.1 * jitter)
     if last:
         delay = min(ttl, max(delay, _LEAST_DELAY))
@@ -121,16 +121,16 @@ def _delay(ttl: float, last: bool, jitter: float) -> float:
 
 
 def next_warning(end: float, wall: float) -> float | None:
-    """The next moment (Unix seconds) to warn of ``end``, ``None`` where none is left."""
+    """Return the next time (Unix seconds) to warn about ``end``, ``None`` if none is left."""
     return min((end - ahead for ahead in WARNINGS if end - ahead > wall), default=None)
 
 
 @define
 class Backoff:
     """
-    How long to leave alone what fails: 1 s, doubling to ``longest``, half of it by chance.
+    The pauses after failures: 1 s, doubling to ``longest``, with up to half as jitter.
 
-    ``retry_at`` is a time of the clock, ``problem`` what went wrong the last time.
+    ``retry_at`` is a time of the clock, ``problem`` the latest error.
     """
 
     longest: float = _LONGEST_BACKOFF
@@ -139,18 +139,18 @@ class Backoff:
     problem: str = ""
 
     def fail(self, now: float, jitter: float, problem: str = "") -> None:
-        """It has failed once more."""
+        """Count one more failure; set the time of the next retry."""
         self.failures += 1
         self.problem = problem
         pause = min(self.longest, 2.0 ** min(self.failures - 1, 20))
         self.retry_at = now + pause * (0.5 + 0.5 * jitter)
 
     def reset(self) -> None:
-        """It works."""
+        """Forget all failures, after a success."""
         self.failures = 0
         self.retry_at = 0.0
         self.problem = ""
 
     def is_active(self, now: float) -> bool:
-        """Whether to leave it alone still."""
+        """Return whether to wait before the next retry."""
         return self.failures > 0 and now < self.retry_at

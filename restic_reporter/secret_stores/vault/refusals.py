@@ -1,4 +1,4 @@
-"""What to make of a look-up that Vault forbids: an end of the token, or a policy."""
+"""Finds out why Vault forbids a look-up: an expired token, or a policy."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .lease import Backoff
 if TYPE_CHECKING:
     from .lease import Grant
 
-# However many look-ups are forbidden, the token is looked at no more often than this.
+# Seconds between two checks of the token, for any number of forbidden look-ups.
 _CHECK_INTERVAL = 1.0
 
-# A look-up waits so long for a login that is held back, and not longer.
+# The longest time, in seconds, that a look-up waits for a delayed login.
 _SHORT_WAIT = 2.0
 
-# Logins that forbidden look-ups brought about are forgotten after this.
+# Seconds after which logins caused by forbidden look-ups are forgotten.
 _MEMORY = 900.0
 
 
 class RefusalCheck:
     """
-    Looks at a token that was refused, and has it replaced where Vault does not know it.
+    Checks a rejected token, and replaces it if Vault does not know it.
 
-    A policy may forbid the token to look at itself, so that a good one looks like one that
-    has ended: the logins that this brings about have growing pauses between them.
+    A policy may forbid the token to look itself up, so that a valid token looks expired: the
+    resulting logins back off.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class RefusalCheck:
         random: Callable[[], float],
     ) -> None:
         """
-        ``usable()`` is the token in use, ``look`` asks Vault about one, ``replace`` gets
-        another than one; ``random`` gives numbers from 0 to 1.
+        ``usable()`` returns the current token, ``look`` looks one up, ``replace`` gets a new
+        one instead of it; ``random`` returns numbers from 0 to 1.
         """
         self._usable = usable
         self._look = look
@@ -55,9 +55,9 @@ class RefusalCheck:
 
     async def check(self) -> None:
         """
-        See to it that the token is good, as far as that can be; together with all who ask.
+        Check the token and replace it if needed; callers share one check.
 
-        :raises VaultOutageError: Vault is of no help.
+        :raises VaultOutageError: Vault is unavailable.
         """
         await self._work.join(self._check)
 

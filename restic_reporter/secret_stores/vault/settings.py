@@ -1,4 +1,4 @@
-"""The daemon's environment -> how Vault is reached and logged in to."""
+"""Parses the settings of Vault from the daemon's environment."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +10,17 @@ from ...http import parse_ca_certificates
 from ...model.repository import Transport
 from ...redaction.secret import Secret
 
-# Where the documents are.
+# The mount point of the KV engine.
 MOUNT = "kv"
 
-# As Go's strconv.ParseBool, with which Vault's own programs read it.
+# As in Go's strconv.ParseBool, which Vault's own programs use.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
 
 
 @frozen
 class AppRole:
-    """What an AppRole login needs."""
+    """The credentials of an AppRole login."""
 
     role_id: str
     secret_id: Secret
@@ -29,9 +29,9 @@ class AppRole:
 @frozen
 class VaultSettings:
     """
-    Where Vault is, and who we are there; at least one of ``token`` and ``app_role`` is set.
+    Vault's address and the credentials: at least one of ``token`` and ``app_role`` is set.
 
-    ``transport`` has the authorities to trust, and whether to verify at all.
+    ``transport`` has the trusted CAs, and whether to verify the server.
     """
 
     address: str
@@ -41,7 +41,7 @@ class VaultSettings:
     transport: Transport
 
     def secrets(self) -> list[Secret]:
-        """All that must not be shown."""
+        """Return all secrets of the settings."""
         secrets = [] if self.token is None else [self.token]
         if self.app_role is not None:
             secrets.append(self.app_role.secret_id)
@@ -50,12 +50,12 @@ class VaultSettings:
 
 def parse_settings(environ: Mapping[str, str]) -> VaultSettings | None:
     """
-    The settings in ``environ``, ``None`` where there is no ``VAULT_ADDR``.
+    Return the settings in ``environ``, ``None`` without ``VAULT_ADDR``.
 
-    VAULT_CACERT is read now.
+    Reads the file of VAULT_CACERT.
 
-    :raises ValueError: they are incomplete or wrong; the message names the variables, and
-        the value of none that may be a secret.
+    :raises ValueError: they are incomplete or invalid; the message names the variables, but
+        contains no value that may be secret.
     """
     address = environ.get("VAULT_ADDR", "").strip()
     if not address:
@@ -107,7 +107,7 @@ def _check_address(address: str) -> None:
 
 
 def _read_certificates(path: str) -> bytes | None:
-    """The certificates in VAULT_CACERT, which replace the system's; ``None`` where it is unset."""
+    """Read the file of VAULT_CACERT, which replaces the system's CAs; ``None`` if it is unset."""
     if not path:
         return None
     try:
@@ -121,7 +121,7 @@ def _read_certificates(path: str) -> bytes | None:
 
 
 def _parse_header(environ: Mapping[str, str], name: str) -> str:
-    """A value that is sent as a header."""
+    """Return the value of a variable that is sent as a header."""
     value = environ.get(name, "").strip()
     if not (value.isascii() and value.isprintable()):
         raise ValueError(f"{name} contains an invalid character")

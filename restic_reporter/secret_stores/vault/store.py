@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What Vault answers at all, it answers in milliseconds.
+# Seconds for one call: Vault normally responds in milliseconds.
 _TIMEOUT = 15.0
 
-# Look-ups that ask at one time; the others wait for their turn.
+# The most parallel look-ups; others wait.
 _AT_ONE_TIME = 8
 
 _LONGEST_MESSAGE = 300
@@ -39,41 +39,41 @@ _LONGEST_MESSAGE = 300
 @implementer(ISecretStore)
 @define(eq=False, repr=False)
 class NoVault:
-    """What there is without ``VAULT_ADDR``."""
+    """The store without ``VAULT_ADDR``: every look-up fails."""
 
     available: bool = field(default=False, init=False)
     expires_at: float | None = field(default=None, init=False)
 
     def secrets(self) -> Iterable[Secret]:
-        """None."""
+        """Return no secrets."""
         return ()
 
     def start(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
         """Fail."""
         raise ReadError(Reason.SECRET, f"cannot look up {path!r} in Vault: VAULT_ADDR is not set")
 
     def forget_failures(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 @implementer(ISecretStore)
 class VaultStore:
     """
-    Documents of the KV store that Vault has at ``kv/``, of either version.
+    Documents of Vault's KV store at ``kv/``, version 1 or 2.
 
-    The environment sets it up, as it does Vault's own programs: ``VAULT_ADDR``,
+    Reads the same environment variables as Vault's own programs: ``VAULT_ADDR``,
     ``VAULT_TOKEN`` or ``VAULT_ROLE_ID`` with ``VAULT_SECRET_ID``, ``VAULT_CACERT``,
-    ``VAULT_NAMESPACE``, ``VAULT_SKIP_VERIFY``. Where both ways to log in are set, the token is
-    used until it is refused or cannot be prolonged, and the AppRole from then on.
+    ``VAULT_NAMESPACE``, ``VAULT_SKIP_VERIFY``. If both kinds of credentials are set, uses the
+    token until it is rejected or no longer renewable, then the AppRole.
 
-    Nothing else plays a part: not ``~/.vault-token``, not ``.netrc``, no proxy, no other
-    certificates than ``VAULT_CACERT`` or the system's.
+    Ignores ``~/.vault-token``, ``.netrc``, proxies, and all certificates except those of
+    ``VAULT_CACERT`` or the system.
     """
 
     _log = Logger()
@@ -86,8 +86,8 @@ class VaultStore:
         random: Callable[[], float] = default_random,
         timeout: float = _TIMEOUT,
     ) -> None:
-        """``random`` gives numbers from 0 to 1; one call to Vault has ``timeout`` seconds."""
-        # hvac takes a quarter of a second to import, and most have no Vault.
+        """``random`` returns numbers from 0 to 1; ``timeout`` (seconds) limits each call."""
+        # hvac takes a quarter of a second to import, and most users have no Vault.
         from .client import VaultClient
 
         self._client = VaultClient
@@ -102,7 +102,7 @@ class VaultStore:
         self._mount = KVMount(tools.reactor.seconds)
         self._turn = DeferredSemaphore(_AT_ONE_TIME)
         self._outage = Backoff(MAX_LOOKUP_BACKOFF)
-        # Failures of what was asked before this are no news.
+        # Failures of requests sent before this are not counted.
         self._ignore_before = 0.0
         self._pending: set[Deferred[dict[str, object]]] = set()
         self._stopped = False
@@ -110,9 +110,9 @@ class VaultStore:
     @classmethod
     def make(cls, environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
         """
-        The store for the daemon's environment; without ``VAULT_ADDR`` one that has nothing.
+        Return the store for the daemon's environment; `NoVault` without ``VAULT_ADDR``.
 
-        :raises ValueError: a variable is missing or wrong; the message names it.
+        :raises ValueError: a variable is missing or invalid; the message names it.
         """
         settings = parse_settings(environ)
         if settings is None:
@@ -122,42 +122,43 @@ class VaultStore:
     @property
     def expires_at(self) -> float | None:
         """
-        When the token ends, in Unix seconds; of one that has ended and has no successor,
-        when that was. ``None`` where there was none yet, or one without an end.
+        Return when the token expires, or has expired without a new one, in Unix seconds.
+
+        ``None`` before the first token, and for one that never expires.
         """
         return self._keeper.expires_at
 
     def secrets(self) -> Iterable[Secret]:
-        """The tokens and the secret id."""
+        """Return the tokens and the secret id."""
         return [*self._settings.secrets(), *self._keeper.secrets()]
 
     def start(self) -> None:
-        """Log in, and stay so; what goes wrong is logged and tried again."""
+        """Log in, and renew the token from then on; log and retry failures."""
         if not self._settings.transport.verify and self._settings.address.startswith("https:"):
             self._log.warn("VAULT_SKIP_VERIFY is set: Vault's certificate is not verified")
         self._keeper.start()
 
     def stop(self) -> None:
-        """Do nothing more; look-ups under way fail at once."""
+        """Stop at once; running look-ups fail."""
         self._stopped = True
         self._keeper.stop()
         for pending in list(self._pending):
             pending.cancel()
 
     def forget_failures(self) -> None:
-        """Ask again at once, however recently Vault was out of reach."""
+        """Make the next look-up ask Vault without a backoff."""
         self._ignore_before = self._reactor.seconds()
         self._outage.reset()
         self._keeper.forget_failures()
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
         """
-        The document at ``path`` within ``kv/``.
+        Return the document at ``path`` within ``kv/``.
 
-        When Vault is out of reach, it is tried every few seconds at most: look-ups between
-        fail at once.
+        An unreachable Vault is asked at most every few seconds: look-ups in between fail at
+        once.
 
-        :raises ReadError: ``secret``, with a message that says which path and why.
+        :raises ReadError: ``secret``; the message names the path and the cause.
         """
         try:
             asked = checked_path(path)
@@ -201,7 +202,7 @@ class VaultStore:
         return await self._read(path, another)
 
     async def _read(self, path: str, token: Secret) -> dict[str, object]:
-        """Read ``path``, but not while Vault was out of reach a moment ago."""
+        """Read ``path``; fail at once during the backoff."""
         await self._turn.acquire()
         try:
             now = self._reactor.seconds()
@@ -215,26 +216,26 @@ class VaultStore:
             self._outage.reset()
             return document
         finally:
-            # Not at once: a thousand that fail would each be called by the one before.
+            # Later: a thousand failing look-ups would call each other recursively.
             self._reactor.callFromThread(self._turn.release)
 
     def _out_of_reach(self, asked_at: float, outage: VaultOutageError) -> None:
-        """Leave Vault alone for a while; what was asked before that is no new failure."""
+        """Start a backoff; ignore failures of requests sent before the previous one."""
         if asked_at >= self._ignore_before:
             self._ignore_before = self._reactor.seconds()
             self._outage.fail(self._ignore_before, self._random(), str(outage))
 
     async def _ask(self, call: Callable[[VaultClient], Awaitable[T]], token: Secret | None) -> T:
         """
-        Make one call.
+        Make one call, within the timeout.
 
-        :raises VaultOutageError: it came to nothing, within our timeout.
-        :raises VaultRefusedError: Vault refuses.
+        :raises VaultOutageError: Vault is unavailable, or the call timed out.
+        :raises VaultRefusedError: Vault rejects the request.
         """
         deadline = Deadline.after(self._reactor, self._timeout)
         return await call(self._client(self._http, self._settings, deadline, token))
 
     def _shown(self, problem: object) -> str:
-        """``problem`` in one line and without our secrets."""
+        """Return ``problem`` in one line, secrets masked."""
         text = redact(" ".join(str(problem).split()), self.secrets())
         return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"

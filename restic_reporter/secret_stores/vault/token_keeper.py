@@ -1,4 +1,4 @@
-"""Keeps a Vault token alive: looks at it, renews it, and logs in again."""
+"""Keeps a valid Vault token: looks it up, renews it, and logs in again."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
     Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
 
-# Wake at least so often and look at the wall clock, which alone goes on in a sleep.
+# The longest sleep in seconds. Only the wall clock runs while the computer sleeps, so check it.
 _MAX_SLEEP = 1800.0
 
 
 class TokenKeeper:
     """
-    The token that look-ups use, from ``VAULT_TOKEN`` or an AppRole login.
+    The token for look-ups, from ``VAULT_TOKEN`` or an AppRole login.
 
-    ``VAULT_TOKEN`` goes first where both are set; once it is refused or cannot be prolonged,
-    the AppRole takes its place for good. Failures are tried again in the background, with
-    growing pauses, for ever.
+    If both are set, uses ``VAULT_TOKEN`` until it is rejected or no longer renewable, then
+    only the AppRole. Failures are retried in the background for ever, with a backoff.
     """
 
     _log = Logger()
@@ -49,8 +48,8 @@ class TokenKeeper:
         shown: Callable[[object], str],
     ) -> None:
         """
-        ``ask(call, token)`` awaits ``call`` of a client with that token. ``now`` is the wall
-        clock, ``random`` gives numbers from 0 to 1, ``shown`` a text without its secrets.
+        ``ask(call, token)`` awaits ``call`` with a client that has the token. ``now`` is the
+        wall clock, ``random`` returns numbers from 0 to 1, ``shown`` masks secrets in a text.
         """
         self._address = settings.address
         self._role = settings.app_role
@@ -63,7 +62,7 @@ class TokenKeeper:
         self._lease: Lease | None = None
         self._expired_at: float | None = None
         self._granted: list[Secret] = []
-        # Vault has not confirmed VAULT_TOKEN, and a policy may be the reason: it is tried.
+        # Vault has not confirmed VAULT_TOKEN. Use it anyway: a policy may forbid the check.
         self._unconfirmed = False
         self._must_log_in = False
         self._renewal: SingleFlight[None] = SingleFlight(self._schedule, outlives=True)
@@ -76,37 +75,38 @@ class TokenKeeper:
         )
         self._failures = Backoff()
         self._back_off_until = 0.0
-        # When the latest attempt began, and when somebody ordered another.
+        # When the latest attempt started, and when `forget_failures` was called.
         self._began = self._ordered = 0.0
         self._timer: IDelayedCall | None = None
         self._warnings = EndWarnings(now)
         self._stopped = False
 
-    # What others see
+    # Public
 
     @property
     def expires_at(self) -> float | None:
         """
-        When the token ends, in Unix seconds; where it has ended and there is no other, when
-        that was. ``None`` without an end.
+        Return when the token expires, or has expired without a new one, in Unix seconds.
+
+        ``None`` for one that never expires.
         """
         return self._expired_at if self._lease is None else self._lease.expires_at
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether the token in use is one that Vault may not know."""
+        """Return whether Vault has not confirmed the token in use."""
         return self._lease is None and self._unconfirmed
 
     def secrets(self) -> list[Secret]:
-        """The tokens that were granted to us: the present one and the one before."""
+        """Return the granted tokens: the current and the previous one."""
         return list(self._granted)
 
     def start(self) -> None:
-        """Get a token, and keep it."""
+        """Get a token, and keep it valid from then on."""
         self._wake()
 
     def stop(self) -> None:
-        """Do nothing more."""
+        """Stop at once."""
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -115,9 +115,9 @@ class TokenKeeper:
 
     async def token(self) -> Secret:
         """
-        The token to use now.
+        Return the current token; wait for a login if there is none.
 
-        :raises VaultOutageError: there is none; unless it is time to try again, at once.
+        :raises VaultOutageError: no token; during the backoff it is raised at once.
         """
         while (token := self._usable()) is None:
             if self._stopped:
@@ -128,17 +128,17 @@ class TokenKeeper:
         return token
 
     def forget_failures(self) -> None:
-        """Let the next look-up try again, however recently that has failed."""
+        """Make the next look-up retry without a backoff."""
         self._ordered = self._back_off_until = self._reactor.seconds()
 
     async def replacement(self, refused: Secret) -> Secret | None:
         """
-        Another token than ``refused``, with which Vault forbade something; ``None`` where
-        that is as good as ever, so that its policy is what forbids.
+        Return a new token instead of ``refused``, with which Vault has denied access.
 
-        However many ask, the token is looked at once, and a login done once.
+        ``None`` if that token is still valid, so that its policy denies the access. Callers
+        share one check and one login.
 
-        :raises VaultOutageError: Vault cannot be asked, or grants no other.
+        :raises VaultOutageError: Vault is unavailable, or grants no new token.
         """
         if self._usable() == refused and not self._stopped:
             await self._refusals.check()
@@ -151,10 +151,10 @@ class TokenKeeper:
         return self._own if self._unconfirmed else None
 
     def _is_backing_off(self) -> bool:
-        """Whether a look-up must not even cause a try now."""
+        """Return whether look-ups must not cause a retry now."""
         return self._failures.failures > 0 and self._reactor.seconds() < self._back_off_until
 
-    # When something is done
+    # Timing
 
     def _wake(self) -> None:
         if self._stopped:
@@ -165,7 +165,7 @@ class TokenKeeper:
         if self._lease is not None and self._role is None:
             self._warnings.look_at(self._lease)
         if self._is_due() and not self._renewal.running and not self._failures.is_active(now):
-            # Other failures than a stop are dealt with in the work itself.
+            # The work handles all failures itself, except for a stop.
             self._renewal.join(self._renew_or_log_in).addErrback(
                 lambda failure: failure.trap(VaultOutageError)
             )
@@ -187,10 +187,10 @@ class TokenKeeper:
             self._timer = self._reactor.callLater(min(delay, _MAX_SLEEP), self._wake)
 
     def _due_times(self) -> list[float]:
-        """Times of the clock at which there is something to do."""
+        """Return the times of the clock at which work is due."""
         times = []
         lease = self._lease
-        # While something is being done, its end is when to think of what is next.
+        # During an attempt, its end schedules the next one.
         if not self._renewal.running:
             if self._is_due():
                 times.append(self._failures.retry_at)
@@ -202,10 +202,10 @@ class TokenKeeper:
             times.append(self._reactor.seconds() + self._warnings.next - self._now())
         return times
 
-    # What is done, one thing at a time
+    # Work, one attempt at a time
 
     async def _renew_or_log_in(self) -> None:
-        """Renew the token or get another; a failure is kept in `_failures`, and logged."""
+        """Renew the token or get a new one; log a failure and keep it in `_failures`."""
         lease = self._lease
         self._began = self._reactor.seconds()
         try:
@@ -267,7 +267,7 @@ class TokenKeeper:
             await self._log_in_as_role(self._role)
 
     async def _check_refused_renewal(self, lease: Lease, refusal: VaultRefusedError) -> None:
-        """What there is to know of a VAULT_TOKEN that Vault has refused to renew."""
+        """Look up a VAULT_TOKEN after Vault has rejected its renewal."""
         try:
             grant = await self._ask(lambda client: client.look_up_self(), lease.grant.token)
         except VaultRefusedError:
@@ -277,7 +277,7 @@ class TokenKeeper:
         self._adopt(looked.unrenewable(self._random()))
 
     async def _replace(self, token: Secret) -> None:
-        """Get another token than one that Vault does not know."""
+        """Replace a token that Vault does not know."""
         if self._role is None:
             if self._lease is not None:
                 self._expire(self._lease, self._now())
@@ -295,7 +295,7 @@ class TokenKeeper:
         if self._usable() == token:
             raise VaultOutageError(self._failures.problem)
 
-    # What came of it
+    # Results
 
     def _use(self, grant: Grant, how: str) -> None:
         if grant.token != self._own:
@@ -319,7 +319,7 @@ class TokenKeeper:
         problem = str(outage)
         level = LogLevel.debug if problem == self._failures.problem else LogLevel.error
         self._failures.fail(self._reactor.seconds(), self._random(), problem)
-        # A wrong secret id too often, and Vault may lock the role out for everybody.
+        # Vault may lock out the role after too many wrong secret ids.
         pause = _MAX_SLEEP if outage.by_vault else MAX_LOOKUP_BACKOFF
         if self._began >= self._ordered:
             self._back_off_until = min(self._failures.retry_at, self._reactor.seconds() + pause)
@@ -331,7 +331,7 @@ class TokenKeeper:
         )
 
     def _expire(self, lease: Lease, expired_at: float | None) -> None:
-        """The token of ``lease`` is no good any more."""
+        """Drop the token of ``lease``, which has expired or is revoked."""
         self._expired_at = expired_at
         self._lease = None
         if self._own is not None:

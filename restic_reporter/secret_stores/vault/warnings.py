@@ -1,4 +1,4 @@
-"""Tells in the log, well before, that a token ends which nothing prolongs."""
+"""Warns in the log before the end of a token that cannot be renewed."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from twisted.logger import Logger
 
 from .lease import Lease, next_warning
 
-# Two looks at the end of one token differ by less than this.
+# Seconds by which two computed ends of one token may differ.
 _SAME_END = 60.0
 
 
 @define(eq=False)
 class EndWarnings:
     """
-    Warns when an end is first known, and as it comes near; ``now`` is the wall clock.
+    Warns when an end is first known, and again before it; ``now`` is the wall clock.
 
-    ``next`` is the next moment to look again (Unix seconds), ``None`` where there is none.
+    ``next`` is the time of the next check (Unix seconds), ``None`` if there is none.
     """
 
     now: Callable[[], float]
@@ -27,7 +27,7 @@ class EndWarnings:
     _log = Logger()
 
     def look_at(self, lease: Lease) -> None:
-        """Warn of the end of ``lease`` if it is time to."""
+        """Warn about the end of ``lease`` if a warning is due."""
         end = lease.final_end
         if end is None:
             self._end = self.next = None

@@ -11,9 +11,7 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase, TestCase
-
-from restic_reporter.daemon.signals import SignalHandlers
+from twisted.trial.unittest import TestCase
 
 NUMBERS = (signal.SIGHUP, signal.SIGUSR1)
 
@@ -21,12 +19,12 @@ NUMBERS = (signal.SIGHUP, signal.SIGUSR1)
 HEAD = """
 import os, signal, sys
 from twisted.internet import reactor
-from restic_reporter.daemon.signals import SignalHandlers, quiet_second_stop
+from restic_reporter.daemon.signals import install_handlers, quiet_second_stop
 
 def tell(text):
     os.write(1, (text + "\\n").encode())
 
-handlers = SignalHandlers.install(reactor, hup=lambda: tell("hup"), usr1=lambda: tell("usr1"))
+install_handlers(reactor, hup=lambda: tell("hup"), usr1=lambda: tell("usr1"))
 """
 
 # Runs the reactor when a line has come on standard input.
@@ -42,11 +40,10 @@ reactor.run()
 HELD = """
 from restic_reporter.daemon.signals import hold_signals
 
-handlers.restore()
 came = hold_signals()
 tell("held")
 sys.stdin.readline()
-SignalHandlers.install(
+install_handlers(
     reactor, hup=lambda: tell("hup"), usr1=lambda: tell("usr1"), held=came
 )
 reactor.callWhenRunning(tell, "running")
@@ -71,8 +68,7 @@ class Slow(Service):
 
     def stopService(self):
         done = Deferred()
-        handlers.restore()
-        SignalHandlers.install(
+        install_handlers(
             reactor, hup=lambda: None, usr1=lambda: done.called or done.callback(None)
         )
         tell("stopping")
@@ -162,7 +158,7 @@ class ProcessTestCase(TestCase):
 
 
 class HandlersInProcessTests(ProcessTestCase):
-    """Tests of `SignalHandlers` in a process of their own."""
+    """Tests of `install_handlers` in a process of their own."""
 
     async def started(self, script: str = LATE_REACTOR) -> Child:
         """A child whose reactor runs."""
@@ -204,14 +200,6 @@ class HandlersInProcessTests(ProcessTestCase):
             seen += 1
         self.assertEqual(line, "hup")
         self.assertLessEqual(seen, 100)
-
-    async def test_restore(self) -> None:
-        """Once the old handlers are back, a signal does what it did before."""
-        child = await self.started(
-            "reactor.callWhenRunning(handlers.restore)\n" + LATE_REACTOR,
-        )
-        child.send(signal.SIGHUP)
-        self.assertEqual(await child.ended, -signal.SIGHUP, child.errors.decode())
 
 
 class HoldSignalsTests(ProcessTestCase):
@@ -355,25 +343,3 @@ class QuietSecondStopTests(TwistdTestCase):
         child = await self.started("--logfile", self.mktemp())
         child.send(signal.SIGUSR1)
         self.assertEqual(await self.next_of_ours(child), "usr1")
-
-
-class RestoreTests(SynchronousTestCase):
-    """Tests of `SignalHandlers.restore` within the process of the tests."""
-
-    def test_restore(self) -> None:
-        """The handlers that were there are back, and stay when restored once more."""
-
-        found = [signal.getsignal(number) for number in NUMBERS]
-        handlers = SignalHandlers.install(
-            reactor,  # type: ignore[arg-type]
-            hup=lambda: None,
-            usr1=lambda: None,
-        )
-        for number, old in zip(NUMBERS, found, strict=True):
-            self.addCleanup(signal.signal, number, old)
-            self.assertNotEqual(signal.getsignal(number), old)
-        handlers.restore()
-        self.assertEqual([signal.getsignal(number) for number in NUMBERS], found)
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        handlers.restore()
-        self.assertEqual(signal.getsignal(signal.SIGUSR1), signal.SIG_IGN)

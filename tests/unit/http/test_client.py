@@ -112,7 +112,6 @@ class ServerCase(TestCase):
 
         It shows no secret, and the server sees all its connections closed.
         """
-        started = reactor.seconds()
         error = await self.failure(self.get(server, **kwargs))
         await server.all_closed()
         self.assertEqual(error.reason, reason, str(error))
@@ -120,7 +119,6 @@ class ServerCase(TestCase):
         for secret in (SECRET, basic_auth("user", SECRET).split()[1], "token="):
             self.assertNotIn(secret, text)
         self.assertIn("list at ", text)
-        self.assertLess(reactor.seconds() - started, 10)
         return error
 
     async def assert_refused(self, hostile: HostileAnswer, **kwargs: Any) -> None:

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.model.backup_sets import FUTURE_TOLERANCE, count_sets, distinct_labels
+from restic_reporter.model.backup_sets import FUTURE_TOLERANCE, distinct_labels
 from restic_reporter.model.labels import MAX_LENGTH, sanitise
 from restic_reporter.model.snapshots import BackupSet, Content, Snapshot
+from tests.doubles.repositories import count_sets
 
 NOW = 1_700_000_000.0
 
@@ -18,7 +19,7 @@ def snapshot(time: float | None = NOW - 100, host: str | None = "h", user: str =
 
 
 class CountTests(SynchronousTestCase):
-    """`count_sets`."""
+    """`SetCounter`."""
 
     def test_empty(self) -> None:
         """A repository without snapshots has no sets."""
@@ -132,11 +133,22 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(sum(one.snapshot_count for one in content.sets), len(named))
         self.assertEqual(len(content.sets), len({(one.host, one.user) for one in named}))
         self.assertEqual(count_sets(reversed(snapshots), NOW), evolve(content))
-        usable = [
-            one.time for one in named if one.time is not None and one.time <= NOW + FUTURE_TOLERANCE
-        ]
-        newest = [one.newest for one in content.sets if one.newest is not None]
-        self.assertEqual(max(newest, default=None), max(usable, default=None))
+        times = [one.time for one in snapshots if one.time is not None]
+        future = [time for time in times if time > NOW + FUTURE_TOLERANCE]
+        self.assertEqual(content.snapshot_count, len(snapshots))
+        self.assertEqual(content.invalid_count, len(snapshots) - len(times))
+        self.assertEqual(content.future_count, len(future))
+        matures_at = min(future) - FUTURE_TOLERANCE if future else None
+        self.assertEqual(content.matures_at, matures_at)
+        labels = distinct_labels([(one.host, one.user) for one in named if one.host is not None])
+        for name, shown in labels.items():
+            (found,) = [one for one in content.sets if (one.host, one.user) == shown]
+            own = [one.time for one in named if (one.host, one.user) == name]
+            usable = [time for time in own if time is not None and time not in future]
+            self.assertEqual(
+                (found.snapshot_count, found.newest, found.oldest),
+                (len(own), max(usable, default=None), min(usable, default=None)),
+            )
 
 
 class DistinctLabelsTests(SynchronousTestCase):

@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model import snapshot_table
-from restic_reporter.model.backup_sets import MAX_SETS, SetCounter, count_sets
+from restic_reporter.model.backup_sets import MAX_SETS
 from restic_reporter.model.snapshot_table import SnapshotTable
 from restic_reporter.model.snapshots import Snapshot
-from tests.doubles.repositories import NOW, name, snapshot
+from tests.doubles.repositories import NOW, count_sets, name, snapshot
 
 NUMBERS = st.integers(0, 30)
 SNAPSHOTS = st.dictionaries(
@@ -57,21 +57,6 @@ class SnapshotTableTests(SynchronousTestCase):
         expected = {one.id: one for one in values(second) + values(first) if one.id in listed}
         self.assertEqual(set(kept.ids()), set(expected))
         self.assertEqual(at_once(kept.content(NOW, ())), count_sets(expected.values(), NOW))
-
-    @given(SNAPSHOTS, st.floats(NOW - 2e4, NOW + 2e4))
-    @settings(max_examples=100, deadline=None)
-    def test_sets_at_once(
-        self, some: dict[int, tuple[float | None, str | None, str]], now: float
-    ) -> None:
-        """Counting set by set comes to the same as counting one by one."""
-        counter = SetCounter(now)
-        times: dict[tuple[str, str] | None, list[float]] = {}
-        for one in values(some):
-            key = None if one.host is None else (one.host, one.user)
-            times.setdefault(key, []).append(float("nan") if one.time is None else one.time)
-        for key, these in times.items():
-            counter.add_set(key, these)
-        self.assertEqual(counter.content(), count_sets(values(some), now))
 
     def test_future(self) -> None:
         """A snapshot from the future becomes like any other when its time has come."""

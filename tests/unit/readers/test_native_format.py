@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.model.backup_sets import count_sets
 from restic_reporter.model.labels import sanitise
 from restic_reporter.model.snapshots import Snapshot
 from restic_reporter.readers.native import compression as unpacking
@@ -29,6 +28,7 @@ from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, Flaw, d
 from restic_reporter.restic_format.json_members import Ambiguous
 from restic_reporter.restic_format.snapshot_json import parse_snapshot
 from tests.doubles.native_repositories import compressed, key_file, name_of, seal, snapshot_json
+from tests.doubles.repositories import count_sets
 
 if sys.version_info >= (3, 14):
     from compression import zstd

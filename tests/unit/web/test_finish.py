@@ -5,14 +5,13 @@ import os
 from twisted.internet.defer import Deferred
 
 from restic_reporter.web.connections import Limits, State
-from tests.doubles.web_clients import get
-from tests.unit.web.test_limits import LimitsTestCase
+from tests.doubles.web_clients import SiteTestCase, get
 
 # Not to be made small enough by gzip that it is sent before the end.
 PAGE = os.urandom(5_000_000)
 
 
-class FinishTests(LimitsTestCase):
+class FinishTests(SiteTestCase):
     """Tests for `BoundedSite.finish_in_flight`."""
 
     async def test_nothing(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, DeferredList
 
-from restic_reporter.web.connections import Connection, Limits, State
+from restic_reporter.web.connections import Limits, State
 from tests.doubles.web_clients import Client, SiteTestCase, get, reactor
 
 MEGABYTE = 1_000_000
@@ -26,15 +26,6 @@ def later(seconds: float) -> "Deferred[None]":
     deferred: Deferred[None] = Deferred()
     reactor.callLater(seconds, deferred.callback, None)
     return deferred
-
-
-class LimitsTestCase(SiteTestCase):
-    """Tests that wait for the site, not for its clients."""
-
-    async def until_count(self, number: int, *states: State) -> None:
-        """Wait until so many connections are in one of ``states``."""
-        while self.site.connections.count(*states) != number:
-            await later(0.01)
 
 
 class Flood:
@@ -59,7 +50,7 @@ class Flood:
         """The site has had enough."""
 
 
-class BodyTests(LimitsTestCase):
+class BodyTests(SiteTestCase):
     """Tests for request bodies."""
 
     async def flood(self, head: bytes, piece: bytes) -> tuple[Client, Flood]:
@@ -129,7 +120,7 @@ class BodyTests(LimitsTestCase):
             self.assertEqual((await client.response()).status, 200)
 
 
-class HeaderTests(LimitsTestCase):
+class HeaderTests(SiteTestCase):
     """Tests for request lines and headers."""
 
     async def test_endless(self) -> None:
@@ -172,7 +163,7 @@ class HeaderTests(LimitsTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
 
-class SlowReaderTests(LimitsTestCase):
+class SlowReaderTests(SiteTestCase):
     """Tests for clients that do not read."""
 
     page = b"x" * (5 * MEGABYTE)
@@ -216,12 +207,17 @@ class SlowReaderTests(LimitsTestCase):
 
     async def test_pipelined(self) -> None:
         """One that sends requests without end and reads nothing costs no more."""
-        for path in ("/metrics", "/", "/x"):
+        for method, path in (
+            ("GET", "/metrics"),
+            ("HEAD", "/metrics"),
+            ("GET", "/"),
+            ("GET", "/x"),
+        ):
             self.serve(lambda openmetrics: self.page)
             before = resident()
             client = await self.connect()
             client.transport.pauseProducing()
-            flood = Flood(client, get(path) * 1000, 400 * MEGABYTE)
+            flood = Flood(client, get(path, method=method) * 1000, 400 * MEGABYTE)
             sent = -1
             while flood.sent != sent or not sent:
                 sent = flood.sent
@@ -240,7 +236,7 @@ class SlowReaderTests(LimitsTestCase):
         self.assertLess(resident() - before, 20 * MEGABYTE)
 
 
-class TimeoutTests(LimitsTestCase):
+class TimeoutTests(SiteTestCase):
     """Tests for the deadlines of a connection."""
 
     async def test_silent(self) -> None:
@@ -282,11 +278,12 @@ class TimeoutTests(LimitsTestCase):
         await client.lost
 
 
-class ConnectionCountTests(LimitsTestCase):
+class ConnectionCountTests(SiteTestCase):
     """Tests for many connections."""
 
     def setUp(self) -> None:
         """Have descriptors for both ends of all connections."""
+        super().setUp()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
@@ -340,10 +337,7 @@ class ConnectionCountTests(LimitsTestCase):
             client.transport.pauseProducing()
             client.transport.write(get())
             clients.append(client)
-            while sum(one.state is State.RESPONDING for one in self.site.connections._slow) < len(
-                clients
-            ):
-                await later(0.01)
+            await self.until(lambda: len(self.stalled) == len(clients))
         return clients
 
     async def test_not_reading(self) -> None:
@@ -376,26 +370,13 @@ class ConnectionCountTests(LimitsTestCase):
     async def test_address_with_most(self) -> None:
         """The room is made by the address that has most connections, however long others wait."""
         self.serve(limits=Limits(max_connections=3))
-        other = socket.socket()
-        self.addCleanup(other.close)
-        other.bind(("127.0.0.2", 0))
-        other.connect(("127.0.0.1", self.port))
+        other = await self.connect(source="127.0.0.2")
         await self.until_count(1, State.RECEIVING)
         many = [await self.connect() for _ in range(2)]
         self.assertEqual((await self.ask()).status, 200)
         await many[0].lost
-        other.settimeout(10)
-        other.sendall(get("/-/healthy"))
-        while not (
-            answer := [
-                one
-                for one in self.site.connections._by_state[State.IDLE]
-                if one.address == "127.0.0.2"
-            ]
-        ):
-            await later(0.01)
-        self.assertTrue(answer)
-        self.assertTrue(other.recv(100).startswith(b"HTTP/1.1 200 "))
+        other.transport.write(get("/-/healthy"))
+        self.assertEqual((await other.response()).status, 200)
 
     async def test_being_answered(self) -> None:
         """Those for which a response is made are not ended for others, of whom few may come."""
@@ -434,10 +415,6 @@ class ConnectionCountTests(LimitsTestCase):
     def open_ones(self) -> int:
         """How many connections are open and not closing."""
         return self.site.connections.count(State.RECEIVING, State.RESPONDING, State.IDLE)
-
-    def channels(self, state: State) -> list[Connection]:
-        """The site's connections in ``state``."""
-        return list(self.site.connections._by_state[state])
 
     async def test_no_descriptors(self) -> None:
         """Without a free descriptor clients are turned away, and later ones are answered."""

@@ -1,7 +1,5 @@
 """Tests for reading what a client accepts."""
 
-from time import perf_counter
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -116,12 +114,10 @@ class PrefersOpenmetricsTests(SynchronousTestCase):
             self.assertTrue(prefers_openmetrics(f"{junk},{OM};version=1.0.0"), junk)
 
     def test_huge(self) -> None:
-        """A header of megabytes costs no time, and what is cut counts for nothing."""
-        start = perf_counter()
+        """Of a header of megabytes only the beginning is looked at; what is cut is ignored."""
         for part in (",", ";", "a", "a,", ";q=", f"{OM};q=0.1;", "a=b;", '"'):
-            prefers_openmetrics(part * 500_000)
-            accepts_gzip(part * 500_000)
-        self.assertLess(perf_counter() - start, 2)
+            self.assertFalse(prefers_openmetrics(f"{part * 500_000},{OM}"), part)
+            self.assertFalse(accepts_gzip(f"{part * 500_000},gzip"), part)
         self.assertFalse(prefers_openmetrics("a" * 4060 + f",{OM};version=0.0.1"))
 
     @given(st.text(alphabet=st.sampled_from('ao/*;,=q01. "\x00é-v') | st.characters()))

@@ -5,11 +5,10 @@ import zlib
 from typing import Any
 
 import treq
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredQueue
 from twisted.web.client import Agent
 from twisted.web.server import Request
 
-from restic_reporter.concurrency.deadline import sleep
 from restic_reporter.web.connections import State
 from restic_reporter.web.pages import Page, Pages
 from tests.doubles.web_clients import SiteTestCase, get, reactor
@@ -150,49 +149,45 @@ class MetricsPageTests(SiteTestCase):
 
     async def test_in_turns(self) -> None:
         """Scrapes that come while a page is made share it, though the first one leaves."""
-        renders: list[Deferred[bytes]] = []
+        renders: DeferredQueue[Deferred[bytes]] = DeferredQueue()
 
         async def render(openmetrics: bool) -> bytes:
-            renders.append(Deferred())
-            return await renders[-1]
+            page: Deferred[bytes] = Deferred()
+            renders.put(page)
+            return await page
 
         self.serve(render)
         first = await self.connect(get())
-        while not renders:
-            await sleep(reactor, 0.001)
+        page = await renders.get()
         others = [
             await self.connect(get("/metrics", *headers))
             for headers in ([], ["Accept-Encoding: gzip"])
         ]
-        while self.site.connections.count(State.RESPONDING) < 3:
-            await sleep(reactor, 0.001)
+        await self.until_count(3, State.RESPONDING)
         first.transport.loseConnection()
         await first.lost
-        renders[0].callback(TEXT_PAGE)
+        page.callback(TEXT_PAGE)
         responses = [await client.response() for client in others]
         self.assertEqual(responses[0].body, TEXT_PAGE)
         self.assertEqual(gzip.decompress(responses[1].body), TEXT_PAGE)
-        self.assertEqual(len(renders), 1)
+        self.assertEqual(renders.pending, [])
 
     async def test_failure_in_turns(self) -> None:
         """A page that cannot be made is a 500 for all who wait for it, and no later one."""
-        renders: list[Deferred[bytes]] = []
+        renders: DeferredQueue[Deferred[bytes]] = DeferredQueue()
 
         async def render(openmetrics: bool) -> bytes:
-            renders.append(Deferred())
-            return await renders[-1]
+            page: Deferred[bytes] = Deferred()
+            renders.put(page)
+            return await page
 
         self.serve(render)
         client = await self.connect(get())
-        while not renders:
-            await sleep(reactor, 0.001)
-        renders[0].errback(ZeroDivisionError())
+        (await renders.get()).errback(ZeroDivisionError())
         self.assertEqual((await client.response()).status, 500)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         client = await self.connect(get())
-        while len(renders) < 2:
-            await sleep(reactor, 0.001)
-        renders[1].callback(TEXT_PAGE)
+        (await renders.get()).callback(TEXT_PAGE)
         self.assertEqual((await client.response()).status, 200)
 
     async def test_fresh(self) -> None:
