@@ -146,7 +146,9 @@ class Collector:
                 return
             for succeeded, failure in outcomes:
                 if not succeeded:
-                    self._log.failure("worker of the collection failed: bug in restic-reporter", failure)
+                    self._log.failure(
+                        "worker of the collection failed: bug in restic-reporter", failure
+                    )
             job, statuses = self.state.job, self.state.statuses.values()
             job.duration = self._clock.seconds() - started
             job.error_count = sum(one.success is False for one in statuses)

@@ -94,7 +94,7 @@ def _named(name: str) -> Any:
         return namedAny(name)
     except (Exception, SystemExit) as error:
         # A ValueError out of the module's own code is not about the config.
-        raise ImportError(f"{name} cannot be imported: {in_one_line(error)}") from error
+        raise ImportError(f"cannot import {name}: {in_one_line(error)}") from error
 
 
 def in_one_line(error: BaseException) -> str:

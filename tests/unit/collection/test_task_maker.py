@@ -137,7 +137,10 @@ class TaskMakerTests(SynchronousTestCase):
     def test_no_backend_made(self) -> None:
         """A maker that gives something else is broken too."""
         maker = self.make(lambda _: "not one")  # type: ignore[arg-type,return-value]
-        self.assertIn("cannot create the backend 'memory': 'str' is not an IBackend", self.problem(maker, repository()))
+        self.assertIn(
+            "cannot create the backend 'memory': 'str' is not an IBackend",
+            self.problem(maker, repository()),
+        )
 
     def test_restic_is_missing(self) -> None:
         """Where a repository needs restic and there is none, a warning names the program."""
@@ -177,5 +180,6 @@ class TaskMakerTests(SynchronousTestCase):
         one = evolve(repository("x:y"), scheme="x")
         self.assertEqual(
             self.problem(self.make(lambda _: self.backend), one),
-            "unknown scheme 'x', or its plugin is broken: a_dropin cannot be used: SyntaxError: bug",
+            "unknown scheme 'x', or its plugin is broken:"
+            " a_dropin cannot be used: SyntaxError: bug",
         )
