@@ -74,7 +74,6 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         waiting = world.hold()
         running = self.collector.collect()
-        self.assertTrue(self.collector.running)
         self.assertTrue(self.job.running)
         self.clock.advance(7)
         waiting[0].callback(None)
@@ -93,7 +92,7 @@ class CollectTests(CollectorCase):
         """Collections of nothing end at once, and leave the way free for the next."""
         self.collect()
         self.collect()
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
         self.assertEqual(self.job.last_success, NOW)
         self.worlds(1)
         self.collect()
@@ -419,7 +418,6 @@ class CancelTests(CollectorCase):
         self.assertEqual([one.success for one in self.statuses.values()], [None] * 4)
         job = self.job
         self.assertEqual((job.running, job.last_success, job.duration), (False, None, None))
-        self.assertFalse(self.collector.running)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertIn("collection cancelled", self.logged())
 
@@ -454,9 +452,21 @@ class CancelTests(CollectorCase):
         running = self.collector.collect()
         running.cancel()
         self.assertNoResult(running)
-        self.assertTrue(self.collector.running)
+        self.assertTrue(self.job.running)
         cleaned.callback(None)
         self.assertIsNone(self.successResultOf(running))
+
+    def test_changed_entry(self) -> None:
+        """A changed entry whose read was cancelled is read in the next collection of any."""
+        worlds = self.worlds(2)
+        self.collect()
+        changed = evolve(worlds[0].task, repository=repository("/0", password="other"))
+        self.collector.set_tasks({"/0": changed, "/1": worlds[1].task})
+        worlds[0].hold()
+        self.collector.collect().cancel()
+        worlds[0].backend.waiting = None
+        self.collect({"/1"}, complete=False)
+        self.assertEqual([one.backend.listings for one in worlds], [3, 3])
 
     def test_next_one(self) -> None:
         """After a cancelled collection the next one reads all."""
@@ -539,7 +549,34 @@ class SecretStoreTests(CollectorCase):
         collection.cancel()
         self.assertIsNone(self.successResultOf(collection))
         self.assertEqual(self.status().failures, {})
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
+
+    def test_several_wait(self) -> None:
+        """All workers that wait for a look-up continue after it, and end if it is cancelled."""
+        worlds = [World.make(f"/{index}") for index in range(3)]
+        answer: Deferred[None] = Deferred()
+        cleaned: Deferred[None] = Deferred()
+
+        async def complete(tasks: Sequence[Task]) -> list[Task | ReadError]:
+            try:
+                await answer
+            finally:
+                await cleaned
+            return [one.task for one in worlds]
+
+        tasks = {one.task.repository.url: self.without_secrets(one) for one in worlds}
+        self.collector.set_tasks(tasks, complete)
+        collection = self.collector.collect()
+        collection.cancel()
+        self.assertNoResult(collection)
+        cleaned.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [0, 0, 0])
+        answer = Deferred()
+        collection = self.collector.collect()
+        answer.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [1, 1, 1])
 
     def test_reload_meanwhile(self) -> None:
         """A config that comes while a secret is looked up is not undone by it."""
