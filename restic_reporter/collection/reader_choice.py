@@ -1,4 +1,4 @@
-"""Which reader reads a repository."""
+"""Chooses the reader of a repository."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ from ..model.schemes import RESTIC_SCHEMES
 @frozen
 class Readers:
     """
-    The readers there are, and which to take.
+    The readers, and the rules for choosing one.
 
-    ``default``, out of `restic_reporter.interfaces.READERS`, is for repositories whose entries
-    name none. ``has_restic`` tells whether the program restic, called ``program``, is there.
+    ``default``, one of `restic_reporter.model.schemes.READERS`, is for entries without a
+    reader. ``has_restic`` returns whether restic, called ``program``, is installed.
     """
 
     restic: ISnapshotReader
@@ -25,7 +25,7 @@ class Readers:
     program: str = "restic"
 
     def warnings(self) -> list[str]:
-        """A sentence where the program restic is missing."""
+        """Return a warning if restic is missing."""
         if self.has_restic():
             return []
         return [
@@ -34,27 +34,21 @@ class Readers:
 
     def reader_of(self, repository: Repository, maker: IBackendMaker | None) -> ISnapshotReader:
         """
-        The reader for ``repository``, whose backends ``maker`` makes; ``None`` where it has none.
+        Return the reader for ``repository``; ``maker`` is that of its backend, if it has one.
 
-        :raises ValueError: none can read it; the message says why.
+        :raises ValueError: the configured reader does not support the repository.
         """
         scheme = repository.scheme
-        known = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
+        restic_can = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
         wanted = repository.reader or self.default
-        if wanted == "native" and maker is None and known:
+        if wanted == "native" and maker is None and restic_can:
             raise ValueError(f"'native' does not support {scheme!r}; use 'restic' or 'auto'")
-        if wanted == "restic" and not known and maker is not None:
+        if wanted == "restic" and maker is not None and not restic_can:
             raise ValueError(
                 f"'restic' does not support {scheme!r}, and the backend {maker.name!r} gives it"
                 " no location; use 'native' or 'auto'"
             )
-        if wanted == "auto":
-            wanted = self._best(repository, maker, known)
+        if wanted == "auto" and maker is not None:
+            usable = restic_can and repository.settings.restic_reads and self.has_restic()
+            wanted = "restic" if usable else "native"
         return self.native if wanted == "native" else self.restic
-
-    def _best(self, repository: Repository, maker: IBackendMaker | None, known: bool) -> str:
-        if maker is None:
-            return "restic"
-        if not known or not repository.settings.restic_reads or not self.has_restic():
-            return "native"
-        return "restic"
