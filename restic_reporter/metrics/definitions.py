@@ -1,34 +1,27 @@
-"""The metrics' names, types and help texts: what docs/reference.md lists."""
+"""The names, types and help texts of the metrics, as in docs/reference.md."""
+
+from functools import partial
 
 from .exposition import Family
 
-_LATEST = "As of the latest scheduled collection"
-
-# The values of a repository's content stay after a failed read.
-_LAST_READ = "As of the last scheduled collection that read the repository"
-
 _AT_SCRAPE = "As of the scrape, not of a scheduled collection"
-
 _IN_USE = "As of the scrape; a config takes effect at the next scheduled collection"
 
-_SINCE_START = "Since the start, as of the latest scheduled collection"
+
+def _family(
+    kind: str, name: str, text: str, when: str = "As of the latest scheduled collection"
+) -> Family:
+    return Family(name, kind, f"{text}. {when}.")
 
 
-def _gauge(name: str, text: str, when: str = _LATEST) -> Family:
-    return Family(name, "gauge", f"{text}. {when}.")
-
-
-def _content(name: str, text: str) -> Family:
-    return _gauge(name, text, _LAST_READ)
-
-
-def _counter(name: str, text: str, when: str = _SINCE_START) -> Family:
-    return Family(name, "counter", f"{text}. {when}.")
-
-
-def _info(name: str, text: str, when: str) -> Family:
-    return Family(name, "info", f"{text}. {when}.")
-
+_gauge = partial(_family, "gauge")
+_info = partial(_family, "info")
+_counter = partial(
+    _family, "counter", when="Since the start, as of the latest scheduled collection"
+)
+# The content of a repository stays after a failed read.
+_LAST_READ = "As of the last scheduled collection that read the repository"
+_content = partial(_gauge, when=_LAST_READ)
 
 # Of each backup set.
 NEWEST = _content(
@@ -112,7 +105,7 @@ JOB_NEXT = _gauge(
 JOB_SKIPPED = _counter(
     "backup_job_skipped_total",
     "Number of scheduled collections skipped because the previous one still ran",
-    "Since the start",
+    when="Since the start",
 )
 CONFIG_SUCCESS = _gauge(
     "backup_config_last_reload_successful",
@@ -143,5 +136,5 @@ REACTOR_LAG = _gauge(
 LOG_LINES_DROPPED = _counter(
     "restic_reporter_log_lines_dropped_total",
     "Number of log lines dropped because the log was not read or not writable",
-    "Since the start, as of the scrape, not of a scheduled collection",
+    when="Since the start, as of the scrape, not of a scheduled collection",
 )

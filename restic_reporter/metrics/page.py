@@ -1,7 +1,7 @@
-"""The state of all repositories to the metrics page."""
+"""Renders the metrics page from the state of all repositories."""
 
 import platform
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 
 from attrs import define, field
@@ -13,24 +13,24 @@ import twisted
 
 from .. import __version__
 from ..collection.state import CollectionState, RepositoryStatus
-from ..concurrency.cooperative import at_once, in_turns
+from ..concurrency.cooperative import in_turns
+from ..model.snapshot_table import Steps
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
 from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, KeptLines
 
-# How many repositories are made up to date in one step.
-_SOME = 64
+# The number of repositories that one step updates.
+_SLICE = 64
 
 
 @define
 class MetricsPage:
     """
-    Renders the page; keeps what has not changed.
+    Renders the page; keeps the lines that have not changed.
 
-    ``now`` is the wall clock; ``next_due`` tells when the next collection is due, and
-    ``vault_token_expiry`` when Vault's token ends, all in Unix seconds. ``reactor_lag`` gives
-    the longest that the reactor was held since it was asked last, in seconds;
-    ``log_lines_dropped`` counts since the start.
+    ``now`` returns the wall clock, ``next_due`` the time of the next collection and
+    ``vault_token_expiry`` the end of Vault's token, all in Unix seconds. ``reactor_lag`` returns
+    the longest time in seconds that the reactor was blocked since the previous call.
     """
 
     _state: CollectionState
@@ -45,33 +45,30 @@ class MetricsPage:
         factory=lambda: ProcessCollector(registry=CollectorRegistry())
     )
 
-    def render(self, openmetrics: bool) -> bytes:
-        """The whole page in OpenMetrics 1.0 or in the text format 0.0.4, at once."""
-        return at_once(self._steps(openmetrics))
-
     async def render_in_turns(self, clock: IReactorTime, openmetrics: bool) -> bytes:
         """
-        The same page, while others have their turns: however long it is, it holds the
-        reactor for some ten milliseconds at a time. All that it tells of one repository is
-        from one moment, not before that of the call.
+        Render the page in OpenMetrics 1.0 or in the text format 0.0.4.
+
+        Works in steps of about 10 ms. All lines of one repository are from one moment, not
+        before the call.
         """
-        return await in_turns(clock, self._steps(openmetrics))
+        return await in_turns(clock, self.steps(openmetrics))
 
     def prepare(self, status: RepositoryStatus) -> None:
         """
-        Render one repository's lines now, since it has just been read.
+        Render the lines of one repository after its read.
 
-        Spread over a collection this work is not felt; all of it in the next scrape would be.
+        Otherwise the next scrape would have to render all of them.
         """
         url = status.task.repository.url
         kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
         kept.age(self._now())
 
-    def _steps(self, openmetrics: bool) -> Generator[None, None, bytes]:
-        """Renders the page bit by bit."""
-        yield from self._bring_up_to_date()
+    def steps(self, openmetrics: bool) -> Steps[bytes]:
+        """Render the page in short steps."""
+        yield from self._update()
         now = self._now()
-        # Nothing of these changes from here on. What came in a moment ago was never read.
+        # These lines no longer change. Repositories added since then have none yet.
         kept = [self._kept[url] for url in self._state.statuses if url in self._kept]
         families: list[tuple[Family, list[bytes]]] = [
             (family, [sample(family, labels, value).encode()])
@@ -80,7 +77,7 @@ class MetricsPage:
         ages = []
         for index, one in enumerate(kept):
             ages.append(one.age(now))
-            if not index % _SOME:
+            if not index % _SLICE:
                 yield
         families.append((f.DAYS_AGE, ages))
         for names, lines in (
@@ -94,8 +91,8 @@ class MetricsPage:
         families.extend(_process_families(self._process))
         return page(families, openmetrics)
 
-    def _bring_up_to_date(self) -> Iterator[None]:
-        """Prepare what `prepare` was not called for."""
+    def _update(self) -> Iterator[None]:
+        """Render the lines that `prepare` has not rendered."""
         statuses = self._state.statuses
         for url in self._kept.keys() - statuses.keys():
             del self._kept[url]
@@ -103,7 +100,7 @@ class MetricsPage:
             kept = self._kept.get(url)
             if kept is None or kept.revision != status.revision:
                 self.prepare(status)
-            if not index % _SOME:
+            if not index % _SLICE:
                 yield
 
     def _job_samples(self) -> Iterator[tuple[Family, str, float]]:
@@ -111,14 +108,14 @@ class MetricsPage:
         values: Mapping[Family, float | None] = {
             f.JOB_LAST_SUCCESS: job.last_success,
             f.JOB_ERROR_COUNT: job.error_count,
-            f.JOB_RUNNING: 1 if job.running else 0,
+            f.JOB_RUNNING: int(job.running),
             f.JOB_DURATION: job.duration,
             f.JOB_NEXT: self._next_due(),
             f.JOB_SKIPPED: job.skipped,
             f.VAULT_TOKEN_EXPIRY: self.vault_token_expiry(),
             f.REACTOR_LAG: self.reactor_lag(),
             f.LOG_LINES_DROPPED: self.log_lines_dropped(),
-            f.CONFIG_SUCCESS: 1 if config.successful else 0,
+            f.CONFIG_SUCCESS: int(config.successful),
             f.CONFIG_SUCCESS_TIME: config.success_time,
         }
         for family, value in values.items():

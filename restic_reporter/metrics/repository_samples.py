@@ -1,8 +1,9 @@
-"""What the metrics page says of one repository, kept for as long as it holds."""
+"""Sample lines of one repository, kept until they change."""
 
 import math
+from collections.abc import Iterable, Iterator
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from ..collection.state import Locks, RepositoryStatus, Task
 from ..model.labels import sanitise
@@ -12,115 +13,101 @@ from .exposition import Family, label_text, sample
 
 DAY = 86400
 
-# What a repository holds, which seldom changes, and how reading it went, which always does.
+# The content of a repository changes seldom, the outcome of the read every time.
 CONTENT_FAMILIES = (
-    f.SNAPSHOT_COUNT,
-    f.NEWEST,
-    f.REPOSITORY_INFO,
-    f.LOCK_COUNT,
-    f.OLDEST_LOCK,
-    f.SET_COUNT,
-    f.OLDEST,
-    f.FUTURE_COUNT,
-    f.INVALID_COUNT,
-    f.SERIES_DROPPED,
+    *(f.SNAPSHOT_COUNT, f.NEWEST, f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK, f.SET_COUNT),
+    *(f.OLDEST, f.FUTURE_COUNT, f.INVALID_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
-    f.READ_ERROR_COUNT,
-    f.READ_SUCCESS,
-    f.READ_LAST_SUCCESS,
-    f.READ_DURATION,
-    f.READ_FAILURES,
-    f.STORAGE_REQUESTS,
-    f.STORAGE_BYTES,
+    *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
+    *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES),
 )
 
 # The lines of one repository in each of several families.
 Lines = tuple[bytes, ...]
 
+# A sample of one repository; the labels lack the URL. Without a value there is no line.
+_Sample = tuple[Family, float | None, str]
+
 
 def days_age(newest: float, now: float) -> int:
-    """Whole days from ``newest`` to ``now``; 0 where a clock runs ahead a little."""
+    """Return the whole days from ``newest`` to ``now``; 0 if a clock is slightly ahead."""
     return max(0, math.floor((now - newest) / DAY))
 
 
-@define
-class _Sheet:
-    """The lines of one repository, family by family, as they are added."""
-
-    url: str
-    lines: dict[Family, str] = field(factory=dict)
-
-    @classmethod
-    def of(cls, status: RepositoryStatus) -> "_Sheet":
-        return cls(label_text({"url": status.task.repository.url}))
-
-    def add(self, family: Family, value: float | None, labels: str = "") -> None:
-        """One more line, unless ``value`` is ``None``."""
-        if value is not None:
-            text = f"{self.url},{labels}" if labels else self.url
-            self.lines[family] = self.lines.get(family, "") + sample(family, text, value)
-
-    def of_families(self, families: tuple[Family, ...]) -> Lines:
-        """What was added, in this order."""
-        return tuple(self.lines.get(family, "").encode() for family in families)
-
-
 def read_lines(status: RepositoryStatus) -> Lines:
-    """The lines that tell how reading went, by `READ_FAMILIES`."""
-    sheet = _Sheet.of(status)
+    """Return the lines about the latest read, by `READ_FAMILIES`."""
+    return _lines(status, READ_FAMILIES, _read_samples(status))
+
+
+def _read_samples(status: RepositoryStatus) -> Iterator[_Sample]:
     if status.success is not None:
-        sheet.add(f.READ_ERROR_COUNT, 0 if status.success else 1)
-        sheet.add(f.READ_SUCCESS, 1 if status.success else 0)
-    sheet.add(f.READ_LAST_SUCCESS, status.last_success)
-    sheet.add(f.READ_DURATION, status.duration)
+        yield f.READ_ERROR_COUNT, int(not status.success), ""
+        yield f.READ_SUCCESS, int(status.success), ""
+    yield f.READ_LAST_SUCCESS, status.last_success, ""
+    yield f.READ_DURATION, status.duration, ""
     for reason, count in status.failures.items():
-        sheet.add(f.READ_FAILURES, count, label_text({"reason": reason}))
+        yield f.READ_FAILURES, count, label_text({"reason": reason})
     if status.content is not None:
         for operation, count in status.meter.requests.items():
-            sheet.add(f.STORAGE_REQUESTS, count, label_text({"operation": operation}))
+            yield f.STORAGE_REQUESTS, count, label_text({"operation": operation})
         for operation, count in status.meter.received_bytes.items():
-            sheet.add(f.STORAGE_BYTES, count, label_text({"operation": operation}))
-    return sheet.of_families(READ_FAMILIES)
+            yield f.STORAGE_BYTES, count, label_text({"operation": operation})
 
 
 def content_lines(status: RepositoryStatus) -> Lines:
-    """
-    The lines that tell what the repository holds, by `CONTENT_FAMILIES`; all but those that
-    depend on the time of the scrape.
-    """
-    sheet = _Sheet.of(status)
+    """Return the lines about the content, by `CONTENT_FAMILIES`, without the ages."""
+    return _lines(status, CONTENT_FAMILIES, _content_samples(status))
+
+
+def _content_samples(status: RepositoryStatus) -> Iterator[_Sample]:
     content = status.content
     if content is None:
-        return sheet.of_families(CONTENT_FAMILIES)
+        return
     names = {"backend": status.task.backend_name, "reader": status.task.reader.name}
-    labels = label_text({key: sanitise(name) for key, name in names.items()})
-    sheet.add(f.REPOSITORY_INFO, 1, labels)
-    sheet.add(f.SNAPSHOT_COUNT, content.snapshot_count)
-    sheet.add(f.FUTURE_COUNT, content.future_count)
-    sheet.add(f.INVALID_COUNT, content.invalid_count)
-    sheet.add(f.SERIES_DROPPED, content.dropped_sets)
+    yield f.REPOSITORY_INFO, 1, label_text({key: sanitise(name) for key, name in names.items()})
+    yield f.SNAPSHOT_COUNT, content.snapshot_count, ""
+    yield f.FUTURE_COUNT, content.future_count, ""
+    yield f.INVALID_COUNT, content.invalid_count, ""
+    yield f.SERIES_DROPPED, content.dropped_sets, ""
     if status.locks is not None:
-        sheet.add(f.LOCK_COUNT, status.locks.count)
-        sheet.add(f.OLDEST_LOCK, status.locks.oldest)
+        yield f.LOCK_COUNT, status.locks.count, ""
+        yield f.OLDEST_LOCK, status.locks.oldest, ""
     for one in content.sets:
         labels = _set_labels(one)
-        sheet.add(f.NEWEST, one.newest, labels)
-        sheet.add(f.SET_COUNT, one.snapshot_count, labels)
-        sheet.add(f.OLDEST, one.oldest, labels)
-    return sheet.of_families(CONTENT_FAMILIES)
+        yield f.NEWEST, one.newest, labels
+        yield f.SET_COUNT, one.snapshot_count, labels
+        yield f.OLDEST, one.oldest, labels
 
 
 def _set_labels(one: BackupSet) -> str:
     return label_text({"host": one.host, "user": one.user})
 
 
+def _url_label(status: RepositoryStatus) -> str:
+    return label_text({"url": status.task.repository.url})
+
+
+def _lines(
+    status: RepositoryStatus, families: tuple[Family, ...], samples: Iterable[_Sample]
+) -> Lines:
+    url, texts = _url_label(status), dict.fromkeys(families, "")
+    for family, value, labels in samples:
+        if value is not None:
+            texts[family] += sample(family, f"{url},{labels}" if labels else url, value)
+    return tuple(text.encode() for text in texts.values())
+
+
 @define
 class KeptLines:
-    """What was rendered of one repository, and how long it holds."""
+    """
+    The lines of one repository.
+
+    ``content`` is valid for this ``task``, ``of_content`` and ``locks``; ``age_lines`` at the
+    times in ``age_holds``.
+    """
 
     revision: int
-    # What the lines of the content were made of.
     task: Task
     of_content: Content | None
     locks: Locks | None
@@ -132,7 +119,7 @@ class KeptLines:
 
     @classmethod
     def of(cls, status: RepositoryStatus, before: "KeptLines | None") -> "KeptLines":
-        """``before`` is what was kept of the same repository so far."""
+        """Render ``status``; reuse the content's lines from ``before`` if they are still valid."""
         task, content, locks = status.task, status.content, status.locks
         read = read_lines(status)
         if (
@@ -142,21 +129,19 @@ class KeptLines:
             and before.locks == locks
         ):
             return evolve(before, revision=status.revision, read=read)
-        url = label_text({"url": status.task.repository.url})
-        sets = content.sets if content is not None else ()
+        url, sets = _url_label(status), content.sets if content is not None else ()
         ages = tuple(
             (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
         )
         return cls(status.revision, task, content, locks, content_lines(status), read, ages)
 
     def age(self, now: float) -> bytes:
-        """The lines of the ages, made anew only when a day has passed for one of the sets."""
+        """Return the lines of the ages; render them only if a set's age has changed."""
         since, until = self.age_holds
         if not since <= now < until:
             days = [(labels, newest, days_age(newest, now)) for labels, newest in self.ages]
-            self.age_lines = "".join(
-                sample(f.DAYS_AGE, labels, age) for labels, _, age in days
-            ).encode()
+            lines = (sample(f.DAYS_AGE, labels, age) for labels, _, age in days)
+            self.age_lines = "".join(lines).encode()
             until = min((newest + (age + 1) * DAY for _, newest, age in days), default=math.inf)
             self.age_holds = (now, until)
         return self.age_lines

@@ -64,7 +64,7 @@ class PageCase(SynchronousTestCase):
     def samples(self, openmetrics: bool = False) -> list[Any]:
         """All samples of the page."""
         parse = parse_openmetrics if openmetrics else parse_text
-        page = self.page.render(openmetrics).decode()
+        page = turns.at_once(self.page.steps(openmetrics)).decode()
         return [one for family in parse(page) for one in family.samples]
 
     def values(self, name: str, **labels: str) -> list[float]:
