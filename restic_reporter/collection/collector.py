@@ -210,13 +210,7 @@ class Collector:
     async def _work(self, run: _Run) -> None:
         while not run.cancelled:
             if run.queue:
-                status = run.queue.popleft()
-                url = status.task.repository.url
-                run.reading[url] = self._clock.seconds()
-                try:
-                    await self._read(status, run)
-                finally:
-                    del run.reading[url]
+                await self._read(run.queue.popleft(), run)
             elif run.incomplete:
                 await run.looked_up
             else:
@@ -224,7 +218,8 @@ class Collector:
 
     async def _read(self, status: RepositoryStatus, run: _Run) -> None:
         """Read one repository and note the outcome, unless the run was cancelled."""
-        started = self._clock.seconds()
+        url = status.task.repository.url
+        started = run.reading[url] = self._clock.seconds()
         deadline = Deadline.after(self._clock, status.task.timeout)
         work = read_repository(status.task, status, self._now(), self._clock, deadline)
         try:
@@ -236,6 +231,8 @@ class Collector:
             note_failure(status, error)
         else:
             note_success(status, reading, self._now())
+        finally:
+            del run.reading[url]
         self._publish(status, started)
 
     def _publish(self, status: RepositoryStatus, started: float) -> None:

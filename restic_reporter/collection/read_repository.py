@@ -56,7 +56,15 @@ async def read_repository(
     :raises ReadError: reading failed; ``partial`` if listed snapshots cannot be read, or if
         each listing until the deadline differs.
     """
-    return await _Read(task, status, now, clock, deadline).read()
+    read = _Read(task, status, now, clock, deadline)
+    try:
+        return await (read.alone() if task.backend is None else read.listed(task.backend))
+    except (CancelledError, ReadError) as error:
+        # Backends stop at the same deadline: either error may come first.
+        is_late = isinstance(error, CancelledError) or error.reason is Reason.TIMEOUT
+        if is_late and read.attempts >= 2 and deadline.remaining() <= 0:
+            raise read.changing() from None
+        raise
 
 
 @define(eq=False)
@@ -73,21 +81,9 @@ class _Read:
     _now: float
     _clock: IReactorTime
     _deadline: Deadline
-    _attempts: int = 0
+    attempts: int = 0
 
-    async def read(self) -> Reading:
-        try:
-            if self._task.backend is None:
-                return await self._read_alone()
-            return await self._read_listed(self._task.backend)
-        except (CancelledError, ReadError) as error:
-            # Backends stop at the same deadline: either error may come first.
-            is_late = isinstance(error, CancelledError) or error.reason is Reason.TIMEOUT
-            if is_late and self._attempts >= 2 and self._deadline.remaining() <= 0:
-                raise self._changing() from None
-            raise
-
-    async def _read_listed(self, backend: IBackend) -> Reading:
+    async def listed(self, backend: IBackend) -> Reading:
         status, reader = self._status, self._task.reader
         listing = await backend.list(self._deadline, status.meter)
         same = status.content is not None and fingerprint(listing.snapshots) == status.fingerprint
@@ -179,7 +175,7 @@ class _Read:
             locks_error=listing.locks_error,
         )
 
-    async def _read_alone(self) -> Reading:
+    async def alone(self) -> Reading:
         """Read a repository that only the reader can list."""
         before: frozenset[str] = frozenset()
         while True:
@@ -249,18 +245,18 @@ class _Read:
 
     async def _pause(self) -> None:
         """Wait before another attempt, longer after many."""
-        self._attempts += 1
-        if self._attempts % _ATTEMPTS_IN_A_ROW:
+        self.attempts += 1
+        if self.attempts % _ATTEMPTS_IN_A_ROW:
             return
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._attempts // _ATTEMPTS_IN_A_ROW - 1))
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.attempts // _ATTEMPTS_IN_A_ROW - 1))
         if pause >= self._deadline.remaining():
-            raise self._changing()
+            raise self.changing()
         await sleep(self._clock, pause)
 
-    def _changing(self) -> ReadError:
+    def changing(self) -> ReadError:
         return ReadError(
             Reason.PARTIAL,
-            f"the repository is changing: it differed at each of {self._attempts} attempts;"
+            f"the repository is changing: it differed at each of {self.attempts} attempts;"
             " collect it when no backup is running",
         )
 

@@ -42,11 +42,13 @@ class Readers:
         restic_can = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
         wanted = repository.reader or self.default
         if wanted == "native" and maker is None and restic_can:
-            raise ValueError(f"'native' does not support {scheme!r}; use 'restic' or 'auto'")
+            raise ValueError(
+                f"reader: 'native' does not support {scheme!r}; use 'restic' or 'auto'"
+            )
         if wanted == "restic" and maker is not None and not restic_can:
             raise ValueError(
-                f"'restic' does not support {scheme!r}, and the backend {maker.name!r} gives it"
-                " no location; use 'native' or 'auto'"
+                f"reader: 'restic' does not support {scheme!r}, and the backend {maker.name!r}"
+                " gives it no location; use 'native' or 'auto'"
             )
         if wanted == "auto" and maker is not None:
             usable = restic_can and repository.settings.restic_reads and self.has_restic()

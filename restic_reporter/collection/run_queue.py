@@ -58,7 +58,7 @@ class Runs:
         """
         if self._running is not None or self._stopped:
             return False
-        self._start(None, None, complete=True)
+        self._start(None)
         return True
 
     def due(self, keys: Keys) -> None:
@@ -71,7 +71,7 @@ class Runs:
         if self._stopped:
             return
         if self._running is None:
-            self._start_keys(keys)
+            self._start(keys)
             return
         late = {key for key in keys if self._current is None or key in self._current}
         if late:
@@ -79,15 +79,15 @@ class Runs:
             self._log.warn("collection skipped: another one is still running")
         self._waiting |= keys - late
 
-    def _start_keys(self, keys: Keys) -> None:
-        labels = {key for key in keys if key is not None}
-        if DEFAULT in keys:
-            labels.update(label for label in self._labels if label not in self._own_schedules)
-        # If every repository has its own schedule, no run would count as complete otherwise.
-        complete = DEFAULT in keys or len(self._own_schedules) == len(self._labels)
-        self._start(keys, labels, complete)
-
-    def _start(self, keys: Keys | None, labels: set[str] | None, complete: bool) -> None:
+    def _start(self, keys: Keys | None) -> None:
+        """Start a run for the schedules with ``keys``, or of all repositories."""
+        labels, complete = None, True
+        if keys is not None:
+            labels = {key for key in keys if key is not None}
+            if DEFAULT in keys:
+                labels.update(label for label in self._labels if label not in self._own_schedules)
+            # If every repository has its own schedule, no run would be complete otherwise.
+            complete = DEFAULT in keys or len(self._own_schedules) == len(self._labels)
         self._current = keys
         self._running = self._collector.collect(labels, complete)
         self._running.addBoth(self._ended)
@@ -103,7 +103,7 @@ class Runs:
             end.callback(None)
         keys, self._waiting = self._waiting, frozenset()
         if keys and not self._stopped:
-            self._start_keys(keys)
+            self._start(keys)
 
     def ended(self) -> "Deferred[None]":
         """Return a Deferred that fires at the end of the current run, or at once without one."""

@@ -90,16 +90,11 @@ class TaskMaker:
         tasks = {}
         for repository in config.repositories:
             yield
-            where = f"entry {repository.position}"
             try:
                 reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))
-            except ValueError as error:
-                problems.add(f"{where}: reader: {error}")
-                continue
-            try:
                 tasks[repository.url] = self._task(repository, reader)
             except ValueError as error:
-                problems.add(f"{where}: repo: {redact(str(error), repository.secrets())}")
+                problems.add(f"entry {repository.position}: {error}")
         problems.raise_any(config.name)
         return tasks
 
@@ -117,8 +112,7 @@ class TaskMaker:
             try:
                 result.append(self._task(outcome, task.reader))
             except ValueError as error:
-                problem = redact(str(error), outcome.secrets())
-                result.append(ReadError(Reason.SECRET, f"{where}: repo: {problem}"))
+                result.append(ReadError(Reason.SECRET, f"{where}: {error}"))
         return result
 
     def _task(self, repository: Repository, reader: ISnapshotReader) -> Task:
@@ -147,8 +141,8 @@ def _make_backend(maker: IBackendMaker, repository: Repository, tools: BackendTo
     failed = f"cannot create the backend {maker.name!r}"
     try:
         backend = maker.make(repository, tools)
-    except ValueError:
-        raise
+    except ValueError as error:
+        raise ValueError(f"repo: {redact(str(error), repository.secrets())}") from None
     except Exception as error:
         # Not as a failure event: a plugin's exceptions may contain secrets.
         _log.error(

@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
 
 from attrs import define, field
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.metrics_core import Metric
-from twisted.internet.interfaces import IReactorTime
+from prometheus_client import PROCESS_COLLECTOR
 
 import twisted
 
 from .. import __version__
 from ..collection.state import CollectionState, RepositoryStatus
-from ..concurrency.cooperative import in_turns
 from ..model.snapshot_table import Steps
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
@@ -41,18 +38,6 @@ class MetricsPage:
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
     _kept: dict[str, KeptLines] = field(factory=dict)
-    _process: ProcessCollector = field(
-        factory=lambda: ProcessCollector(registry=CollectorRegistry())
-    )
-
-    async def render_in_turns(self, clock: IReactorTime, openmetrics: bool) -> bytes:
-        """
-        Render the page in OpenMetrics 1.0 or in the text format 0.0.4.
-
-        Works in steps of about 10 ms. All lines of one repository are from one moment, not
-        before the call.
-        """
-        return await in_turns(clock, self.steps(openmetrics))
 
     def prepare(self, status: RepositoryStatus) -> None:
         """
@@ -65,7 +50,11 @@ class MetricsPage:
         kept.age(self._now())
 
     def steps(self, openmetrics: bool) -> Steps[bytes]:
-        """Render the page in short steps."""
+        """
+        Render the page in OpenMetrics 1.0 or in the text format 0.0.4, in short steps.
+
+        All lines of one repository are from one moment, not before the first step.
+        """
         yield from self._update()
         now = self._now()
         # These lines no longer change. Repositories added since then have none yet.
@@ -88,7 +77,11 @@ class MetricsPage:
             for family, column in zip(names, columns, strict=True):
                 families.append((family, [b"".join(column)]))
                 yield
-        families.extend(_process_families(self._process))
+        for metric in PROCESS_COLLECTOR.collect():
+            for found in metric.samples:
+                family = Family(found.name, metric.type, metric.documentation)
+                line = sample(family, label_text(found.labels), found.value)
+                families.append((family, [line.encode()]))
         return page(families, openmetrics)
 
     def _update(self) -> Iterator[None]:
@@ -128,11 +121,3 @@ class MetricsPage:
             "shard": self.shard,
         }
         yield f.BUILD_INFO, label_text(build), 1
-
-
-def _process_families(collector: ProcessCollector) -> Iterator[tuple[Family, list[bytes]]]:
-    metric: Metric
-    for metric in collector.collect():
-        for one in metric.samples:
-            family = Family(one.name, metric.type, metric.documentation)
-            yield family, [sample(family, label_text(one.labels), one.value).encode()]

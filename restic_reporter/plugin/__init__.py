@@ -1,7 +1,7 @@
 """
-How backends and secret stores are announced and found.
+Declares and discovers backends and secret stores.
 
-A dropin imports this at each run of anybody's ``twistd``, so it imports little itself.
+Each run of any ``twistd`` imports this through the dropins, so it imports little.
 """
 
 from ..model.settings import BackendSettings, Key, OwnKeys

@@ -353,7 +353,7 @@ class MetricsPageTests(PageCase):
 
 
 class TurnsTests(PageCase):
-    """`MetricsPage.render_in_turns`."""
+    """`MetricsPage.steps`, in turns."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -380,7 +380,7 @@ class TurnsTests(PageCase):
 
     def render(self) -> "Deferred[bytes]":
         """The page in the making."""
-        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+        return Deferred.fromCoroutine(turns.in_turns(self.turns, self.page.steps(False)))
 
     def test_added_meanwhile(self) -> None:
         """Repositories that a collection adds or takes away meanwhile do not break the page."""
