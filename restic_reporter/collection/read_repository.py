@@ -1,9 +1,9 @@
 """Reads one repository: lists it, and asks the reader only if the listing has changed."""
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
@@ -36,8 +36,7 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 
 
-@frozen
-class Changes:
+class Changes(NamedTuple):
     """The ids of removed snapshots, and of those still to be read."""
 
     gone: Sequence[str] = ()

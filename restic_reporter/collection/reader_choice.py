@@ -26,11 +26,8 @@ class Readers:
 
     def warnings(self) -> list[str]:
         """Return a warning if restic is missing."""
-        if self.has_restic():
-            return []
-        return [
-            f"cannot find the program {self.program!r}; repositories that need restic will fail"
-        ]
+        missing = f"cannot find the program {self.program!r}; repositories that need it will fail"
+        return [] if self.has_restic() else [missing]
 
     def reader_of(self, repository: Repository, maker: IBackendMaker | None) -> ISnapshotReader:
         """

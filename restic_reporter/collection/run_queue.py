@@ -51,11 +51,7 @@ class Runs:
         self._own_schedules = dict(own_schedules)
 
     def collect_all(self) -> bool:
-        """
-        Start a run over all repositories now; return whether it was started.
-
-        It is not during another run, nor after `stop`.
-        """
+        """Start a run of all repositories; return False during another run and after `stop`."""
         if self._running is not None or self._stopped:
             return False
         self._start(None)

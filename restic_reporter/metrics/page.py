@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from itertools import repeat
 
 from attrs import define, field
 from prometheus_client import PROCESS_COLLECTOR
@@ -40,11 +39,7 @@ class MetricsPage:
     _kept: dict[str, KeptLines] = field(factory=dict)
 
     def prepare(self, status: RepositoryStatus) -> None:
-        """
-        Render the lines of one repository after its read.
-
-        Otherwise the next scrape would have to render all of them.
-        """
+        """Render the lines of one repository after its read, to keep the next scrape short."""
         url = status.task.repository.url
         kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
         kept.age(self._now())
@@ -69,14 +64,12 @@ class MetricsPage:
             if not index % _SLICE:
                 yield
         families.append((f.DAYS_AGE, ages))
-        for names, lines in (
-            (CONTENT_FAMILIES, [one.content for one in kept]),
-            (READ_FAMILIES, [one.read for one in kept]),
-        ):
-            columns = zip(*lines, strict=True) if lines else repeat((), len(names))
-            for family, column in zip(names, columns, strict=True):
-                families.append((family, [b"".join(column)]))
-                yield
+        for index, family in enumerate(CONTENT_FAMILIES):
+            families.append((family, [b"".join([one.content[index] for one in kept])]))
+            yield
+        for index, family in enumerate(READ_FAMILIES):
+            families.append((family, [b"".join([one.read[index] for one in kept])]))
+            yield
         for metric in PROCESS_COLLECTOR.collect():
             for found in metric.samples:
                 family = Family(found.name, metric.type, metric.documentation)

@@ -35,12 +35,8 @@ def days_age(newest: float, now: float) -> int:
     return max(0, math.floor((now - newest) / DAY))
 
 
-def read_lines(status: RepositoryStatus) -> Lines:
-    """Return the lines about the latest read, by `READ_FAMILIES`."""
-    return _lines(status, READ_FAMILIES, _read_samples(status))
-
-
-def _read_samples(status: RepositoryStatus) -> Iterator[_Sample]:
+def read_samples(status: RepositoryStatus) -> Iterator[_Sample]:
+    """Yield the samples of `READ_FAMILIES`."""
     if status.success is not None:
         yield f.READ_ERROR_COUNT, int(not status.success), ""
         yield f.READ_SUCCESS, int(status.success), ""
@@ -55,12 +51,8 @@ def _read_samples(status: RepositoryStatus) -> Iterator[_Sample]:
             yield f.STORAGE_BYTES, count, label_text({"operation": operation})
 
 
-def content_lines(status: RepositoryStatus) -> Lines:
-    """Return the lines about the content, by `CONTENT_FAMILIES`, without the ages."""
-    return _lines(status, CONTENT_FAMILIES, _content_samples(status))
-
-
-def _content_samples(status: RepositoryStatus) -> Iterator[_Sample]:
+def content_samples(status: RepositoryStatus) -> Iterator[_Sample]:
+    """Yield the samples of `CONTENT_FAMILIES`."""
     content = status.content
     if content is None:
         return
@@ -84,14 +76,8 @@ def _set_labels(one: BackupSet) -> str:
     return label_text({"host": one.host, "user": one.user})
 
 
-def _url_label(status: RepositoryStatus) -> str:
-    return label_text({"url": status.task.repository.url})
-
-
-def _lines(
-    status: RepositoryStatus, families: tuple[Family, ...], samples: Iterable[_Sample]
-) -> Lines:
-    url, texts = _url_label(status), dict.fromkeys(families, "")
+def _lines(url: str, families: tuple[Family, ...], samples: Iterable[_Sample]) -> Lines:
+    texts = dict.fromkeys(families, "")
     for family, value, labels in samples:
         if value is not None:
             texts[family] += sample(family, f"{url},{labels}" if labels else url, value)
@@ -121,7 +107,8 @@ class KeptLines:
     def of(cls, status: RepositoryStatus, before: "KeptLines | None") -> "KeptLines":
         """Render ``status``; reuse the content's lines from ``before`` if they are still valid."""
         task, content, locks = status.task, status.content, status.locks
-        read = read_lines(status)
+        url = label_text({"url": task.repository.url})
+        read = _lines(url, READ_FAMILIES, read_samples(status))
         if (
             before is not None
             and before.task is task
@@ -129,11 +116,12 @@ class KeptLines:
             and before.locks == locks
         ):
             return evolve(before, revision=status.revision, read=read)
-        url, sets = _url_label(status), content.sets if content is not None else ()
+        sets = content.sets if content is not None else ()
         ages = tuple(
             (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
         )
-        return cls(status.revision, task, content, locks, content_lines(status), read, ages)
+        lines = _lines(url, CONTENT_FAMILIES, content_samples(status))
+        return cls(status.revision, task, content, locks, lines, read, ages)
 
     def age(self, now: float) -> bytes:
         """Return the lines of the ages; render them only if a set's age has changed."""

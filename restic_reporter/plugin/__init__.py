@@ -1,8 +1,4 @@
-"""
-Declares and discovers backends and secret stores.
-
-Each run of any ``twistd`` imports this through the dropins, so it imports little.
-"""
+"""Declares and discovers plugins; imports little, as each run of any ``twistd`` imports it."""
 
 from ..model.settings import BackendSettings, Key, OwnKeys
 from .makers import BackendMaker, SecretStoreMaker

@@ -118,9 +118,8 @@ def _problem_of(maker: Any) -> str | None:
 
 def _problem_of_store(maker: Any) -> str | None:
     name = getattr(maker, "name", None)
-    if not isinstance(name, str) or not _STORE_NAME.fullmatch(name):
-        return f"secret store name must consist of a-z and 0-9, not {name!r}"
-    return None
+    valid = isinstance(name, str) and _STORE_NAME.fullmatch(name)
+    return None if valid else f"secret store name must consist of a-z and 0-9, not {name!r}"
 
 
 def by_name(makers: Iterable[ISecretStoreMaker]) -> dict[str, ISecretStoreMaker]:

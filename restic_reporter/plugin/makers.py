@@ -1,16 +1,12 @@
-"""
-Lets a dropin declare a backend or a secret store without importing it.
-
-Each run of any ``twistd`` imports this through the dropins, so it imports little.
-"""
+"""Declares backends and stores without importing them, as any ``twistd`` imports this."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.plugin import IPlugin
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
@@ -21,12 +17,6 @@ from ..model.settings import BackendSettings, Key, OwnKeys
 if TYPE_CHECKING:
     from ..interfaces import BackendTools, IBackend, ISecretStore, StoreTools
     from ..model.repository import Repository
-
-
-def _texts(texts: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(texts, str):
-        raise TypeError(f"schemes must be a sequence of strings, not the string {texts!r}")
-    return tuple(texts)
 
 
 @implementer(IPlugin, IBackendMaker)
@@ -41,7 +31,7 @@ class BackendMaker:
     """
 
     name: str
-    schemes: tuple[str, ...] = field(converter=_texts)
+    schemes: Sequence[str]
     factory: str
     locates: bool = False
     keys: tuple[Key, ...] = ()

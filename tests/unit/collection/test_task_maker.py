@@ -158,7 +158,7 @@ class TaskMakerTests(SynchronousTestCase):
             )
             maker = evolve(self.make(lambda _: self.backend), readers=readers)
             found = maker.warnings(maker.tasks(Config((repository(),))))
-            warning = "cannot find the program 'nosuch'; repositories that need restic will fail"
+            warning = "cannot find the program 'nosuch'; repositories that need it will fail"
             self.assertEqual(found, [warning] if warned else [], (has_restic, reader))
 
     def test_readers(self) -> None:

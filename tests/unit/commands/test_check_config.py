@@ -189,7 +189,7 @@ class CheckConfigTests(ConfigCase):
                 "c.json: entry 1: cannot create the backend 'torn': RuntimeError: a bug: ***",
                 "c.json: entry 2: unknown scheme 'what', or its plugin is broken: bad cannot be"
                 " used: ImportError: x",
-                "cannot find the program 'no-such-restic'; repositories that need restic will fail",
+                "cannot find the program 'no-such-restic'; repositories that need it will fail",
             ),
         )
 

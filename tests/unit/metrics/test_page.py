@@ -1,5 +1,6 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import evolve
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.collection.collector import Collector
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative as turns
-from restic_reporter.metrics import repository_samples as repository_lines
+from restic_reporter.metrics import repository_samples
 from restic_reporter.metrics.page import MetricsPage
 from restic_reporter.metrics.repository_samples import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
@@ -324,13 +325,13 @@ class MetricsPageTests(PageCase):
     def test_unchanged_content(self) -> None:
         """The content's lines are made anew only when the content has changed."""
         made: list[RepositoryStatus] = []
-        make = repository_lines.content_lines
+        make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> repository_lines.Lines:
+        def counted(status: RepositoryStatus) -> Iterator[Any]:
             made.append(status)
             return make(status)
 
-        self.patch(repository_lines, "content_lines", counted)
+        self.patch(repository_samples, "content_samples", counted)
         self.collector.on_read = self.page.prepare
         self.world.storage.locks = 1
         for snapshots in (2, 2, 2, 3):

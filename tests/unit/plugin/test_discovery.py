@@ -121,7 +121,7 @@ class InstalledTests(SynchronousTestCase):
             ("raise SystemExit(3)", "SystemExit: 3"),
             ("raise ValueError('two\\nlines')", "ValueError: two lines"),
             ("x = (", "SyntaxError: "),
-            (f"{IMPORT}a = BackendMaker('a', 'abc', 'x')", "TypeError: schemes must be"),
+            (f"{IMPORT}a = BackendMaker('a', 'abc', 'x')", "schemes of the backend 'a' must be"),
         ):
             self.assertIn(problem, self.problem(dropin))
 

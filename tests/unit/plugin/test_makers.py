@@ -62,10 +62,6 @@ class BackendMakerTests(SynchronousTestCase):
             error = self.assertRaises(ImportError, maker.make, repository(), no_tools())
             self.assertIn(f"cannot import {factory}: {problem}", str(error))
 
-    def test_schemes(self) -> None:
-        """A string, which would give a scheme for each letter, is refused."""
-        self.assertRaises(TypeError, BackendMaker, "x", "xyz", "none")
-
 
 class SecretStoreMakerTests(SynchronousTestCase):
     """`SecretStoreMaker`."""
