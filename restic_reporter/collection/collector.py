@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
 from ..model.errors import ReadError
-from .outcomes import counted, note_failure, note_success
+from .outcomes import note_failure, note_success, plural
 from .read_repository import read_repository
 from .state import CollectionState, RepositoryStatus, Task
 
@@ -127,8 +127,9 @@ class Collector:
             if complete:
                 job.last_success = self._now()
             self._log.info(
-                "collected {repositories} in {seconds:.1f} s, {errors} could not be read",
-                repositories=counted(len(due), "repository"),
+                f"collected {{count}} {plural('repository', len(due))} in {{seconds:.1f}} s,"
+                " {errors} could not be read",
+                count=len(due),
                 seconds=job.duration,
                 errors=sum(one.success is False for one in due),
             )
@@ -181,9 +182,10 @@ class Collector:
             f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
         ]
         self._log.info(
-            "still collecting: {left} of {repositories} left; longest running: {longest}",
+            f"still collecting: {{left}} of {{count}} {plural('repository', count)} left;"
+            " longest running: {longest}",
             left=len(run.queue) + len(run.reading) + len(run.incomplete),
-            repositories=counted(count, "repository"),
+            count=count,
             longest=", ".join(longest) or "looking up secrets",
         )
 

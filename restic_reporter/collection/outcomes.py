@@ -10,11 +10,11 @@ from .state import Reading, RepositoryStatus
 _log = Logger()
 
 
-def counted(count: int, noun: str) -> str:
-    """Return ``count`` with ``noun`` in the singular or plural."""
-    if count != 1:
-        noun = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count} {noun}"
+def plural(noun: str, count: int) -> str:
+    """Return the form of ``noun`` for ``count``."""
+    if count == 1:
+        return noun
+    return f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None:
@@ -28,12 +28,13 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     status.locks = reading.locks
     sets = len(content.sets) + content.dropped_sets
     emit = _log.debug if reading.unchanged else _log.info
+    # Words belong into the format: those in values may be masked, if they are passwords.
     emit(
-        "read {url}: {snapshots} in {sets}{unchanged}",
+        f"read {{url}}: {{count}} {plural('snapshot', content.snapshot_count)}"
+        f" in {{sets}} {plural('backup set', sets)}{', unchanged' if reading.unchanged else ''}",
         url=url,
-        snapshots=counted(content.snapshot_count, "snapshot"),
-        sets=counted(sets, "backup set"),
-        unchanged=", unchanged" if reading.unchanged else "",
+        count=content.snapshot_count,
+        sets=sets,
     )
     if reading.locks_error is not None:
         _log.warn(

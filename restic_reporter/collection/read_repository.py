@@ -16,7 +16,7 @@ from ..model.snapshot_table import Steps
 from ..model.snapshots import Content, Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import fingerprint
-from .outcomes import counted
+from .outcomes import plural
 from .state import Locks, Reading, RepositoryStatus, Task
 
 T = TypeVar("T")
@@ -271,6 +271,6 @@ def _partial(missing: Collection[str]) -> ReadError:
     more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
     return ReadError(
         Reason.PARTIAL,
-        f"{counted(len(missing), 'listed snapshot')} cannot be read: {shown}{more};"
+        f"{len(missing)} listed {plural('snapshot', len(missing))} cannot be read: {shown}{more};"
         " run 'restic check'",
     )

@@ -129,7 +129,7 @@ BUILD_INFO = _info(
 )
 REACTOR_LAG = _gauge(
     "restic_reporter_reactor_lag_seconds",
-    "Longest time in seconds that the event loop was blocked since the previous scrape by anybody;"
+    "Longest time in seconds that the event loop was blocked since any client's previous scrape;"
     " up to 0.025 s too low",
     _AT_SCRAPE,
 )
