@@ -231,7 +231,7 @@ class Redactor:
         try:
             live = tuple(self.live())
         except Exception:
-            # A bug of a plugin must not break the log, which reports that bug.
+            # A bug in a plugin must not break the log, which reports that bug.
             live = self._live_secrets
         if live != self._live_secrets:
             self._live_secrets, self._live_masks = live, Masks.of(live)
