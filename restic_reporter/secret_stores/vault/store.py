@@ -121,16 +121,12 @@ class VaultStore:
 
     @property
     def expires_at(self) -> float | None:
-        """
-        Return when the token expires, or has expired without a new one, in Unix seconds.
-
-        ``None`` before the first token, and for one that never expires.
-        """
-        return self._keeper.expires_at
+        """See `HeldToken.expires_at`."""
+        return self._keeper.held.expires_at
 
     def secrets(self) -> Iterable[Secret]:
         """Return the tokens and the secret id."""
-        return [*self._settings.secrets(), *self._keeper.secrets()]
+        return [*self._settings.secrets(), *self._keeper.held.granted]
 
     def start(self) -> None:
         """Log in, and renew the token from then on; log and retry failures."""
@@ -169,7 +165,7 @@ class VaultStore:
             problem = f"cannot look up {path!r}: Vault at {self._settings.address}: {outage}"
         except VaultRefusedError as refusal:
             problem = explain(refusal, path, str(refusal))
-            if refusal.status == 403 and self._keeper.unconfirmed:
+            if refusal.status == 403 and self._keeper.held.unconfirmed:
                 problem += " (VAULT_TOKEN may have expired)"
         except ValueError as error:
             problem = f"cannot look up {path!r} in Vault: {error}"
