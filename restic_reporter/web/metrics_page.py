@@ -3,8 +3,10 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
+from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -25,44 +27,27 @@ OPENMETRICS_FORMAT = b"application/openmetrics-text; version=1.0.0; charset=utf-
 SHARED_FOR = 1.0
 
 
-class _Once:
-    """
-    The outcome of a piece of work that is done once for all who ask for it, and goes on when
-    one of them leaves. Work that failed is done again for whoever asks next.
-    """
-
-    def __init__(self, work: Callable[[], Awaitable[bytes]]) -> None:
-        self._work = work
-        self._result: bytes | None = None
-        self._flight: SingleFlight[bytes] = SingleFlight(outlives=True)
-
-    async def get(self) -> bytes:
-        """The outcome, as soon as it is there."""
-        return self._result or await self._flight.join(self._do)
-
-    async def _do(self) -> bytes:
-        self._result = await self._work()
-        return self._result
-
-
+@define(eq=False)
 class _Rendered:
     """
-    A page whose rendering began at ``moment``, its compressed form once that was asked for,
-    and how many responses are waiting for it or sending it.
+    A page, plain and compressed, each made at the first request for it.
+
+    Its rendering began at ``moment``. ``users`` responses wait for it or send it.
     """
 
-    def __init__(
-        self, render: Callable[[], Awaitable[bytes]], compressor: Compressor, moment: float
-    ) -> None:
-        # Not through ``self``: a circle of references would keep a large page for a while.
-        plain = self.plain = _Once(render)
+    _render: Callable[[], Coroutine[Any, Any, bytes]]
+    _compressor: Compressor
+    moment: float
+    users: int = 0
+    _plain: SingleFlight[bytes] = field(factory=lambda: SingleFlight(outlives=True, keeps=True))
+    _gzip: SingleFlight[bytes] = field(factory=lambda: SingleFlight(outlives=True, keeps=True))
 
-        async def compress() -> bytes:
-            return await compressor.compress(await plain.get())
+    async def body(self, gzip: bool) -> bytes:
+        """Return the page as soon as it is made."""
+        return await (self._gzip.join(self._compress) if gzip else self._plain.join(self._render))
 
-        self.compressed = _Once(compress)
-        self.moment = moment
-        self.users = 0
+    async def _compress(self) -> bytes:
+        return await self._compressor.compress(await self._plain.join(self._render))
 
 
 class MetricsPage(Page):
@@ -128,7 +113,7 @@ class MetricsPage(Page):
         return rendering if isinstance(rendering, bytes) else await rendering
 
     async def _send(self, request: Request, page: _Rendered, openmetrics: bool, gzip: bool) -> None:
-        body = await (page.compressed if gzip else page.plain).get()
+        body = await page.body(gzip)
         request.setHeader(b"Vary", b"Accept, Accept-Encoding")
         if gzip:
             request.setHeader(b"Content-Encoding", b"gzip")
