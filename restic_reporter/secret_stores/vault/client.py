@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import hvac  # type: ignore[import-untyped]
 from attrs import field, frozen
 
 from ...concurrency.deadline import Deadline
@@ -106,6 +105,8 @@ class VaultClient:
 
     async def _call(self, build: Callable[[Any], _Planned], parse: Callable[[Any], T]) -> T:
         """Send the request that ``build`` makes with an hvac client; ``parse`` the response."""
+        import hvac  # type: ignore[import-untyped]  # `VaultStore` has imported it
+
         planned = build(
             hvac.Client(
                 url=self.settings.address,

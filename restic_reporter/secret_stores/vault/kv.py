@@ -1,17 +1,12 @@
 """Reads documents of a KV mount; detects its version, which may change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from attrs import define
 
+from .client import VaultClient
 from .errors import VaultRefusedError
 from .settings import MOUNT
-
-if TYPE_CHECKING:
-    from .client import VaultClient
 
 # Seconds between two checks of the version after rejected reads.
 _RECHECK = 60.0

@@ -1,9 +1,7 @@
 """Keeps a valid Vault token: looks it up, renews it, and logs in again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError
@@ -13,6 +11,7 @@ from twisted.python.failure import Failure
 
 from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
+from .client import VaultClient
 from .errors import VaultOutageError, VaultRefusedError
 from .held import HeldToken
 from .lease import MAX_LOOKUP_BACKOFF, Backoff, Grant, Lease
@@ -20,11 +19,8 @@ from .refusals import RefusalCheck
 from .settings import VaultSettings
 from .warnings import EndWarnings
 
-if TYPE_CHECKING:
-    from .client import VaultClient
-
-    Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
-    Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
+Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
+Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
 
 # The longest sleep in seconds. Only the wall clock runs while the computer sleeps, so check it.
 _MAX_SLEEP = 1800.0
