@@ -20,21 +20,6 @@ _CANDIDATES = 4
 Name = tuple[str, str]  # host, user
 
 
-@define(slots=True)
-class _Tally:
-    """The running count of one backup set."""
-
-    count: int = 0
-    newest: float | None = None
-    oldest: float | None = None
-
-    def add(self, time: float) -> None:
-        if self.newest is None or time > self.newest:
-            self.newest = time
-        if self.oldest is None or time < self.oldest:
-            self.oldest = time
-
-
 @define
 class SetCounter:
     """
@@ -51,7 +36,8 @@ class SetCounter:
     _future: int = 0
     _invalid: int = 0
     _matures_at: float | None = None
-    _tallies: dict[Name, _Tally] = Factory(dict)
+    # The number of snapshots, and the newest and the oldest time, of each set.
+    _tallies: dict[Name, tuple[int, float | None, float | None]] = Factory(dict)
     _overflow: set[int] = Factory(set)
 
     def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
@@ -73,25 +59,15 @@ class SetCounter:
             self._matures_at = min(matures_at, self._matures_at or matures_at)
         if isinstance(name, int):
             self._overflow.add(name)
+        elif name is not None and self._has_room(name):
+            self._tallies[name] = (len(times), max(usable, default=None), min(usable, default=None))
         elif name is not None:
-            tally = self._tally(name)
-            if tally is not None:
-                tally.count += len(times)
-                if usable:
-                    tally.add(max(usable))
-                    tally.add(min(usable))
+            self._overflow.add(hash(name))
 
-    def _tally(self, name: Name) -> _Tally | None:
-        tally = self._tallies.get(name)
-        if tally is None:
-            if (
-                len(self._tallies) >= _CANDIDATES * self.limit
-                and (sanitise(name[0]), sanitise(name[1])) not in self.known
-            ):
-                self._overflow.add(hash(name))
-                return None
-            tally = self._tallies[name] = _Tally()
-        return tally
+    def _has_room(self, name: Name) -> bool:
+        if len(self._tallies) < _CANDIDATES * self.limit:
+            return True
+        return (sanitise(name[0]), sanitise(name[1])) in self.known
 
     def content(self) -> Content:
         """
@@ -102,15 +78,14 @@ class SetCounter:
         """
         labels = distinct_labels(list(self._tallies))
 
-        def rank(item: tuple[Name, _Tally]) -> tuple[bool, int, Name]:
-            name, tally = item
-            return (labels[name] not in self.known, -tally.count, labels[name])
+        def rank(name: Name) -> tuple[bool, int, Name]:
+            return (labels[name] not in self.known, -self._tallies[name][0], labels[name])
 
-        kept = sorted(self._tallies.items(), key=rank)[: self.limit]
-        sets = [
-            BackupSet(*labels[name], tally.count, tally.newest, tally.oldest)
-            for name, tally in kept
-        ]
+        kept = sorted(self._tallies, key=rank)[: self.limit]
+        sets = []
+        for name in kept:
+            count, newest, oldest = self._tallies[name]
+            sets.append(BackupSet(*labels[name], count, newest, oldest))
         return Content(
             snapshot_count=self._count,
             future_count=self._future,
