@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -150,9 +150,8 @@ class _Read:
         except ReadError as error:
             if error.reason is not Reason.TOO_LARGE:
                 raise
-        return await self._one_large.run(
-            lambda: Deferred.fromCoroutine(self._files.load(path, FILE_LIMIT))
-        )
+        async with self._one_large:
+            return await self._files.load(path, FILE_LIMIT)
 
     async def _open(self, access: Access) -> None:
         kept, request, reader = self._kept, self._request, self._reader
