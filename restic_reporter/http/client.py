@@ -46,11 +46,11 @@ class BoundedHTTPClient:
     """
 
     _reactor: Any
-    _connections_per_host: int = 8
-    _random: Callable[[], float] = default_random
-    _now: Callable[[], float] = time.time
-    _connect_timeout: float = 10.0
-    _idle_timeout: float = 30.0
+    _connections_per_host: int = field(default=8, kw_only=True)
+    _random: Callable[[], float] = field(default=default_random, kw_only=True)
+    _now: Callable[[], float] = field(default=time.time, kw_only=True)
+    _connect_timeout: float = field(default=10.0, kw_only=True)
+    _idle_timeout: float = field(default=30.0, kw_only=True)
     _routes: dict[Transport, Route] = field(factory=dict, init=False)
     _places: dict[tuple[str, Transport], Place] = field(factory=dict, init=False)
     _waiting: "set[Deferred[Any]]" = field(factory=set, init=False)

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 API_URL = "https://api.backblazeb2.com"
 
+_AUTHORIZE, _BUCKETS = "b2_authorize_account", "b2_list_buckets"
+
 # A token is valid for at most 24 hours.
 TOKEN_LIFE = 23 * 3600.0
 
@@ -117,18 +119,15 @@ class Session:
                 )
             return buckets[bucket]
         if bucket not in self._bucket_ids:
+            looking_up = self._looking_up.setdefault(bucket, SingleFlight())
             self._bucket_ids[bucket] = await self._share(
-                self._looking_up.setdefault(bucket, SingleFlight()),
-                lambda longer: self._look_up(bucket, longer, meter),
-                "b2_list_buckets",
-                deadline,
+                looking_up, lambda longer: self._look_up(bucket, longer, meter), _BUCKETS, deadline
             )
         return self._bucket_ids[bucket]
 
     async def _look_up(self, bucket: str, deadline: Deadline, meter: Meter) -> str:
-        what = "b2_list_buckets"
         answer = await self._call(
-            what,
+            _BUCKETS,
             "the capability listBuckets",
             lambda one: {"accountId": one.account_id, "bucketName": bucket},
             deadline,
@@ -139,7 +138,7 @@ class Session:
                 if one["bucketName"] == bucket and isinstance(one["bucketId"], str):
                     return str(one["bucketId"])
         except (KeyError, TypeError):
-            raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
+            raise ReadError(Reason.PARSE, f"{_BUCKETS}: incomplete response") from None
         raise ReadError(Reason.NOT_FOUND, f"no bucket {bucket!r} for this key; check its name")
 
     async def _call(
@@ -213,10 +212,7 @@ class Session:
         if current is not None and self._clock.seconds() < current.moment + TOKEN_LIFE:
             return current
         return await self._share(
-            self._authorizing,
-            lambda longer: self._authorize(longer, meter),
-            "b2_authorize_account",
-            deadline,
+            self._authorizing, lambda longer: self._authorize(longer, meter), _AUTHORIZE, deadline
         )
 
     async def _share(
@@ -235,13 +231,11 @@ class Session:
         return await within(deadline, wait(), what)
 
     async def _authorize(self, deadline: Deadline, meter: Meter) -> Authorization:
-        what = "b2_authorize_account"
         base = self._credentials.api_url or API_URL
         access = basic_auth(self._credentials.key_id, self._credentials.key.reveal())
         moment = self._clock.seconds()
-        response = await self._request(
-            f"{base}/b2api/v4/{what}", access, deadline, meter, "auth", 2**20
-        )
-        raise_for_error(response, what, "a valid key id with its own key")
+        url = f"{base}/b2api/v4/{_AUTHORIZE}"
+        response = await self._request(url, access, deadline, meter, "auth", 2**20)
+        raise_for_error(response, _AUTHORIZE, "a valid key id with its own key")
         self._current = parse_authorization(response.body, base, moment)
         return self._current
