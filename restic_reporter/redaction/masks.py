@@ -56,13 +56,7 @@ def _forms(value: str) -> Iterable[str]:
         json.dumps(repr(value)[1:-1])[1:-1],
         repr(json.dumps(value, ensure_ascii=False)[1:-1])[1:-1],
     )
-    return {
-        *quoted,
-        quote(raw),
-        quote(raw, safe=""),
-        quote_plus(raw),
-        *map(_unquoted, quoted),
-    }
+    return {*quoted, quote(raw), quote(raw, safe=""), quote_plus(raw), *map(_unquoted, quoted)}
 
 
 def _unquoted(text: str) -> str:
