@@ -15,7 +15,7 @@ from ..redaction.secret import Secret, redact_url
 from ..schedule.cron import parse_cron
 from . import keys
 from .context import ConfigContext
-from .location import absolute, scheme_of
+from .location import absolute, mend_of, scheme_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
 
@@ -41,6 +41,7 @@ class EntryLoader:
     defaults: Mapping[str, Any] = field(repr=False)
     context: ConfigContext
     problems: list[str] = field(factory=list)
+    warnings: list[str] = field(factory=list)
     open_files: list[tuple[str, str]] = field(factory=list)
     label: str | None = None
     _values: dict[str, Any] = field(factory=dict, repr=False)
@@ -62,7 +63,8 @@ class EntryLoader:
         merged = keys.merge(self.entry, self.defaults, self._stores, owners)
         self._values = {key: value for key, value in merged.items() if key not in wrong}
         scheme = self._scheme()
-        if context.broken and scheme not in {*RESTIC_SCHEMES, *context.makers, None}:
+        unserved = scheme not in {*RESTIC_SCHEMES, *context.makers, None}
+        if unserved:
             # Its backend may be the one that is broken, and these its keys.
             wrong = {key: one for key, one in wrong.items() if key in keys.CHECKS}
         self.problems[:0] = wrong.values()
@@ -77,6 +79,11 @@ class EntryLoader:
                 self.problems.append("the key 'repo' is missing")
             return None
         written: str = self._values["repo"]
+        mend = mend_of(written, context.makers) if unserved else None
+        if mend is not None:
+            self.warnings.append(
+                f"repo: unknown scheme {scheme!r}, unless a broken plugin serves it; {mend}"
+            )
         label = sanitise(redact_url(written))
         self._here = context.holds(label)
         maker = context.makers.get(scheme)
@@ -121,8 +128,7 @@ class EntryLoader:
             return None
 
     def _scheme(self) -> str | None:
-        known = None if self.context.broken else tuple(self.context.makers)
-        return self._try("repo", scheme_of, known)
+        return self._try("repo", scheme_of, self.context.makers, self.context.broken)
 
     def _settings(
         self, maker: IBackendMaker | None, written: str

@@ -46,11 +46,13 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     entries, defaults = entries_of(document, context, problems)
     repositories: list[Repository] = []
     labels: dict[str, int] = {}
+    doubts: list[str] = []
     open_files: dict[tuple[str, str], list[int]] = {}
     for position, entry in enumerate(entries, 1):
         loader = EntryLoader(position, entry, defaults, context)
         repository = loader.load()
         problems.add(*(f"entry {position}: {problem}" for problem in loader.problems))
+        doubts.extend(f"entry {position}: {warning}" for warning in loader.warnings)
         for file in loader.open_files:
             open_files.setdefault(file, []).append(position)
         if loader.label is None:
@@ -66,6 +68,7 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     problems.raise_any(name)
     place = os.path.join(context.directory, name)
     found = (
+        *doubts,
         *config_warnings(place, entries, defaults, context.secret_keys),
         *file_warnings(open_files, context.directory, context.environ),
     )

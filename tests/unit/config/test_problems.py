@@ -256,6 +256,25 @@ class PluginTests(ConfigCase):
             self.assertIn("the backend 'odd' cannot read its keys: ", one.settings.problem)
             self.assertNotIn(MARKER, one.settings.problem)
 
+    def test_scheme_of_a_broken_plugin(self) -> None:
+        """A scheme that a broken plugin may serve is accepted, with the likely mend as warning."""
+        context = self.context(broken=True)
+        for repo, warning in (
+            ("resd:http://h/", "unknown scheme 'resd', unless a broken plugin serves it; did you"
+             " mean 'rest:…'?"),
+            ("nas:/srv", "unknown scheme 'nas', unless a broken plugin serves it; did you mean"
+             " 'sftp:nas:/srv'?"),
+            (f"odd:/u:{MARKER}@h", None),
+            ("rest:http://h/", None),
+        ):  # fmt: skip
+            config = build_config([{**GOOD, "repo": repo}], "c.json", context)
+            expected = () if warning is None else (f"c.json: entry 1: repo: {warning}",)
+            self.assertEqual(config.warnings, expected)
+            self.assertEqual(len(config.repositories), 1)
+        entry = {**GOOD, "repo": "https://h/"}
+        error = self.assertRaises(ConfigError, build_config, [entry], "c.json", context)
+        self.assertIn("repo: unknown scheme 'https'; did you mean 'rest:https://…'?", str(error))
+
     def test_undeclared(self) -> None:
         """A key that no backend declares is unknown."""
         error = self.assertRaises(ConfigError, self.load)
