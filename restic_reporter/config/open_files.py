@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -15,6 +16,10 @@ from .sources import resolve
 
 # Of one kind; beyond that they are counted.
 _WARNINGS = 20
+
+# Names in ``env`` whose values are probably secret, and those that only resemble them.
+_SECRET = re.compile(r"CREDENTIAL|KEY|PASS|SECRET|TOKEN|_SAS$", re.IGNORECASE)
+_HARMLESS = re.compile(r".*_(FILE|ID|NAME|PATH)|GOOGLE_APPLICATION_CREDENTIALS", re.IGNORECASE)
 
 _MEND = "chgrp it to the daemon's group, then chmod 0640"
 
@@ -71,11 +76,17 @@ def config_warnings(
 
 
 def _secrets(entry: Any, secret_keys: Collection[str]) -> Iterator[Any]:
-    """The keys of an ``entry`` that hold secrets."""
+    """Yield the keys of an ``entry`` that have secrets."""
     for key, value in entry.items() if isinstance(entry, dict) else ():
-        secret = key == "env" or key in secret_keys
-        if value and (secret or (key == "repo" and any(url_passwords(str(value))))):
+        if key == "env":
+            yield from (f"env: {name}" for name, one in value.items() if _is_secret(name, one))
+        elif value and (key in secret_keys or (key == "repo" and any(url_passwords(str(value))))):
             yield key
+
+
+def _is_secret(name: str, value: str) -> bool:
+    named = _SECRET.search(name) and not _HARMLESS.fullmatch(name)
+    return bool(value) and (bool(named) or any(url_passwords(value)))
 
 
 def file_warnings(
