@@ -80,7 +80,10 @@ class CommandTests(SynchronousTestCase):
             (("check-config", "--sharrd", "0/2"), "'--sharrd'; did you mean '--shard'?\n"),
             (("check-config", "a:sesame", "-x"), "check-config: unexpected argument 'a:sesame';"),
             (("check-config", "--reader=borg"), "borg"),
-            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
+            (
+                ("check-config", "--shard=4/4"),
+                "--shard: invalid value '4/4'; the last shard is 3/4",
+            ),
             (("http://me:sesame@h/",), "http://me:***@h/"),
             (("--vers",), "unknown option '--vers'; did you mean '--version'?\n"),
             (("--config", "x y"), "did you mean \"restic-reporter run --config 'x y'\"?\n"),

@@ -76,8 +76,8 @@ class CredentialsTests(FilesCase):
                 self.assertEqual(
                     error.problems,
                     (
-                        f"c.json: entry 1: {key}: '%d/x': '%d/' stands for $CREDENTIALS_DIRECTORY,"
-                        " which is not set: systemd sets it for a service that has LoadCredential=",
+                        f"c.json: entry 1: {key}: '%d/x': '%d/' means $CREDENTIALS_DIRECTORY, which"
+                        " is not set; add LoadCredential= to the systemd service",
                     ),
                 )
 
@@ -207,13 +207,13 @@ class OpenFileTests(FilesCase):
             self.assertEqual(
                 self.warnings(other, entry)[:1],
                 [
-                    f"is readable by every user ({self.owner} 0644) and holds a secret ({place});"
+                    f"is readable by every user ({self.owner} 0644) and has a secret ({place});"
                     " chgrp it to the daemon's group, then chmod 0640"
                 ],
             )
         document = {"defaults": {"password": MARKER}, "repositories": [{"repo": "/p"}]}
         (warning,) = self.build_with(document).warnings
-        self.assertIn("holds a secret (defaults: password)", warning)
+        self.assertIn("has a secret (defaults: password)", warning)
 
     def test_secrets_in_env(self) -> None:
         """Values of ``env`` are secrets by their names; all are masked nevertheless."""

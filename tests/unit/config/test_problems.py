@@ -41,19 +41,19 @@ class ProblemTests(ConfigCase):
             ("env", [], "must be a map of strings, not a list"),
             ("env", {"A": 1}, "A: must be a string: put it in quotes"),
             ("env", {"A": "\0"}, "A: must not contain a NUL"),
-            ("env", {"A=": "x"}, "'A=' cannot be the name of an environment variable"),
-            ("env", {"": "x"}, "'' cannot be the name of an environment variable"),
-            ("env", {5: "x"}, "5 cannot be the name of an environment variable"),
+            ("env", {"A=": "x"}, "invalid name of an environment variable: 'A='"),
+            ("env", {"": "x"}, "invalid name of an environment variable: ''"),
+            ("env", {5: "x"}, "invalid name of an environment variable: 5"),
             ("env", {"RESTIC_REPOSITORY": "x"}, "RESTIC_REPOSITORY is set by restic-reporter"),
             ("reader", "Restic", "must be one of auto, restic"),
             ("reader", ["restic"], "must be one of auto, restic"),
             ("timeout", "5", "must be a number of seconds, not a string"),
             ("timeout", True, "must be a number of seconds, not true or false"),
-            ("timeout", 0, "must be a number of seconds above 0"),
-            ("timeout", -1, "must be a number of seconds above 0"),
-            ("timeout", float("nan"), "must be a number of seconds above 0"),
-            ("timeout", float("inf"), "must be a number of seconds above 0"),
-            ("timeout", 10**400, "must be a number of seconds above 0"),
+            ("timeout", 0, "must be a number of seconds greater than 0"),
+            ("timeout", -1, "must be a number of seconds greater than 0"),
+            ("timeout", float("nan"), "must be a number of seconds greater than 0"),
+            ("timeout", float("inf"), "must be a number of seconds greater than 0"),
+            ("timeout", 10**400, "must be a number of seconds greater than 0"),
             ("cron", 5, "must be a string: put it in quotes"),
         ):
             # Disabled, so that what follows from a missing value adds nothing.
@@ -74,13 +74,13 @@ class ProblemTests(ConfigCase):
         """A key that JSON has twice is named with its entry, as is one of `env`."""
         self.write("c.json", '[{}, {"repo": "/p", "repo": "/q", "password": "x"}]')
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
-        self.assertIn("c.json: entry 2: repo: stands twice", error.problems)
+        self.assertIn("c.json: entry 2: duplicate key 'repo'", error.problems)
         self.write("c.json", '[{"repo": "/p", "password": "x", "env": {"A": "1", "A": "2"}}]')
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
-        self.assertEqual(error.problems, ("c.json: entry 1: env: 'A' stands twice",))
+        self.assertEqual(error.problems, ("c.json: entry 1: env: duplicate name 'A'",))
         self.write("c.json", '{"repositories": [], "repositories": []}')
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
-        self.assertEqual(error.problems, ("c.json: the key 'repositories' stands twice",))
+        self.assertEqual(error.problems, ("c.json: duplicate key 'repositories'",))
 
     def test_later_keys(self) -> None:
         """Keys that this version has nothing for are refused by name."""
@@ -145,7 +145,7 @@ class ProblemTests(ConfigCase):
     def test_same_label(self) -> None:
         """Two enabled entries with one label are refused, naming both."""
         (problem,) = self.problems([GOOD, {"disabled": True}, GOOD])
-        self.assertIn("c.json: entry 3: repo: has the same label as entry 1", problem)
+        self.assertIn("c.json: entry 3: repo: duplicates entry 1", problem)
 
     def test_same_label_by_masking(self) -> None:
         """Two that differ only in the password have one label."""
