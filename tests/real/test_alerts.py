@@ -45,7 +45,7 @@ class AlertTests(SynchronousTestCase):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
@@ -78,7 +78,7 @@ class AlertTests(SynchronousTestCase):
         self.assertEqual(kept, from_values)
 
     def test_each_says_what_to_do(self) -> None:
-        """Each alert has a severity, and names the host, repository or daemon, and the first step."""
+        """Each has a severity, and names the host, repository or daemon, and the first step."""
         for name, rule in alert_rules().items():
             notes = rule["annotations"]
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"), name)
