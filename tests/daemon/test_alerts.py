@@ -18,7 +18,7 @@ class AlertTests(SynchronousTestCase):
     """The life of an alert."""
 
     def test_backup_too_old(self) -> None:
-        """It fires for an old backup, outlasts a restart of the daemon, and ends with a new backup."""
+        """It fires for an old backup, outlasts a restart of the daemon, ends with a new backup."""
         folder = Folder()
         self.addCleanup(folder.close)
         repository = copy_example(folder.path / "repository")
@@ -39,7 +39,7 @@ class AlertTests(SynchronousTestCase):
         config = [{"repo": str(repository), "password": EXAMPLE_PASSWORD}]
         daemon = Daemon(folder, config).serving()
         # Longer than the restart takes, also on a busy machine.
-        prometheus = Prometheus(folder, daemon.address, [quick_rules(folder, "12s")])
+        prometheus = Prometheus(folder, daemon.address, [quick_rules(folder, "2m")])
         wait_until(lambda: firing() != [])
         since = firing()
 
@@ -50,6 +50,8 @@ class AlertTests(SynchronousTestCase):
         wait_until(seen)
         self.assertEqual(firing(), since)
 
+        quick_rules(folder, "1s")
+        prometheus.reload()
         back_up()
         daemon.collect()
         wait_until(lambda: firing() == [])

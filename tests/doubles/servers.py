@@ -323,6 +323,11 @@ class Prometheus:
         )
         self.program.wait_for("Server is ready to receive web requests")
 
+    def reload(self) -> None:
+        """Have it read its config and rules again; alerts keep their state."""
+        self.program.signal(signal.SIGHUP)
+        self.program.wait_for("Completed loading of configuration file")
+
     def ask(self, path: str, **parameters: str) -> Any:
         """The data of an answer of its API; an error of the query raises."""
         url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
