@@ -7,7 +7,7 @@ its interfaces; so it imports nothing that takes time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -155,15 +155,15 @@ class ReadRequest:
     those that it had until now and that are not listed any more. ``access`` is what opens the
     repository now, ``None`` where that was not looked at.
 
-    ``known`` are the label values (host, user) of the sets shown so far, which are kept first
-    where there are too many. What is asked of ``backend`` is counted in ``meter``.
+    ``known`` has the label values (host, user) of the sets shown or expected so far, which are
+    kept first if there are too many. What is asked of ``backend`` is counted in ``meter``.
     """
 
     repository: Repository
     backend: IBackend | None
     listing: Listing | None
     meter: Meter
-    known: frozenset[tuple[str, str]]
+    known: Container[tuple[str, str]]
     deadline: Deadline
     memory: Memory
     table: SnapshotTable
@@ -181,15 +181,14 @@ class ReadResult:
     not read. ``stopped`` says that it gave up because of these: then nothing is known of the
     other snapshots. ``seen`` are the ids of all snapshots that it read, where it has listed
     the repository by itself, else ``None``; ``nameless`` is how many it saw without a usable
-    id. ``oldest_lock`` is when the oldest lock was made, in Unix seconds; ``None`` without a
-    lock that could be read.
+    id. ``lock_times`` are when the locks that could be read were made, in Unix seconds.
     """
 
     unreadable: frozenset[str] = frozenset()
     stopped: bool = False
     seen: frozenset[str] | None = None
     nameless: int = 0
-    oldest_lock: float | None = None
+    lock_times: Sequence[float] = ()
 
 
 class ISnapshotReader(Interface):

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
 from ..model.errors import ReadError, Reason
+from ..model.snapshot_table import SnapshotTable
 from ..redaction.masks import redact
 from .read_repository import read_repository
 from .state import CollectionState, Reading, RepositoryStatus, Task
@@ -185,11 +186,15 @@ class Collector:
             )
             if status is None:
                 status = self.state.statuses[label] = RepositoryStatus(task)
+            if status.table.group_by != task.repository.group_by:
+                status.table = SnapshotTable(task.repository.group_by)
             if fresh:
                 # What the old entry's password opened says nothing about the new one's.
                 status.fingerprint = status.access = None
                 status.memory = Memory()
-            status.task = task
+            if status.task is not task:
+                status.task = task
+                status.revision += 1
             if fresh or labels is None or label in labels or status.success is None:
                 due.append(status)
         return due

@@ -11,8 +11,10 @@ from ..concurrency.cooperative import at_once, in_turns
 from ..concurrency.deadline import Deadline, sleep
 from ..interfaces import IBackend, ReadRequest, ReadResult
 from ..model.access import Access
+from ..model.backup_sets import with_history
+from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
-from ..model.snapshot_table import Steps
+from ..model.freshness import Freshness
 from ..model.snapshots import Content, Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import fingerprint
@@ -102,7 +104,7 @@ class _Read:
                 status.content,
                 status.fingerprint,
                 seen,
-                _locks(listing, status.locks.oldest if status.locks is not None else None),
+                _locks(listing, status.locks.times if status.locks is not None else ()),
                 listing.locks_error,
                 unchanged=True,
             )
@@ -137,7 +139,7 @@ class _Read:
     ) -> Reading:
         """Read what is new, and list again until one listing is known as a whole."""
         status, reader = self._status, self._task.reader
-        locks = _locks(listing, status.locks.oldest if status.locks is not None else None)
+        locks = _locks(listing, status.locks.times if status.locks is not None else ())
         # A first listing has nothing to be compared with.
         doubtful = status.content is None
         while True:
@@ -145,7 +147,7 @@ class _Read:
             result = ReadResult()
             if changes.new or must_ask or (changes.gone and reader.incremental):
                 result = await self._ask(listing, changes, access)
-                locks, must_ask = _locks(listing, result.oldest_lock), False
+                locks, must_ask = _locks(listing, result.lock_times), False
             others, missing = await self._do(status.table.compare(names))
             unnamed = len(missing) if len(missing) <= result.nameless else 0
             whole = len(missing) == unnamed
@@ -223,18 +225,22 @@ class _Read:
             )
         )
 
-    def _known(self) -> frozenset[tuple[str, str]]:
-        """The label values of the sets shown so far."""
+    def _known(self) -> "_Known":
         content = self._status.content
-        return frozenset((one.host, one.user) for one in content.sets) if content else frozenset()
+        sets = content.sets if content is not None else ()
+        return _Known(
+            self._task.repository.freshness, frozenset((one.host, one.user) for one in sets)
+        )
 
     async def _content(self, names: frozenset[str], unnamed: int) -> Content:
         """What the snapshots ``names`` amount to, and so many more without a usable id."""
         table = self._status.table
         await self._do(table.keep(names))
         content = await self._do(table.content(self._now, self._known()))
+        before = self._status.content
         return evolve(
             content,
+            sets=with_history(content.sets, before.sets if before is not None else ()),
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )
@@ -271,15 +277,26 @@ class _Read:
         )
 
 
+@frozen
+class _Known:
+    """The label values of the sets that are shown already or expected."""
+
+    freshness: Freshness
+    shown: frozenset[tuple[str, str]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shown or (isinstance(name, tuple) and self.freshness.expects(*name))
+
+
 def _short(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name[:_SHORT] for name in names)
 
 
-def _locks(listing: Listing, oldest: float | None = None) -> Locks | None:
+def _locks(listing: Listing, times: Sequence[float] = ()) -> Locks | None:
     if listing.locks is None:
         return None
     count = len(listing.locks)
-    return Locks(count, fingerprint(listing.locks), oldest if count else None)
+    return Locks(count, fingerprint(listing.locks), tuple(times) if count else ())
 
 
 def _partial(missing: Collection[str]) -> ReadError:

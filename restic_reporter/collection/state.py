@@ -30,13 +30,14 @@ class Task:
 @frozen
 class Locks:
     """
-    A repository's locks: how many, and when the oldest was made, in Unix seconds, where that
-    is known. ``fingerprint`` belongs to their names.
+    A repository's locks: how many, and when they were made, in Unix seconds, as far as known.
+
+    ``fingerprint`` belongs to their names.
     """
 
     count: int
     fingerprint: Fingerprint
-    oldest: float | None = None
+    times: tuple[float, ...] = ()
 
 
 @define

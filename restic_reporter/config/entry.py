@@ -7,6 +7,7 @@ from attrs import define, field
 
 from ..http import parse_ca_certificates, parse_client_certificate
 from ..interfaces import IBackendMaker
+from ..model.freshness import Freshness
 from ..model.labels import sanitise
 from ..model.repository import Material, PasswordCommand, Repository, Transport
 from ..model.schemes import RESTIC_SCHEMES
@@ -15,6 +16,7 @@ from ..redaction.secret import Secret, redact_url
 from ..schedule.cron import parse_cron
 from . import keys
 from .context import ConfigContext
+from .freshness import freshness_of
 from .location import absolute, scheme_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
@@ -69,9 +71,6 @@ class EntryLoader:
         if self._values.get("disabled", False):
             self.problems[:] = wrong.values()
             return None
-        self.problems.extend(
-            f"{key}: is not available in this version" for key in keys.LATER if key in self._values
-        )
         if scheme is None:
             if "repo" not in self._values and "repo" not in wrong:
                 self.problems.append("the key 'repo' is missing")
@@ -88,6 +87,11 @@ class EntryLoader:
         client_path, client = self._certificates("tls_client_cert", parse_client_certificate)
         password = self._password(wrong)
         cron = self._try("cron", parse_cron)
+        freshness = Freshness()
+        try:
+            freshness = freshness_of(self._values)
+        except ValueError as error:
+            self.problems.append(str(error))
         if self.problems or self.label is None or settings is None or not self._here:
             return None
         location = absolute(written, scheme, context.directory)
@@ -108,6 +112,8 @@ class EntryLoader:
             reader=self._values.get("reader"),
             timeout=self._values.get("timeout"),
             cron=cron,
+            group_by=tuple(sorted(self._values.get("group_by", ()))),
+            freshness=freshness,
         )
 
     def _try(self, key: str, function: Callable[..., T], *arguments: Any) -> T | None:

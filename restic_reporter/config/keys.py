@@ -1,6 +1,5 @@
 """The keys that an entry may have, and what their values must look like."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
@@ -9,15 +8,9 @@ from typing import Any
 from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
+from . import freshness
 from .document import repeated_keys
-
-# Part of the contract, but this version has nothing that could honour them; ignoring one
-# would be worse than refusing it. In a disabled entry they do no harm.
-LATER = (
-    "max_age",
-    "expect",
-    "retired",
-)
+from .wording import kind, unknown
 
 # The end of the keys that name a document in a secret store.
 MATERIAL = "_material"
@@ -30,7 +23,7 @@ def _string(value: Any) -> str | None:
         return "must not contain half a surrogate pair" if _SURROGATE.search(value) else None
     if isinstance(value, int | float | date) and not isinstance(value, bool):
         return "must be a string: put it in quotes"
-    return f"must be a string, not {_kind(value)}"
+    return f"must be a string, not {kind(value)}"
 
 
 def _nonempty(value: Any) -> str | None:
@@ -43,12 +36,12 @@ def _nonempty(value: Any) -> str | None:
 
 
 def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"must be true or false, not {_kind(value)}"
+    return None if isinstance(value, bool) else f"must be true or false, not {kind(value)}"
 
 
 def _seconds(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"must be a number of seconds, not {_kind(value)}"
+        return f"must be a number of seconds, not {kind(value)}"
     if not 0 < value <= LONGEST_TIMEOUT:
         return "must be a number of seconds above 0, and at most a year"
     return None
@@ -60,7 +53,7 @@ def _reader(value: Any) -> str | None:
 
 def _environment(value: Any) -> str | None:
     if not isinstance(value, dict):
-        return f"must be a map of strings, not {_kind(value)}"
+        return f"must be a map of strings, not {kind(value)}"
     for name in repeated_keys(value):
         return f"{name!r} stands twice"
     for name, content in value.items():
@@ -89,21 +82,6 @@ OURS: Mapping[str, str] = {
 }
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, date):
-        return "a date"
-    names = {bool: "true or false", str: "a string", dict: "a map", list: "a list"}
-    return names.get(
-        type(value), "a number" if isinstance(value, int | float) else "something else"
-    )
-
-
-def _anything(value: Any) -> str | None:
-    return None
-
-
 CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "disabled": _boolean,
     "repo": _nonempty,
@@ -117,16 +95,8 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "reader": _reader,
     "timeout": _seconds,
     "cron": _nonempty,
-    **dict.fromkeys(LATER, _anything),
+    **freshness.CHECKS,
 }
-
-
-def unknown(key: object, known: Collection[str]) -> str:
-    """The sentence about a key that is none of ``known``, with the nearest one that is."""
-    offered = [one for one in known if one not in LATER]
-    near = difflib.get_close_matches(str(key), offered, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(offered)}"
-    return f"unknown key {key!r}{hint}"
 
 
 def password_sources(stores: Iterable[str]) -> tuple[str, ...]:
@@ -164,6 +134,7 @@ def alternatives(
     """
     return (
         tuple((source,) for source in password_sources(stores)),
+        freshness.ALTERNATIVES,
         *(
             (from_documents(maker), *((key,) for key in materials(maker, stores)))
             for maker in makers

@@ -12,6 +12,7 @@ from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .open_files import config_warnings, file_warnings
 from .sources import read_file
+from .wording import unknown
 
 _MAX_CONFIG = 64 * 2**20
 
@@ -93,7 +94,7 @@ def entries_of(
         problems.add("is one entry; must be a list of entries: [{…}], or in YAML - repo: …")
         return [], {}
     known = ("repositories", "defaults")
-    problems.add(*(keys.unknown(key, known) for key in document if key not in known))
+    problems.add(*(unknown(key, known) for key in document if key not in known))
     problems.add(*(f"the key {key!r} stands twice" for key in repeated_keys(document)))
     entries = document.get("repositories")
     if not isinstance(entries, list):

@@ -16,7 +16,7 @@ from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import at_once, in_turns
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
-from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, KeptLines
+from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, TIMED_FAMILIES, KeptLines
 
 # How many repositories are made up to date in one step.
 _SOME = 64
@@ -65,7 +65,8 @@ class MetricsPage:
         """
         url = status.task.repository.url
         kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
-        kept.age(self._now())
+        for lines in kept.timed:
+            lines.at(self._now())
 
     def _steps(self, openmetrics: bool) -> Generator[None, None, bytes]:
         """Renders the page bit by bit."""
@@ -77,12 +78,13 @@ class MetricsPage:
             (family, [sample(family, labels, value).encode()])
             for family, labels, value in self._job_samples()
         ]
-        ages = []
-        for index, one in enumerate(kept):
-            ages.append(one.age(now))
-            if not index % _SOME:
-                yield
-        families.append((f.DAYS_AGE, ages))
+        for place, family in enumerate(TIMED_FAMILIES):
+            pieces = []
+            for index, one in enumerate(kept):
+                pieces.append(one.timed[place].at(now))
+                if not index % _SOME:
+                    yield
+            families.append((family, pieces))
         for names, lines in (
             (CONTENT_FAMILIES, [one.content for one in kept]),
             (READ_FAMILIES, [one.read for one in kept]),

@@ -1,26 +1,22 @@
 """What the metrics page says of one repository, kept for as long as it holds."""
 
-import math
-
 from attrs import define, evolve, field
 
 from ..collection.state import Locks, RepositoryStatus, Task
 from ..model.labels import sanitise
-from ..model.snapshots import BackupSet, Content
+from ..model.snapshots import Content
 from . import definitions as f
 from .exposition import Family, label_text, sample
-
-DAY = 86400
+from .set_samples import SET_FAMILIES, run_samples, set_samples, watched_sets
+from .timed_lines import TimedLines, ages, overdue, retained_days, stale_locks
 
 # What a repository holds, which seldom changes, and how reading it went, which always does.
 CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
-    f.NEWEST,
+    *SET_FAMILIES,
     f.REPOSITORY_INFO,
     f.LOCK_COUNT,
     f.OLDEST_LOCK,
-    f.SET_COUNT,
-    f.OLDEST,
     f.FUTURE_COUNT,
     f.INVALID_COUNT,
     f.SERIES_DROPPED,
@@ -33,15 +29,13 @@ READ_FAMILIES = (
     f.READ_FAILURES,
     f.STORAGE_REQUESTS,
     f.STORAGE_BYTES,
+    f.SET_RUNS_DUE,
+    f.SET_RUNS_MET,
 )
+TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
 # The lines of one repository in each of several families.
 Lines = tuple[bytes, ...]
-
-
-def days_age(newest: float, now: float) -> int:
-    """Whole days from ``newest`` to ``now``; 0 where a clock runs ahead a little."""
-    return max(0, math.floor((now - newest) / DAY))
 
 
 @define
@@ -81,6 +75,12 @@ def read_lines(status: RepositoryStatus) -> Lines:
             sheet.add(f.STORAGE_REQUESTS, count, label_text({"operation": operation}))
         for operation, count in status.meter.received_bytes.items():
             sheet.add(f.STORAGE_BYTES, count, label_text({"operation": operation}))
+        if status.last_success is not None:
+            freshness = status.task.repository.freshness
+            for family, labels, value in run_samples(
+                status.content, freshness, status.last_success
+            ):
+                sheet.add(family, value, labels)
     return sheet.of_families(READ_FAMILIES)
 
 
@@ -102,17 +102,10 @@ def content_lines(status: RepositoryStatus) -> Lines:
     sheet.add(f.SERIES_DROPPED, content.dropped_sets)
     if status.locks is not None:
         sheet.add(f.LOCK_COUNT, status.locks.count)
-        sheet.add(f.OLDEST_LOCK, status.locks.oldest)
-    for one in content.sets:
-        labels = _set_labels(one)
-        sheet.add(f.NEWEST, one.newest, labels)
-        sheet.add(f.SET_COUNT, one.snapshot_count, labels)
-        sheet.add(f.OLDEST, one.oldest, labels)
+        sheet.add(f.OLDEST_LOCK, min(status.locks.times, default=None))
+    for family, labels, value in set_samples(content, status.task.repository.freshness):
+        sheet.add(family, value, labels)
     return sheet.of_families(CONTENT_FAMILIES)
-
-
-def _set_labels(one: BackupSet) -> str:
-    return label_text({"host": one.host, "user": one.user})
 
 
 @define
@@ -126,9 +119,7 @@ class KeptLines:
     locks: Locks | None
     content: Lines
     read: Lines
-    ages: tuple[tuple[str, float], ...]
-    age_lines: bytes = b""
-    age_holds: tuple[float, float] = (0.0, 0.0)
+    timed: tuple[TimedLines, ...]
 
     @classmethod
     def of(cls, status: RepositoryStatus, before: "KeptLines | None") -> "KeptLines":
@@ -143,20 +134,12 @@ class KeptLines:
         ):
             return evolve(before, revision=status.revision, read=read)
         url = label_text({"url": status.task.repository.url})
-        sets = content.sets if content is not None else ()
-        ages = tuple(
-            (f"{url},{_set_labels(one)}", one.newest) for one in sets if one.newest is not None
+        freshness = task.repository.freshness
+        sets = watched_sets(content, freshness) if content is not None else []
+        timed = (
+            ages(url, sets),
+            overdue(url, sets, freshness),
+            retained_days(url, sets),
+            stale_locks(url, locks if content is not None else None),
         )
-        return cls(status.revision, task, content, locks, content_lines(status), read, ages)
-
-    def age(self, now: float) -> bytes:
-        """The lines of the ages, made anew only when a day has passed for one of the sets."""
-        since, until = self.age_holds
-        if not since <= now < until:
-            days = [(labels, newest, days_age(newest, now)) for labels, newest in self.ages]
-            self.age_lines = "".join(
-                sample(f.DAYS_AGE, labels, age) for labels, _, age in days
-            ).encode()
-            until = min((newest + (age + 1) * DAY for _, newest, age in days), default=math.inf)
-            self.age_holds = (now, until)
-        return self.age_lines
+        return cls(status.revision, task, content, locks, content_lines(status), read, timed)

@@ -1,6 +1,6 @@
 """A reader that finds its snapshots in a list, and what readers are asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container, Sequence
 
 from attrs import Factory, define
 from zope.interface import implementer
@@ -20,7 +20,7 @@ def read_request(
     backend: IBackend | None = None,
     listing: Listing | None = None,
     memory: Memory | None = None,
-    known: frozenset[tuple[str, str]] = frozenset(),
+    known: Container[tuple[str, str]] = frozenset(),
     table: SnapshotTable | None = None,
     access: Access | None = None,
 ) -> ReadRequest:
@@ -59,7 +59,7 @@ class MemoryReader:
     waiting: Callable[[], Awaitable[object]] | None = None
     name: str = "memory"
     incremental: bool = False
-    oldest_lock: float | None = None
+    lock_times: Sequence[float] = ()
     nameless: int = 0
     requests: list[ReadRequest] = Factory(list)
 
@@ -79,5 +79,5 @@ class MemoryReader:
             frozenset(one for one in damaged if one is not None),
             seen=None if self.incremental else seen,
             nameless=self.nameless,
-            oldest_lock=self.oldest_lock,
+            lock_times=self.lock_times,
         )

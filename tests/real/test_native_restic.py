@@ -221,7 +221,7 @@ class EqualityTests(BothReaders):
         finally:
             running.kill()
             running.communicate()
-        self.assertEqual(result.oldest_lock, parse_time(said["time"]))
+        self.assertEqual(result.lock_times, (parse_time(said["time"]),))
 
 
 def _files(path: Path) -> Iterator[Path]:

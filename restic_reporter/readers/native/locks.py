@@ -51,9 +51,9 @@ class KnownLocks:
                 )
                 self.times[name] = None
 
-    def oldest(self) -> float | None:
-        """Return when the oldest readable lock was made."""
-        return min((time for time in self.times.values() if time is not None), default=None)
+    def known(self) -> tuple[float, ...]:
+        """Return when the readable locks were made."""
+        return tuple(sorted(time for time in self.times.values() if time is not None))
 
 
 def _time(lock: object) -> float:

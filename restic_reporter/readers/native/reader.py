@@ -119,7 +119,7 @@ class _Read:
         self._report_unreadable()
         return ReadResult(
             unreadable=frozenset(self._unreadable),
-            oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
+            lock_times=kept.locks.known() if kept.locks is not None else (),
         )
 
     @property

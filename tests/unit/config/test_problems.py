@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restic_reporter.config import load_config
-from restic_reporter.config.keys import LATER
 from restic_reporter.config.load import build_config
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.model.repository import Repository
@@ -82,17 +81,9 @@ class ProblemTests(ConfigCase):
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertEqual(error.problems, ("c.json: the key 'repositories' stands twice",))
 
-    def test_later_keys(self) -> None:
-        """Keys that this version has nothing for are refused by name."""
-        for key in LATER:
-            self.assertIn(
-                f"c.json: entry 1: {key}: is not available in this version",
-                self.problems([{**GOOD, key: "x"}]),
-            )
-
     def test_disabled(self) -> None:
-        """A disabled entry may hold what this version refuses, and need not be complete."""
-        entry = {"disabled": True, **dict.fromkeys(LATER, "x")}
+        """A disabled entry need not be complete."""
+        entry = {"disabled": True, "grace": "1h"}
         self.assertEqual(self.build([entry, GOOD]).repositories[0].position, 2)
         self.assertEqual(self.build([{"disabled": True}]).repositories, ())
 

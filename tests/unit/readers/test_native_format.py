@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,7 +27,7 @@ from restic_reporter.readers.native.encryption import DecryptionError, Decryptor
 from restic_reporter.readers.native.key_file import MEMORY_LIMIT, open_key_file, parse_key_file
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, Flaw, decode
 from restic_reporter.restic_format.json_members import Ambiguous
-from restic_reporter.restic_format.snapshot_json import parse_snapshot
+from restic_reporter.restic_format.snapshot_json import TOO_LONG, parse_snapshot
 from tests.doubles.native_repositories import compressed, key_file, name_of, seal, snapshot_json
 from tests.doubles.repositories import count_sets
 
@@ -310,11 +311,15 @@ class DecodeTests(SynchronousTestCase):
         """A snapshot of many paths is like any other; one of many members or brackets is none."""
         paths = [f"/home/user/some/path/{number}" for number in range(200_000)]
         usual = self.one(json.dumps(snapshot_json()).encode()).snapshot
-        for value in (snapshot_json(paths=paths), {"excludes": paths, **snapshot_json()}):
+        assert usual is not None
+        for value, expected in (
+            (snapshot_json(paths=paths), evolve(usual, paths=TOO_LONG)),
+            ({"excludes": paths, **snapshot_json()}, usual),
+        ):
             text = json.dumps(value).encode()
             self.assertGreater(len(text), 5 * 2**20)
             for content in (text, compressed(text)):
-                self.assertEqual(self.one(content).snapshot, usual)
+                self.assertEqual(self.one(content).snapshot, expected)
         invalid = Snapshot(NAME, None, None, "UNKNOWN")
         members = dict.fromkeys(map(str, range(500_000)), "")
         for text in (
