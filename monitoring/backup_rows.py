@@ -188,7 +188,7 @@ SIZES: Panels = [
         "s",
     ),
     lines(
-        "Snapshots",
+        "Snapshots of each set",
         "Of each backup set, the 20 largest. A sudden fall is a forget that nobody may have meant.",
         {SETS: most(by_set(of_set("backup_set_snapshot_count")))},
         runbook="ResticSnapshotsVanished",

@@ -31,7 +31,7 @@ READING: Panels = [
         size=(12, 10),
     ),
     rows(
-        "Unreadable repositories",
+        "Unreadable since",
         "Since when each could not be read. Without a time it has never been read.",
         {
             "Failed": (
