@@ -18,19 +18,19 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from monitoring import backup_rows, daemon_rows
+from monitoring import rows_of_backups, rows_of_daemon
 from monitoring.panels import DATASOURCE, Panels, link
 from monitoring.queries import of_daemon
 
 ROWS: dict[str, Panels] = {
-    "Now": backup_rows.NOW,
-    "Worst sets first": backup_rows.WORST,
-    "Ages against their limits": backup_rows.AGES,
-    "Backups of each day": backup_rows.DAYS,
-    "Sizes and durations": backup_rows.SIZES,
-    "Failed reads": daemon_rows.READING,
-    "Cost of reading": daemon_rows.COST,
-    "The daemon itself": daemon_rows.DAEMON,
+    "Now": rows_of_backups.NOW,
+    "Worst sets first": rows_of_backups.WORST,
+    "Ages against their limits": rows_of_backups.AGES,
+    "Backups of each day": rows_of_backups.DAYS,
+    "Sizes and durations": rows_of_backups.SIZES,
+    "Failed reads": rows_of_daemon.READING,
+    "Cost of reading": rows_of_daemon.COST,
+    "The daemon itself": rows_of_daemon.DAEMON,
 }
 
 FILE = Path(__file__).with_name("grafana-dashboard.json")
