@@ -26,7 +26,7 @@ ROWS: dict[str, Panels] = {
     "Now": rows_of_backups.NOW,
     "Worst sets first": rows_of_backups.WORST,
     "Ages against their limits": rows_of_backups.AGES,
-    "Backups of each day": rows_of_backups.DAYS,
+    "Days": rows_of_backups.DAYS,
     "Sizes and durations": rows_of_backups.SIZES,
     "Failed reads": rows_of_daemon.READING,
     "Cost of reading": rows_of_daemon.COST,

@@ -49,6 +49,18 @@ SETS = "{{host}} ({{user}})"
 
 Panels = Sequence[Builder[Panel]]
 
+# Of the columns with labels in tables.
+_HEADINGS = {
+    "alertname": "Alert",
+    "host": "Host",
+    "instance": "Daemon",
+    "severity": "Severity",
+    "shard": "Shard",
+    "url": "Repository",
+    "user": "User",
+    "version": "Version",
+}
+
 P = TypeVar(
     "P",
     bargauge.Panel,
@@ -224,7 +236,8 @@ def rows(
         DataTransformerConfig(id_val="filterFieldsByName", options=wanted)
     ).with_transformation(
         DataTransformerConfig(
-            id_val="organize", options={"indexByName": order, "renameByName": named}
+            id_val="organize",
+            options={"indexByName": order, "renameByName": {**_HEADINGS, **named}},
         )
     )
     for name, (_, unit) in columns.items():

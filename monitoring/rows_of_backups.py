@@ -1,6 +1,8 @@
 """The rows of the dashboard on backups."""
 
-from monitoring.panels import SETS, Panels, bars, days, lines, number, rows, states
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
+from monitoring.panels import SETS, Panels, bars, days, lines, link, number, rows, states
 from monitoring.queries import (
     AGE,
     AGE_OF_LIMIT,
@@ -48,7 +50,7 @@ NOW: Panels = [
         'min(host:backup_repositories_fresh:count{host=~"$host"})',
         {None: "red", 1: "green"},
         runbook="ResticBackupOverdue",
-    ),
+    ).no_value("no rules"),
     number(
         "Last collection",
         "Time since all repositories were last read, by the daemon that is furthest behind.",
@@ -106,7 +108,9 @@ WORST: Panels = [
         labels=("severity", "alertname", "host", "url", "instance"),
         size=(8, 12),
         nothing="No alert",
-    ),
+    )
+    .override_by_name("Severity", [DynamicConfigValue("custom.width", 80)])
+    .override_by_name("Alert", [DynamicConfigValue("links", [link("Runbooks").build()])]),
 ]
 
 AGES: Panels = [
@@ -147,7 +151,7 @@ AGES: Panels = [
 DAYS: Panels = [
     days(
         "Backups of each day",
-        "How often the newest snapshot of a host changed within a day, for 30 days. Several"
+        "How often the newest snapshot of a host changed within the day before. Several"
         " backups between two collections count once. A gap is a day without a backup.",
         f"sum by (host) (changes({NEWEST}[1d]))",
         "{{host}}",
