@@ -17,6 +17,7 @@ from ..collection.reader_choice import Readers
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
+from ..concurrency.cooperative import in_turns
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
@@ -135,7 +136,9 @@ def wire(
         loader.load()
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    site = make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits)
+    site = make_site(
+        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+    )
     parts = Parts(
         reactor=reactor,
         log_queue=log_queue,

@@ -1,36 +1,28 @@
-"""The metrics' names, types and help texts: what docs/reference.md lists."""
+"""The names, types and help texts of the metrics, as in docs/reference.md."""
+
+from functools import partial
 
 from .exposition import Family
 
-_LATEST = "As of the latest scheduled collection"
-
-# The values of a repository's content stay after a failed read.
-_LAST_READ = "As of the last scheduled collection that read the repository"
-
 _AT_SCRAPE = "As of the scrape, not of a scheduled collection"
-
 _AGED = "As of the scrape; the snapshots are those of the last scheduled collection"
-
 _IN_USE = "As of the scrape; a config takes effect at the next scheduled collection"
 
-_SINCE_START = "Since the start, as of the latest scheduled collection"
+
+def _family(
+    kind: str, name: str, text: str, when: str = "As of the latest scheduled collection"
+) -> Family:
+    return Family(name, kind, f"{text}. {when}.")
 
 
-def _gauge(name: str, text: str, when: str = _LATEST) -> Family:
-    return Family(name, "gauge", f"{text}. {when}.")
-
-
-def _content(name: str, text: str) -> Family:
-    return _gauge(name, text, _LAST_READ)
-
-
-def _counter(name: str, text: str, when: str = _SINCE_START) -> Family:
-    return Family(name, "counter", f"{text}. {when}.")
-
-
-def _info(name: str, text: str, when: str) -> Family:
-    return Family(name, "info", f"{text}. {when}.")
-
+_gauge = partial(_family, "gauge")
+_info = partial(_family, "info")
+_counter = partial(
+    _family, "counter", when="Since the start, as of the latest scheduled collection"
+)
+# The content of a repository stays after a failed read.
+_LAST_READ = "As of the last scheduled collection that read the repository"
+_content = partial(_gauge, when=_LAST_READ)
 
 # Of each backup set.
 NEWEST = _content(
@@ -182,7 +174,7 @@ JOB_NEXT = _gauge(
 JOB_SKIPPED = _counter(
     "backup_job_skipped_total",
     "Number of scheduled collections skipped because the previous one still ran",
-    "Since the start",
+    when="Since the start",
 )
 CONFIG_SUCCESS = _gauge(
     "backup_config_last_reload_successful",
@@ -206,12 +198,12 @@ BUILD_INFO = _info(
 )
 REACTOR_LAG = _gauge(
     "restic_reporter_reactor_lag_seconds",
-    "Longest time in seconds that the event loop was blocked since the previous scrape by anybody;"
+    "Longest time in seconds that the event loop was blocked since any client's previous scrape;"
     " up to 0.025 s too low",
     _AT_SCRAPE,
 )
 LOG_LINES_DROPPED = _counter(
     "restic_reporter_log_lines_dropped_total",
     "Number of log lines dropped because the log was not read or not writable",
-    "Since the start, as of the scrape, not of a scheduled collection",
+    when="Since the start, as of the scrape, not of a scheduled collection",
 )

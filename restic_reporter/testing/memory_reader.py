@@ -1,4 +1,4 @@
-"""A reader that finds its snapshots in a list, and what readers are asked."""
+"""A reader with snapshots in memory, and requests for readers."""
 
 from collections.abc import Awaitable, Callable, Container, Sequence
 
@@ -24,7 +24,7 @@ def read_request(
     table: SnapshotTable | None = None,
     access: Access | None = None,
 ) -> ReadRequest:
-    """What the collection asks a reader: the snapshots of ``listing`` that ``table`` lacks."""
+    """Return the collection's request for the snapshots of ``listing`` that ``table`` lacks."""
     table = SnapshotTable() if table is None else table
     names = frozenset() if listing is None else frozenset(listing.snapshots)
     gone, new = at_once(table.keep(names))
@@ -47,10 +47,10 @@ def read_request(
 @define
 class MemoryReader:
     """
-    Reads ``snapshots``, but for the ids in ``damaged``, which are unreadable.
+    Reads ``snapshots``, except the ids in ``damaged``, which are unreadable.
 
-    ``failure`` is raised in place of an answer; ``waiting`` is awaited before each answer.
-    ``requests`` are those that came.
+    ``failure`` is raised instead of a result; ``waiting`` is awaited before each result.
+    ``requests`` are the received ones.
     """
 
     snapshots: list[Snapshot] = Factory(list)
@@ -64,7 +64,7 @@ class MemoryReader:
     requests: list[ReadRequest] = Factory(list)
 
     async def read(self, request: ReadRequest) -> ReadResult:
-        """What is there now."""
+        """Read the current snapshots."""
         self.requests.append(request)
         if self.waiting is not None:
             await self.waiting()

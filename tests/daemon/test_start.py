@@ -139,7 +139,7 @@ class StartTests(SynchronousTestCase):
         # A folder on PATH that may not be looked into would make it "Permission denied".
         environment = {"PATH": "/usr/bin:/bin"}
         daemon = Daemon(self.folder, [entry], "--restic=nosuch", environment=environment)
-        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need restic")
+        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need it")
         daemon.program.wait_for("cannot run 'nosuch': No such file or directory")
         metrics = daemon.serving().metrics()
         url = str(EXAMPLE)

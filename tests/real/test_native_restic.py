@@ -189,7 +189,7 @@ class EqualityTests(BothReaders):
             files = [(one.name, one.read_bytes()) for one in _files(repository.path)]
             for name, content in files:
                 check_content(f"snapshots/{name}", content)
-            found = {one.snapshot for one in decode(files, repository.master)}
+            found = {snapshot for _, snapshot in decode(files, repository.master)}
             self.assertEqual(found, expected)
 
     async def test_own_key(self) -> None:

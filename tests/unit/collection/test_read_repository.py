@@ -166,7 +166,9 @@ class ReadingTests(ReadingTestCase):
         self.world.storage.unread = {name(1)}
         error = self.failed()
         self.assertEqual(error.reason, Reason.PARTIAL)
-        self.assertEqual(error.message, "1 listed snapshots cannot be read: 00000000")
+        self.assertEqual(
+            error.message, "1 listed snapshot cannot be read: 00000000; run 'restic check'"
+        )
         self.assertEqual(self.world.backend.listings, 2)
 
     def test_partial_names_few(self) -> None:

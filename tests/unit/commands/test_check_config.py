@@ -93,7 +93,7 @@ class CheckConfigTests(ConfigCase):
         public = {
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
-            *("max_age", "expect", "retired"),
+            *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
@@ -132,7 +132,7 @@ class CheckConfigTests(ConfigCase):
 
     def test_disabled(self) -> None:
         """Of a disabled entry no more is shown than that, and its repository without secrets."""
-        entry = {"repo": f"x://me:{MARKER}@h", "disabled": True, "password": MARKER, "expect": 5}
+        entry = {"repo": f"x://me:{MARKER}@h", "disabled": True, "password": MARKER, "group_by": []}
         checked = self.check([entry, {"disabled": True}])
         self.assertEqual(
             list(checked.entries), [{"repo": "x://me:***@h", "disabled": True}, {"disabled": True}]
@@ -166,7 +166,7 @@ class CheckConfigTests(ConfigCase):
         self.assertEqual(caught.exception.problems, ("c.json: entry 1: repo: not this one: ***",))
         with self.assertRaises(ConfigError) as caught:
             self.check([{"repo": "sftp:h:/p", "password": "x"}], reader="native")
-        self.assertIn("'native' cannot read 'sftp'", str(caught.exception))
+        self.assertIn("'native' does not support 'sftp'", str(caught.exception))
 
     def test_warnings(self) -> None:
         """What works in part is warned of: broken plugins and backends, no restic, open files."""
@@ -186,10 +186,10 @@ class CheckConfigTests(ConfigCase):
                 "the plugin bad cannot be used: ImportError: x",
                 f"c.json: entry 1: password_file: 'open' is readable by every user ({owner} 0644);"
                 " chgrp it to the daemon's group, then chmod 0640",
-                "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
-                "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
+                "c.json: entry 1: cannot create the backend 'torn': RuntimeError: a bug: ***",
+                "c.json: entry 2: unknown scheme 'what', or its plugin is broken: bad cannot be"
                 " used: ImportError: x",
-                "cannot find the program 'no-such-restic'; repositories that need restic will fail",
+                "cannot find the program 'no-such-restic'; repositories that need it will fail",
             ),
         )
 

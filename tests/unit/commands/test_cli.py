@@ -184,7 +184,9 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
-        self.assertIn("the backend 'c' cannot be made: no_such.One.make cannot", problems[1])
+        self.assertIn(
+            "cannot create the backend 'c': cannot import no_such.One.make: ", problems[1]
+        )
         self.assertEqual(len(problems), 2)
 
     def test_two_for_one_scheme(self) -> None:

@@ -1,5 +1,8 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative as turns
-from restic_reporter.metrics import repository_samples as repository_lines
+from restic_reporter.metrics import repository_samples
 from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.metrics_case import PageCase
@@ -280,13 +283,13 @@ class MetricsPageTests(PageCase):
     def test_unchanged_content(self) -> None:
         """The content's lines are made anew only when the content has changed."""
         made: list[RepositoryStatus] = []
-        make = repository_lines.content_lines
+        make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> repository_lines.Lines:
+        def counted(status: RepositoryStatus) -> Iterator[Any]:
             made.append(status)
             return make(status)
 
-        self.patch(repository_lines, "content_lines", counted)
+        self.patch(repository_samples, "content_samples", counted)
         self.collector.on_read = self.page.prepare
         self.world.storage.locks = 1
         for snapshots in (2, 2, 2, 3):
@@ -309,7 +312,7 @@ class MetricsPageTests(PageCase):
 
 
 class TurnsTests(PageCase):
-    """`MetricsPage.render_in_turns`."""
+    """`MetricsPage.steps`, in turns."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -336,7 +339,7 @@ class TurnsTests(PageCase):
 
     def render(self) -> "Deferred[bytes]":
         """The page in the making."""
-        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+        return Deferred.fromCoroutine(turns.in_turns(self.turns, self.page.steps(False)))
 
     def test_added_meanwhile(self) -> None:
         """Repositories that a collection adds or takes away meanwhile do not break the page."""
