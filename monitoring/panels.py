@@ -197,7 +197,7 @@ def states(
 
 def days(title: str, text: str, expression: str, legend: str, runbook: str) -> heatmap.Panel:
     """Return a heat map of the last 30 days: a row for each series, a cell for each day."""
-    panel = _styled(heatmap.Panel(), title, text, runbook, (16, 12))
+    panel = _styled(heatmap.Panel(), title, text, runbook, (12, 12))
     panel = panel.calculate(False).interval("1d").time_from("30d").hide_legend()
     scheme = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Greens")
     panel = panel.color(scheme.min(0).max(4).steps(5).reverse(False)).cell_gap(2)

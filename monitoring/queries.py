@@ -52,5 +52,8 @@ LIMIT = (
 # 1 is the limit.
 AGE_OF_LIMIT = f"{AGE} / {LIMIT}"
 
+# 1 when every scheduled backup was made in time.
+RUNS_MET = f"{of_set('backup_set_runs_met')} / {of_set('backup_set_runs_due')}"
+
 # 1 for a set that is late by its own limit, else by the default, 0 for one that is not.
 LATE = f"({OVERDUE} or {AGE} > bool {DEFAULT_LIMIT})"

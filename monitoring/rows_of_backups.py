@@ -9,6 +9,7 @@ from monitoring.queries import (
     LATE,
     LIMIT,
     NEWEST,
+    RUNS_MET,
     by_set,
     counted,
     most,
@@ -163,8 +164,20 @@ DAYS: Panels = [
         most(by_set(of_set("backup_set_retained_days", 'window="30d"'))),
         f"{SETS} {{{{url}}}}",
         {None: "red", 7: "orange", 20: "green"},
-        size=(8, 12),
+        size=(6, 12),
         top=30,
+    ),
+    bars(
+        "Scheduled backups made in time",
+        "Of those that were due within the last 30 days; the 20 worst. Only for backup sets with a"
+        " schedule in the config, as far as the snapshots go.",
+        f"bottomk(20, {by_set(RUNS_MET)})",
+        f"{SETS} {{{{url}}}}",
+        {None: "red", 0.8: "orange", 0.95: "green"},
+        "percentunit",
+        "ResticBackupOverdue",
+        size=(6, 12),
+        top=1,
     ),
 ]
 
