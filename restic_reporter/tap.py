@@ -110,8 +110,10 @@ class Options(UsageOptions):
                 f"{option} is an option of twistd and goes before the command:"
                 f" twistd {option}{value} restic-reporter"
             )
-        near = _nearest(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
-        return f"unknown option {option!r}; {near}"
+        # Only a wrong command line needs it.
+        from .commands.cli import unknown_option
+
+        return unknown_option(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
 
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
@@ -154,14 +156,6 @@ class Options(UsageOptions):
         if value not in values:
             refuse(f"--{name}: invalid value {value!r}; must be one of {', '.join(values)}")
         return value
-
-
-def _nearest(option: str, known: Sequence[str]) -> str:
-    # Of use to nobody who starts it well.
-    from difflib import get_close_matches
-
-    near = get_close_matches(option, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else "see --help"
 
 
 def _whole_number(text: str) -> int:

@@ -1,29 +1,50 @@
-"""``restic-reporter``: the daemon without twistd, and what can be done beside it."""
+"""The command line of ``restic-reporter``."""
 
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..config.sharding import Shard, parse_shard
+from ..model.errors import ConfigError
 from ..model.schemes import READERS
 from ..redaction.masks import redact
 
 _NAME = "restic-reporter"
 
 
+def unknown_option(option: str, known: Iterable[str]) -> str:
+    """Return the message about ``option``, with the nearest of the ``known`` long ones, if any."""
+    # A lower cutoff would take --cron for --version.
+    near = get_close_matches(option, [one for one in known if one[:2] == "--"], n=1, cutoff=0.7)
+    return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
+
+
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and ends with status 1, as the daemon does."""
+    """Reports a mistake in one line, and ends with status 1, as the daemon does."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse ``args``; argparse calls this for each command, and would report less."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0][:1] == "-":
+            self.error(unknown_option(unknown[0].partition("=")[0], self._option_string_actions))
+        if unknown:
+            self.error(f"unexpected argument {unknown[0]!r}; see --help")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(1, redact(f"{self.prog}: {message}; see {self.prog} --help\n"))
+        """Exit with ``message``."""
+        if not message.endswith(("?", "see --help")):
+            message += "; see --help"
+        self.exit(1, redact(f"{self.prog}: {message}\n"))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The command line: each command is a parser of its own, with the function that ``run``s it."""
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(
         prog=_NAME,
         description="Tell Prometheus which restic backups are late or broken.",
@@ -34,7 +55,6 @@ def make_parser() -> argparse.ArgumentParser:
     daemon = commands.add_parser(
         "run",
         help="run the daemon in the foreground",
-        description="Run the daemon in the foreground, without a pidfile.",
         # The daemon's own options are parsed as twistd does it.
         add_help=False,
         prefix_chars="\0",
@@ -44,32 +64,34 @@ def make_parser() -> argparse.ArgumentParser:
     daemon.set_defaults(run=_run)
     backends = commands.add_parser(
         "backends",
-        help="list the backends that are installed",
-        description="List what is installed: by scheme, the package that lists such repositories"
-        " and what reads them. Ends with status 1 where something of it is broken.",
+        help="list the installed backends",
+        description="List the installed backends: scheme, package, and readers. The exit status"
+        " is 1 if a plugin is broken.",
         allow_abbrev=False,
     )
     backends.set_defaults(run=_backends)
     check = commands.add_parser(
         "check-config",
-        help="check a config, and show it without its secrets",
-        description="Check a config as the daemon does it, and print it as JSON: with the defaults"
-        " in each entry, and without secrets. Ends with status 1 where the daemon would not take"
-        " it.",
+        help="check a config, and print it without its secrets",
+        description="Check a config as the daemon does, and print it as JSON, with defaults"
+        " and without secrets. The exit status is 1 if the config is invalid.",
         allow_abbrev=False,
     )
-    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="the file")
-    check.add_argument(
-        "--reader", choices=READERS, default="auto", help="as the daemon is given it"
-    )
-    check.add_argument(
-        "--restic", metavar="PATH", default="restic", help="as the daemon is given it"
-    )
-    check.add_argument(
-        "--shard", metavar="I/N", type=_shard, default="0/1", help="as the daemon is given it"
-    )
+    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="config file")
+    same = "as for the daemon"
+    check.add_argument("--reader", choices=READERS, default="auto", help=same)
+    check.add_argument("--restic", metavar="PATH", default="restic", help=same)
+    check.add_argument("--shard", metavar="I/N", type=_shard, default="0/1", help=same)
     check.set_defaults(run=_check_config)
-    return parser
+    option, known = next(iter(arguments), ""), parser._option_string_actions
+    if option[:1] == "-" and option not in known:
+        message = unknown_option(option, known)
+        if not message.endswith("?"):
+            name = next((one for one in arguments if one in commands.choices), "run")
+            meant = shlex.join([_NAME, name, *(one for one in arguments if one != name)])
+            message = f"missing command; did you mean {meant!r}?"
+        parser.error(message)
+    return parser.parse_args(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -83,8 +105,7 @@ def _backends(arguments: argparse.Namespace) -> int:
     from .backends import backends_table
 
     lines, problems = backends_table()
-    print(*lines, sep="\n")
-    sys.stdout.flush()
+    print(*lines, sep="\n", flush=True)
     _complain(problems)
     return 1 if problems else 0
 
@@ -99,13 +120,12 @@ def _shard(text: str) -> Shard:
 def _check_config(arguments: argparse.Namespace) -> int:
     from twisted.internet import reactor
 
-    from ..model.errors import ConfigError
     from .check_config import check_config
 
     try:
         directory = os.getcwd()
     except OSError:
-        # It has been removed; what has an absolute path can be read all the same.
+        # The folder is removed; absolute paths can be read all the same.
         directory = os.curdir
     try:
         checked = check_config(
@@ -117,14 +137,10 @@ def _check_config(arguments: argparse.Namespace) -> int:
             arguments.reader,
             arguments.shard,
         )
-    except ConfigError as error:
-        _complain(error.problems)
+    except (ConfigError, ValueError) as error:
+        _complain(str(error).splitlines())
         return 1
-    except ValueError as error:
-        _complain([str(error)])
-        return 1
-    print(json.dumps(checked.entries, indent=2))
-    sys.stdout.flush()
+    print(json.dumps(checked.entries, indent=2), flush=True)
     _complain(checked.warnings)
     return 0
 
@@ -135,17 +151,13 @@ def _complain(problems: Iterable[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run a command, by default that of the process's own command line.
-
-    :return: the exit status.
-    """
+    """Run a command, by default that of the process's command line; return the exit status."""
     try:
-        parsed = make_parser().parse_args(arguments)
+        parsed = _parse(sys.argv[1:] if arguments is None else arguments)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who read our output has gone; the interpreter would complain when it flushes it.
+        # The reader of the output is gone; the interpreter's flush at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

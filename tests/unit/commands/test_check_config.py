@@ -196,10 +196,7 @@ class CheckConfigTests(ConfigCase):
     def test_root(self) -> None:
         """Root can read everything, so it cannot tell what the daemon's user can read."""
         self.become(0)
-        warning = (
-            "check-config runs as root and cannot tell whether the daemon's user can read the"
-            " files; run it as that user"
-        )
+        warning = "cannot check as root which files the daemon can read; run as the daemon's user"
         self.assertEqual(self.check([GOOD], restic="true").warnings, (warning,))
 
     def test_other_user(self) -> None:
@@ -217,10 +214,7 @@ class CheckConfigTests(ConfigCase):
         (self.directory / "password").chmod(0o600)
         self.patch(os, "stat", owned)
         self.become(1234)
-        said = (
-            "check-config runs as 1234 and cannot tell whether the daemon's user can read {} of"
-            " 4321; run it as that user"
-        )
+        said = "cannot check as 1234 if the daemon can read {} of 4321; run as the daemon's user"
         self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'c.json'"),))
         owners["c.json"] = 0
         self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'password'"),))

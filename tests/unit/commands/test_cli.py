@@ -73,12 +73,23 @@ class CommandTests(SynchronousTestCase):
         for arguments, problem in (
             ((), "COMMAND"),
             (("nonsense",), "'nonsense'"),
-            (("backends", "--nonsense"), "--nonsense"),
-            (("backends", "more"), "more"),
+            (("backends", "--nonsense"), "backends: unknown option '--nonsense'; see "),
+            (("backends", "--hlep"), "unknown option '--hlep'; did you mean '--help'?\n"),
+            (("backends", "more"), "backends: unexpected argument 'more'; see "),
+            (("check-config", "--confg=sesame"), "'--confg'; did you mean '--config'?\n"),
+            (("check-config", "--sharrd", "0/2"), "'--sharrd'; did you mean '--shard'?\n"),
+            (("check-config", "a:sesame", "-x"), "check-config: unexpected argument 'a:sesame';"),
             (("check-config", "--reader=borg"), "borg"),
-            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
+            (
+                ("check-config", "--shard=4/4"),
+                "--shard: invalid value '4/4'; the last shard is 3/4",
+            ),
             (("http://me:sesame@h/",), "http://me:***@h/"),
-            (("--vers",), "COMMAND"),
+            (("--vers",), "unknown option '--vers'; did you mean '--version'?\n"),
+            (("--config", "x y"), "did you mean \"restic-reporter run --config 'x y'\"?\n"),
+            (("--cron=0 0 * * *",), "mean \"restic-reporter run '--cron=0 0 * * *'\"?\n"),
+            (("-b", "http://me:sesame@h/"), "'restic-reporter run -b http://me:***@h/'?\n"),
+            (("--config", "x", "check-config"), "mean 'restic-reporter check-config --config x'?"),
         ):
             stderr = io.StringIO()
             self.patch(sys, "stderr", stderr)

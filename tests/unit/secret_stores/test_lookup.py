@@ -174,7 +174,7 @@ class LookupsTests(SynchronousTestCase):
         self.assertEqual(
             error.problems,
             (
-                "c.json: entry 4: vault_material: 'b': the field 'key' is no string",
+                "c.json: entry 4: vault_material: 'b': the field 'key' is not a string",
                 "c.json: entry 7: vault_material: 'c': not found",
             ),
         )
