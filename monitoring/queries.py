@@ -28,6 +28,11 @@ def by_set(expression: str) -> str:
     return f"max by (host, user, url) ({expression})"
 
 
+def by_repository(expression: str) -> str:
+    """Drop the labels of the daemon, for metrics of repositories."""
+    return f"max by (url) ({expression})"
+
+
 def most(expression: str, number: int = 20) -> str:
     """Keep the largest: a panel with a thousand lines helps nobody."""
     return f"topk({number}, {expression})"

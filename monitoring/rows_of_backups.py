@@ -10,6 +10,7 @@ from monitoring.queries import (
     LIMIT,
     NEWEST,
     RUNS_MET,
+    by_repository,
     by_set,
     counted,
     most,
@@ -27,21 +28,21 @@ NOW: Panels = [
         "Late backups",
         "Backup sets that are older than their own limit or schedule in the config, or than 3 days"
         " if they have none.",
-        f"sum({LATE}) or vector(0)",
+        f"sum({by_set(LATE)}) or vector(0)",
         _NONE_IS_GOOD,
         runbook="ResticBackupOverdue",
     ),
     number(
         "Missing backups",
         "Backup sets that the config expects, and that no repository has.",
-        counted(f"{of_set('backup_set_expected')} == 0"),
+        counted(f"{by_set(of_set('backup_set_expected'))} == 0"),
         _NONE_IS_GOOD,
         runbook="ResticBackupMissing",
     ),
     number(
         "Unreadable repositories",
         "Repositories whose latest read failed. Their ages are from the last good read.",
-        f"sum({of_repository('backup_read_error_count')})",
+        f"sum({by_repository(of_repository('backup_read_error_count'))})",
         _NONE_IS_GOOD,
         runbook="ResticRepositoryUnreadable",
     ),
@@ -69,13 +70,13 @@ NOW: Panels = [
     number(
         "Repositories",
         "Repositories that were read at least once.",
-        f"count({of_repository('backup_snapshot_count')})",
+        f"count({by_repository(of_repository('backup_snapshot_count'))})",
         _PLAIN,
     ),
     number(
         "Snapshots",
         "In all repositories.",
-        f"sum({of_repository('backup_snapshot_count')})",
+        f"sum({by_repository(of_repository('backup_snapshot_count'))})",
         _PLAIN,
     ),
 ]

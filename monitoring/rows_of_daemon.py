@@ -1,7 +1,7 @@
 """The rows of the dashboard on reading: what failed, what it cost, and the daemon itself."""
 
 from monitoring.panels import Panels, bars, lines, rows, states
-from monitoring.queries import most, of_daemon, of_repository
+from monitoring.queries import by_repository, most, of_daemon, of_repository
 
 _TROUBLES = {
     "future snapshots": "backup_future_snapshot_count",
@@ -14,7 +14,7 @@ READING: Panels = [
     states(
         "Readable or not",
         "The outcome of the latest read of each repository.",
-        f"max by (url) ({of_repository('backup_read_error_count')})",
+        by_repository(of_repository("backup_read_error_count")),
         "{{url}}",
         ("read", "failed"),
         "ResticRepositoryUnreadable",
@@ -55,7 +55,10 @@ READING: Panels = [
         "To be looked at",
         "Snapshots from the future and invalid ones, locks, and backup sets beyond the 1,000 of a"
         " repository. Locks are normal while restic runs.",
-        {name: f"sum({of_repository(metric)})" for name, metric in _TROUBLES.items()},
+        {
+            name: f"sum({by_repository(of_repository(metric))})"
+            for name, metric in _TROUBLES.items()
+        },
         runbook="ResticLockStale",
     ),
 ]
@@ -87,7 +90,7 @@ COST: Panels = [
     lines(
         "Duration of a read",
         "The 10 slowest repositories. A read ends at --timeout, 300 s if not configured.",
-        {"{{url}}": most(f"max by (url) ({of_repository('backup_read_duration_seconds')})", 10)},
+        {"{{url}}": most(by_repository(of_repository("backup_read_duration_seconds")), 10)},
         "s",
         "ResticJobRunsLong",
     ),
