@@ -2,12 +2,12 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.prometheus import Prometheus
 from tests.doubles.quick_rules import quick_rules
 from tests.doubles.servers import (
     EXAMPLE_PASSWORD,
     Daemon,
     Folder,
-    Prometheus,
     copy_example,
     restic,
     wait_until,

@@ -8,13 +8,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.prometheus import Prometheus
 from tests.doubles.quick_rules import quick_rules
 from tests.doubles.servers import (
     EXAMPLE_PASSWORD,
     ROOT,
     Daemon,
     Folder,
-    Prometheus,
     RestServer,
     copy_example,
     restic,

@@ -4,12 +4,12 @@ import subprocess
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.prometheus import Prometheus
 from tests.doubles.servers import (
     EXAMPLE_PASSWORD,
     PATIENCE,
     Daemon,
     Folder,
-    Prometheus,
     RestServer,
     copy_example,
     wait_until,
