@@ -55,7 +55,7 @@ class EntryLoader:
             self.problems.append("must be a map")
             return None
         context, owners = self.context, self.context.owners
-        self._stores = context.stores_for({**self.defaults, **self.entry})
+        self._stores = context.stores_for(self.defaults, self.entry)
         wrong = keys.check(self.entry, self._stores, owners)
         merged = keys.merge(self.entry, self.defaults, self._stores, owners)
         self._values = {key: value for key, value in merged.items() if key not in wrong}

@@ -152,10 +152,9 @@ def merge(
 
     Some keys are alternatives: an entry with one of them takes none of the others.
     """
-    alternatives = [[(source,) for source in password_sources(stores)]]
+    alternatives: list[list[Collection[str]]] = [[{key} for key in password_sources(stores)]]
     for maker in makers:
-        documents = [(key,) for key in materials(maker, stores)]
-        alternatives.append([from_documents(maker), *documents])
+        alternatives.append([from_documents(maker), *({key} for key in materials(maker, stores))])
     own = set(entry)
     for group in alternatives:
         for chosen in group:

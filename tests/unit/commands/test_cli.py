@@ -191,7 +191,7 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["made-up"][1], "native")
         self.assertEqual(rows["s3"][1], "restic, native")
         self.assertEqual(rows["found"][1], "restic, native")
-        self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such.One", "nothing: broken"))
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
