@@ -8,7 +8,6 @@ from typing import Any
 from attrs import frozen
 
 from ..collection.reader_choice import Readers
-from ..collection.state import Task
 from ..collection.task_maker import BrokenBackend, TaskMaker
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
@@ -24,7 +23,6 @@ from ..interfaces import BackendTools
 from ..model.repository import Config, Repository
 from ..plugin.discovery import Plugins, by_name, by_scheme, installed_plugins
 from ..readers.restic import ResticReader
-from ..redaction.masks import Masks
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
 
@@ -73,20 +71,22 @@ def check_config(
     tasks = TaskMaker(makers, tools, readers, 1, lookups, plugins.broken).tasks(config)
     entries = tuple(_shown_entries(document, context, config))
     files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
+    masks = masks_of(config)
+    backends: Iterable[tuple[int, Any]] = [
+        (task.repository.position, task.backend) for task in tasks.values()
+    ]
     warnings = [
         *(f"the plugin {plugin}" for plugin in plugins.broken),
         *config.warnings,
-        *(f"{path}: {problem}" for problem in _broken(tasks.values(), masks_of(config))),
+        *(
+            f"{path}: entry {position}: {masks.redact(backend.problem)}"
+            for position, backend in backends
+            if isinstance(backend, BrokenBackend)
+        ),
         *readers.warnings(),
         *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
     return Checked(entries, tuple(warnings))
-
-
-def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
-    for task in tasks:
-        if isinstance(task.backend, BrokenBackend):
-            yield f"entry {task.repository.position}: {masks.redact(task.backend.problem)}"
 
 
 def _shown_entries(

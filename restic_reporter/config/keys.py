@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
+from types import NoneType
 from typing import Any
 
 from ..concurrency.deadline import LONGEST_TIMEOUT
@@ -66,30 +67,23 @@ def _environment(value: Any) -> str | None:
     return None
 
 
+_SAME_NAME = (
+    *("password", "password_file", "password_command", "key_hint", "cacert", "tls_client_cert"),
+    *("rest_username", "rest_password"),
+)
+
 # Variables that restic-reporter sets for restic, with the keys of their values.
 OURS: Mapping[str, str] = {
-    "RESTIC_PASSWORD": "password",
-    "RESTIC_PASSWORD_FILE": "password_file",
-    "RESTIC_PASSWORD_COMMAND": "password_command",
     "RESTIC_REPOSITORY": "repo",
     "RESTIC_REPOSITORY_FILE": "repo",
-    "RESTIC_KEY_HINT": "key_hint",
-    "RESTIC_CACERT": "cacert",
-    "RESTIC_TLS_CLIENT_CERT": "tls_client_cert",
-    "RESTIC_REST_USERNAME": "rest_username",
-    "RESTIC_REST_PASSWORD": "rest_password",
+    **{f"RESTIC_{key.upper()}": key for key in _SAME_NAME},
 }
 
 
 def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, date):
-        return "a date"
-    names = {bool: "true or false", str: "a string", dict: "a map", list: "a list"}
-    return names.get(
-        type(value), "a number" if isinstance(value, int | float) else "something else"
-    )
+    names = {NoneType: "null", bool: "true or false", int: "a number", float: "a number"}
+    names |= {str: "a string", dict: "a map", list: "a list", date: "a date"}
+    return next((names[one] for one in type(value).mro() if one in names), "something else")
 
 
 # Each returns the problem of a value, if any.

@@ -54,11 +54,7 @@ class ConfigLoader:
     _stopped: bool = False
 
     def load(self) -> None:
-        """
-        Load and use the config at start, when blocking does no harm.
-
-        :raises ConfigError: with all problems.
-        """
+        """Load and use the config at start, or raise a `ConfigError`; it blocks."""
         config, maker = self._load_config(), self._task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 

@@ -151,11 +151,7 @@ def wire(
 
 
 def _checked_listener(address: Address) -> Listener:
-    """
-    Return the listener for ``address``, checked now, while the user sees the message.
-
-    :raises ValueError: the port is not available.
-    """
+    """Return the listener for ``address``; raise a ValueError while the user still sees it."""
     listener = Listener(address)
     try:
         listener.bind()
@@ -182,11 +178,7 @@ def _web_limits(concurrency: int) -> Limits:
 def _stores(
     makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], tools: StoreTools
 ) -> dict[str, ISecretStore]:
-    """
-    Return the secret stores by name.
-
-    :raises ValueError: a store's settings are incomplete.
-    """
+    """Return the secret stores by name; raise a ValueError if settings are incomplete."""
     stores = {}
     for name, maker in makers.items():
         try:

@@ -33,7 +33,7 @@ class CommandTests(SynchronousTestCase):
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "restic_reporter.commands.cli", *arguments],
+            [sys.executable, "-m", "restic_reporter", *arguments],
             cwd=directory,
             env={
                 "PATH": os.environ["PATH"],
@@ -162,7 +162,7 @@ class CommandTests(SynchronousTestCase):
         os.close(read)
         with os.fdopen(write, "wb") as closed:
             done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter.commands.cli", "backends"],
+                [sys.executable, "-m", "restic_reporter", "backends"],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=closed,
