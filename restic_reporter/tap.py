@@ -1,8 +1,8 @@
 """
-``twistd restic-reporter``: its options, and its start.
+Options and start of ``twistd restic-reporter``.
 
-This module imports little, so that signals find their handlers as soon as can be.
-`restic_reporter.daemon.wiring` imports the rest.
+This module imports little, so that signals are handled early; `restic_reporter.daemon.wiring`
+imports the rest.
 """
 
 import os
@@ -36,52 +36,22 @@ class Options(UsageOptions):
     longdesc = "Tell Prometheus which restic backups are late or broken."
 
     optParameters: ClassVar = [
-        [
-            "bind",
-            "b",
-            ":9121",
-            "Address of the web server: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint string.",
-        ],
-        [
-            "config",
-            "c",
-            "config.json",
-            "Config file: JSON, or YAML if the name ends in .yaml or .yml.",
-        ],
-        [
-            "cron",
-            None,
-            "0 0 * * *",
-            "When to collect, besides at start: five cron fields, local time.",
-        ],
+        ["bind", "b", ":9121", "Address: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint."],
+        ["config", "c", "config.json", "Config file: JSON, or YAML if named .yaml or .yml."],
+        ["cron", None, "0 0 * * *", "Schedule besides the start: five cron fields, local time."],
         ["reader", None, "auto", "Reader of the repositories: auto, restic or native."],
         ["restic", None, "restic", "restic program: a name on PATH, or a path."],
         ["concurrency", None, "8", "Number of repositories read at the same time."],
         ["timeout", None, "300", "Timeout in seconds for the read of one repository."],
-        [
-            "cache-dir",
-            None,
-            None,
-            "Folder that keeps encrypted snapshot files across restarts. Default: none.",
-        ],
-        [
-            "shard",
-            None,
-            "0/1",
-            "I/N: collect only shard I of N, counted from 0; all have the same config.",
-        ],
-        [
-            "log-level",
-            None,
-            "info",
-            "Lowest level to log: debug, info, warn or error.",
-        ],
+        ["cache-dir", None, None, "Folder that keeps encrypted snapshot files across restarts."],
+        ["shard", None, "0/1", "I/N: collect only shard I of N, from 0; all have the same config."],
+        ["log-level", None, "info", "Lowest level to log: debug, info, warn or error."],
     ]
 
     held_signals: Collection[int] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse them; under twistd this command is to be run, so its signals are held."""
+        """Parse them; under twistd, hold the signals for the daemon to come."""
         if self.parent is not None:
             self.held_signals = hold_signals()
         try:
@@ -91,15 +61,14 @@ class Options(UsageOptions):
             refuse(self._explained(error))
 
     def parseArgs(self, *arguments: str) -> None:
-        """Refuse all of them; the usual ones are the rest of a cron expression."""
-        if not arguments:
-            return
-        if len(self["cron"].split()) == 1:
+        """Refuse any; usually they are parts of an unquoted cron expression."""
+        if arguments and len(self["cron"].split()) == 1:
             refuse("--cron: the expression must be quoted: --cron '0 0 * * *'")
-        refuse(f"unexpected argument {arguments[0]!r}; see --help")
+        if arguments:
+            refuse(f"unexpected argument {arguments[0]!r}; see --help")
 
     def _explained(self, error: UsageError) -> str:
-        """``error`` with its likely mend, in one line."""
+        """Return a message with the likely mend, in one line."""
         name = error.__context__.opt if isinstance(error.__context__, GetoptError) else ""
         option = f"-{name}" if len(name) == 1 else f"--{name}"
         if not name or name in self.synonyms:
@@ -121,11 +90,7 @@ class Options(UsageOptions):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
-        """
-        Check and convert the values.
-
-        Paths are made absolute, since twistd will change directory.
-        """
+        """Check and convert the values; make paths absolute, as twistd changes directory."""
         from .config.sharding import parse_shard
         from .daemon.log_observer import take_logger
         from .schedule.cron import parse_cron
@@ -184,9 +149,9 @@ def _seconds(text: str) -> float:
 
 def makeService(options: Options) -> IService:
     """
-    The daemon as a service.
+    Return the daemon as a service.
 
-    :raises SystemExit: with a message, where it cannot run with these options or this config.
+    :raises SystemExit: with a message, if the options or the config are invalid.
     """
     from twisted.internet import reactor
 
@@ -203,7 +168,7 @@ def makeService(options: Options) -> IService:
         wired.append(wire(options, options.parent or {}, reactor, os.environ))
     except ValueError as error:
         refuse(str(error))
-    # Nobody waits yet.
+    # Nothing can be blocked yet.
     set_apart()
     service: IService = wired[0]
     return service

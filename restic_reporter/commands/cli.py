@@ -127,16 +127,9 @@ def _check_config(arguments: argparse.Namespace) -> int:
     except OSError:
         # The folder is removed; absolute paths can be read all the same.
         directory = os.curdir
+    options = (arguments.restic, arguments.reader, arguments.shard)
     try:
-        checked = check_config(
-            arguments.config,
-            directory,
-            os.environ,
-            reactor,
-            arguments.restic,
-            arguments.reader,
-            arguments.shard,
-        )
+        checked = check_config(arguments.config, directory, os.environ, reactor, *options)
     except (ConfigError, ValueError) as error:
         _complain(str(error).splitlines())
         return 1
@@ -163,7 +156,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

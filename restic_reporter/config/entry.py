@@ -57,7 +57,7 @@ class EntryLoader:
             self.problems.append("must be a map")
             return None
         context, owners = self.context, self.context.owners
-        self._stores = context.stores_for([*self.defaults, *self.entry])
+        self._stores = context.stores_for(self.defaults, self.entry)
         wrong = keys.check(self.entry, self._stores, owners)
         merged = keys.merge(self.entry, self.defaults, self._stores, owners)
         self._values = {key: value for key, value in merged.items() if key not in wrong}
@@ -144,11 +144,10 @@ class EntryLoader:
         named = keys.materials(maker, self._stores)
         present = [key for key in (*keys.from_documents(maker), *named) if key in self._values]
         documents = [key for key in present if key in named]
+        names = [key.name for key in maker.keys if key.name in self._values]
         own = OwnKeys(
             repo=written,
-            values={
-                one.name: self._values[one.name] for one in maker.keys if one.name in self._values
-            },
+            values={name: self._values[name] for name in names},
             written=[key for key in present if key in self.entry],
             environs=(self._values.get("env", {}), self.context.environ),
             awaited=bool(documents),
@@ -180,13 +179,13 @@ class EntryLoader:
             parsed = parse(content)
         except OSError as error:
             self.problems.append(f"{key}: cannot read {path!r}: {error.strerror}")
-            return None, None, None
         except ValueError as error:
             self.problems.append(f"{key}: {path!r}: {error}")
-            return None, None, None
-        if is_open and key in _PRIVATE:
-            self.open_files.append((key, path))
-        return place, content, parsed
+        else:
+            if is_open and key in _PRIVATE:
+                self.open_files.append((key, path))
+            return place, content, parsed
+        return None, None, None
 
     def _password(self, wrong: Collection[str]) -> Secret | PasswordCommand | None:
         sources = keys.password_sources(self._stores)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -71,19 +71,11 @@ class WebServer(Service):
         return self._listener.address.text
 
     def privilegedStartService(self) -> None:
-        """
-        Bind the port while privileged; it refuses connections until `open`.
-
-        :raises AddressError: the port is not available.
-        """
+        """Bind the port while privileged, or raise an `AddressError`; listen only in `open`."""
         self._listener.bind()
 
     async def open(self) -> None:
-        """
-        Serve from now on, unless stopped.
-
-        :raises AddressError: another process listens there.
-        """
+        """Serve from now on, unless stopped; raise an `AddressError` if another process does."""
         if self._stopped:
             return
         self._port = await self._listener.listen(self._reactor, self._site)
@@ -103,8 +95,7 @@ class WebServer(Service):
         super().stopService()
         self._stopped = True
         self._listener.release()
-        ends = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
-        stopped = None if self._port is None else self._port.stopListening()
-        if stopped is not None:
-            ends.append(stopped)
+        ends: list[Deferred[Any]] = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
+        if self._port is not None:
+            ends.append(maybeDeferred(self._port.stopListening))
         return DeferredList(ends, consumeErrors=True)

@@ -1,4 +1,4 @@
-"""The one place that puts the rooms of the daemon together."""
+"""Wire the parts of the daemon, from all rooms."""
 
 import atexit
 import shutil
@@ -58,20 +58,18 @@ def wire(
     environ: Mapping[str, str],
 ) -> ReporterService:
     """
-    The daemon's service, not yet started, from the values of `restic_reporter.tap.Options`
-    and twistd's own.
+    Return the daemon's service, from the values of `restic_reporter.tap.Options` and twistd's.
 
-    :raises ValueError: it cannot run like this; the message is for the user.
+    :raises ValueError: it cannot run with these; the message is for the user.
     """
-    # Twisted's timers follow the wall clock, so that a step back by an hour would stretch
-    # every deadline by an hour.
+    # Twisted's timers use the wall clock: an hour back would extend each deadline by an hour.
     reactor.seconds = time.monotonic
     reactor.installNameResolver(DaemonThreadResolver(reactor))
     check_time_zone()
     plugins = installed_plugins()
     makers = by_scheme(plugins.makers)
-    for broken in plugins.broken:
-        _log.error("the plugin {broken}", broken=str(broken))
+    for plugin in plugins.broken:
+        _log.error("the plugin {broken}", broken=str(plugin))
     listener = _checked_listener(options["bind"])
     store_makers = by_name(plugins.stores)
     shard: Shard = options["shard"]
@@ -82,7 +80,7 @@ def wire(
     vault = stores.stores.get("vault")
     lag = ReactorLag(reactor)
     log_queue = LogQueue()
-    # Where the start fails the reactor never runs.
+    # If the start fails, the reactor never runs.
     atexit.register(log_queue.finish)
     state = CollectionState()
     page = MetricsPage(
@@ -97,20 +95,13 @@ def wire(
     collector = Collector(reactor, time.time, options["concurrency"], state, page.prepare)
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
-        clock=reactor,
-        now=time.time,
-        due=runs.due,
-        schedules={},
+        clock=reactor, now=time.time, due=runs.due, schedules={}
     )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
+    broken = bool(plugins.broken)
     context = ConfigContext(
-        options["directory"],
-        makers,
-        tuple(store_makers),
-        bool(plugins.broken),
-        environ,
-        shard.holds,
+        options["directory"], makers, tuple(store_makers), broken, environ, shard.holds
     )
     loader = ConfigLoader(
         reactor=reactor,
@@ -135,7 +126,7 @@ def wire(
     try:
         loader.load()
     except ConfigError as error:
-        raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
+        raise ValueError(f"invalid config\n{error}") from None
     site = make_site(
         reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
     )
@@ -163,11 +154,7 @@ def wire(
 
 
 def _checked_listener(address: Address) -> Listener:
-    """
-    The listener for ``address``, whose port is free now: later we may be in the background.
-
-    :raises ValueError: it is not.
-    """
+    """Return the listener for ``address``; raise a ValueError while the user still sees it."""
     listener = Listener(address)
     try:
         listener.bind()
@@ -178,13 +165,13 @@ def _checked_listener(address: Address) -> Listener:
 
 
 def _web_limits(concurrency: int) -> Limits:
-    """The web server's limits, with no more connections than there are descriptors for."""
+    """Return the web server's limits, with connections limited by the file descriptors."""
     descriptors, usual = raise_limit(), DEFAULT_LIMITS.max_connections
     connections = connections_for(descriptors, concurrency, usual)
     if connections < usual:
         _log.warn(
-            "only {connections} clients can be connected at one time, as there are {descriptors}"
-            " file descriptors: raise the limit (ulimit -n, LimitNOFILE=)",
+            "only {connections} clients can be connected at a time, with {descriptors} file"
+            " descriptors; raise the limit (ulimit -n, LimitNOFILE=)",
             connections=connections,
             descriptors=descriptors,
         )
@@ -194,11 +181,7 @@ def _web_limits(concurrency: int) -> Limits:
 def _stores(
     makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], tools: StoreTools
 ) -> dict[str, ISecretStore]:
-    """
-    The secret stores by name.
-
-    :raises ValueError: one is set up by half.
-    """
+    """Return the secret stores by name; raise a ValueError if settings are incomplete."""
     stores = {}
     for name, maker in makers.items():
         try:
@@ -206,7 +189,7 @@ def _stores(
         except ValueError:
             raise
         except Exception as error:
-            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+            # Without its text: an exception of a plugin can contain secrets.
             _log.error(
                 "the secret store {name!r} cannot be made: {kind}",
                 name=name,

@@ -206,7 +206,7 @@ class PluginsTests(SynchronousTestCase):
         done = environment.run(environment.command, "backends")
         self.assertEqual(done.returncode, 1)
         rows = table(done.stdout)
-        self.assertEqual(rows["torn"], ("no_such_package.Backend", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such_package.Backend", "nothing: broken"))
         self.assertEqual(rows["sick"], ("bad_backends 2.0", "restic, native"))
         self.assertEqual(rows["mute"], ("bad_backends 2.0", "native"))
         self.assertNotIn("lost", rows)

@@ -33,7 +33,7 @@ class CommandTests(SynchronousTestCase):
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "restic_reporter.commands.cli", *arguments],
+            [sys.executable, "-m", "restic_reporter", *arguments],
             cwd=directory,
             env={
                 "PATH": os.environ["PATH"],
@@ -162,7 +162,7 @@ class CommandTests(SynchronousTestCase):
         os.close(read)
         with os.fdopen(write, "wb") as closed:
             done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter.commands.cli", "backends"],
+                [sys.executable, "-m", "restic_reporter", "backends"],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=closed,
@@ -191,7 +191,7 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["made-up"][1], "native")
         self.assertEqual(rows["s3"][1], "restic, native")
         self.assertEqual(rows["found"][1], "restic, native")
-        self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such.One", "nothing: broken"))
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
