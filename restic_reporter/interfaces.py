@@ -218,6 +218,15 @@ class ISnapshotReader(Interface):
         :raises ReadError: with the reason, and a message without secrets.
         """
 
+    def open(request: ReadRequest) -> Awaitable[None]:
+        """
+        Test that the entry's password opens the repository, and read no snapshot.
+
+        What is said of `read` holds here too.
+
+        :raises ReadError: with the reason, and a message without secrets.
+        """
+
 
 class ISecretStore(Interface):
     """

@@ -130,7 +130,7 @@ class Options(UsageOptions):
         from .web.listener import parse_address
 
         self["logger"] = take_logger(self.parent or {})
-        self["directory"] = os.getcwd()
+        self["directory"] = _current_folder()
         self["bind"] = self._checked("bind", parse_address)
         self["cron"] = self._checked("cron", parse_cron)
         self["reader"] = self._one_of("reader", READERS)
@@ -162,6 +162,14 @@ def _nearest(option: str, known: Sequence[str]) -> str:
 
     near = get_close_matches(option, known, n=1)
     return f"did you mean {near[0]!r}?" if near else "see --help"
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        # It has been removed; what has an absolute path can be read all the same.
+        return os.curdir
 
 
 def _whole_number(text: str) -> int:

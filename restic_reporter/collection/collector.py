@@ -1,11 +1,11 @@
 """One run over all repositories: side by side, each under its own deadline."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from itertools import islice
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -16,49 +16,22 @@ from ..interfaces import Memory
 from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
 from .read_repository import read_repository
+from .run import Progress, Run, Workers
 from .state import CollectionState, Reading, RepositoryStatus, Task
 
 # Seconds after which a collection says what is left, again and again.
 PROGRESS_INTERVAL = 10.0
 
-# So many of the repositories that are being read are named then.
-_SHOWN = 3
-
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
+
+# As `read_repository`.
+ReadOne = Callable[
+    [Task, RepositoryStatus, float, IReactorTime, Deadline], Coroutine[Any, Any, Reading]
+]
 
 
 async def _as_they_are(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
     return tasks
-
-
-@define
-class _Run:
-    """
-    One collection: what is left to read, what waits for its secrets, and whether it was told
-    to end.
-
-    ``reading`` has what is being read, by URL, and since when; the longest first. ``idle`` are
-    workers that wait for what waits for its secrets.
-    """
-
-    queue: deque[RepositoryStatus]
-    incomplete: list[RepositoryStatus]
-    reading: dict[str, float] = field(factory=dict)
-    cancelled: bool = False
-    idle: "list[Deferred[None]]" = field(factory=list)
-
-
-class _Workers(DeferredList):  # type: ignore[misc,valid-type]
-    """Waits for all workers of a run; cancelling it ends them and their queue."""
-
-    def __init__(self, workers: list["Deferred[None]"], run: _Run) -> None:
-        super().__init__(workers, consumeErrors=True)
-        self._run = run
-
-    def cancel(self) -> None:
-        """End all work."""
-        self._run.cancelled = True
-        super().cancel()
 
 
 @define
@@ -68,7 +41,7 @@ class Collector:
 
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
     ``concurrency`` repositories are read at one time. ``on_read`` is called with each
-    status right after it has changed.
+    status right after it has changed; ``read`` reads one repository.
     """
 
     _log = Logger()
@@ -78,8 +51,10 @@ class Collector:
     _concurrency: int
     state: CollectionState = field(factory=CollectionState)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
+    _read_one: ReadOne = field(default=read_repository, alias="read")
     _tasks: dict[str, Task] = field(factory=dict)
     _complete: Complete = _as_they_are
+    _run: Run | None = None
 
     def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _as_they_are) -> None:
         """
@@ -128,8 +103,9 @@ class Collector:
             ready = [one for one in due if not one.task.repository.materials]
             # Those that failed last time wait until the others have been read, so that many
             # dead servers delay nobody else.
-            run = _Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
-            progress = LoopingCall(self._log_progress, run, len(due))
+            run = Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
+            self._run = run
+            progress = LoopingCall(self._log_progress, len(due))
             progress.clock = self._clock
             progress.start(PROGRESS_INTERVAL, now=False)
             try:
@@ -138,7 +114,7 @@ class Collector:
                     Deferred.fromCoroutine(self._work(run))
                     for _ in range(min(self._concurrency, len(due)))
                 ]
-                outcomes = await _Workers(workers, run)
+                outcomes = await Workers(workers, run)
             finally:
                 progress.stop()
             if run.cancelled:
@@ -160,15 +136,19 @@ class Collector:
             )
         finally:
             self.state.job.running = False
+            self._run = None
 
-    def _log_progress(self, run: _Run, count: int) -> None:
-        now = self._clock.seconds()
-        longest = [
-            f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
-        ]
+    def progress(self) -> Progress:
+        """How far the collection under way is; nothing is left where there is none."""
+        run = self._run
+        return Progress(0, ()) if run is None else run.progress(self._clock.seconds())
+
+    def _log_progress(self, count: int) -> None:
+        progress = self.progress()
+        longest = [f"{url} ({seconds:.0f} s)" for url, seconds in progress.longest]
         self._log.info(
             "still collecting: {left} of {count} repositories left; longest at work: {longest}",
-            left=len(run.queue) + len(run.reading) + len(run.incomplete),
+            left=progress.left,
             count=count,
             longest=", ".join(longest) or "looking up secrets",
         )
@@ -194,7 +174,7 @@ class Collector:
                 due.append(status)
         return due
 
-    async def _look_up(self, run: _Run) -> None:
+    async def _look_up(self, run: Run) -> None:
         """Put what waits for its secrets into the queue, or note why it cannot be read."""
         complete, incomplete = self._complete, run.incomplete
         started = self._clock.seconds()
@@ -217,7 +197,7 @@ class Collector:
             for one in run.idle:
                 one.callback(None)
 
-    async def _work(self, run: _Run) -> None:
+    async def _work(self, run: Run) -> None:
         while not run.cancelled:
             if run.queue:
                 status = run.queue.popleft()
@@ -234,7 +214,7 @@ class Collector:
             else:
                 break
 
-    async def _read(self, status: RepositoryStatus, run: _Run) -> None:
+    async def _read(self, status: RepositoryStatus, run: Run) -> None:
         """Read one repository and note how it went, unless it went as it did for a cancellation."""
         url = status.task.repository.url
         started = self._clock.seconds()
@@ -242,7 +222,7 @@ class Collector:
         try:
             reading = await within(
                 deadline,
-                read_repository(status.task, status, self._now(), self._clock, deadline),
+                self._read_one(status.task, status, self._now(), self._clock, deadline),
                 "reading it",
             )
         except ReadError as error:
@@ -252,7 +232,7 @@ class Collector:
         except Exception:
             if run.cancelled:
                 return
-            self._count_failure(status, Reason.INTERNAL)
+            self._count_failure(status, Reason.INTERNAL, "a bug")
             # Not as a failure event: nobody knows what a plugin puts into its exceptions.
             self._log.error(
                 "cannot read {url}: a bug (internal)\n{traceback}",
@@ -274,20 +254,24 @@ class Collector:
             self._log.failure("cannot take note of {url}: a bug", url=url)
 
     def _note_failure(self, status: RepositoryStatus, error: ReadError) -> None:
-        self._count_failure(status, error.reason)
+        message = redact(error.message, status.task.repository.secrets())
+        self._count_failure(status, error.reason, message)
         self._log.error(
             "cannot read {url}: {error} ({reason})",
             url=status.task.repository.url,
-            error=redact(error.message, status.task.repository.secrets()),
+            error=message,
             reason=error.reason,
         )
 
-    def _count_failure(self, status: RepositoryStatus, reason: Reason) -> None:
+    def _count_failure(self, status: RepositoryStatus, reason: Reason, message: str) -> None:
         status.success = False
+        # Another one, without a traceback and all that this would keep alive.
+        status.error = ReadError(reason, message)
         status.failures[reason] = status.failures.get(reason, 0) + 1
 
     def _note_success(self, status: RepositoryStatus, reading: Reading) -> None:
         status.success = True
+        status.error = None
         status.last_success = self._now()
         status.content = reading.content
         status.fingerprint = reading.fingerprint

@@ -46,7 +46,8 @@ class RepositoryStatus:
 
     ``content`` and ``last_success`` (Unix seconds) are those of the last good read, and
     survive failed ones. ``success`` and ``duration`` (seconds) are of the latest read,
-    ``None`` before the first. ``fingerprint`` belongs to the snapshots in ``content``, and
+    ``None`` before the first; ``error`` is why that failed, without secrets, ``None`` if it did
+    not. ``fingerprint`` belongs to the snapshots in ``content``, and
     ``access`` is what opened the repository then. ``table`` has all snapshots read so far,
     those of failed reads too. ``memory`` is the reader's own. ``revision`` grows with every
     change, so that what was rendered can be kept until then.
@@ -60,6 +61,7 @@ class RepositoryStatus:
     fingerprint: Fingerprint | None = None
     access: SeenAccess | None = None
     success: bool | None = None
+    error: ReadError | None = None
     last_success: float | None = None
     duration: float | None = None
     failures: dict[Reason, int] = field(factory=dict)

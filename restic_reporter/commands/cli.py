@@ -4,15 +4,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 from .. import __version__
-from ..config.sharding import Shard, parse_shard
-from ..model.schemes import READERS
 from ..redaction.masks import redact
+from . import help_texts
+from .options import ALL, READING, add_options, daemon_options
 
 _NAME = "restic-reporter"
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,53 +24,81 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, redact(f"{self.prog}: {message}; see {self.prog} --help\n"))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The command line: each command is a parser of its own, with the function that ``run``s it."""
+def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
+    """
+    The command line: each command is a parser of its own, with the function that ``run``s it.
+
+    With ``every_option`` it knows those of ``run`` too, which twistd's code parses otherwise.
+    """
     parser = _Parser(
         prog=_NAME,
         description="Tell Prometheus which restic backups are late or broken.",
+        epilog=help_texts.COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_NAME} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    daemon = commands.add_parser(
+
+    def command(name: str, text: str, description: str, **more: Any) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,
+        )
+
+    daemon = command(
         "run",
-        help="run the daemon in the foreground",
-        description="Run the daemon in the foreground, without a pidfile.",
+        "run the daemon in the foreground",
+        help_texts.RUN,
         # The daemon's own options are parsed as twistd does it.
-        add_help=False,
-        prefix_chars="\0",
-        allow_abbrev=False,
+        add_help=every_option,
+        prefix_chars="-" if every_option else "\0",
     )
-    daemon.add_argument("options", nargs="*")
+    if every_option:
+        add_options(daemon, ALL)
+    else:
+        daemon.add_argument("options", nargs="*")
     daemon.set_defaults(run=_run)
-    backends = commands.add_parser(
-        "backends",
-        help="list the backends that are installed",
-        description="List what is installed: by scheme, the package that lists such repositories"
-        " and what reads them. Ends with status 1 where something of it is broken.",
-        allow_abbrev=False,
-    )
-    backends.set_defaults(run=_backends)
-    check = commands.add_parser(
+    check = command(
         "check-config",
-        help="check a config, and show it without its secrets",
-        description="Check a config as the daemon does it, and print it as JSON: with the defaults"
-        " in each entry, and without secrets. Ends with status 1 where the daemon would not take"
-        " it.",
-        allow_abbrev=False,
-    )
-    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="the file")
-    check.add_argument(
-        "--reader", choices=READERS, default="auto", help="as the daemon is given it"
+        "check a config, and show it without its secrets",
+        help_texts.CHECK_CONFIG,
+        epilog=help_texts.CHECK_CONFIG_EXAMPLES,
     )
     check.add_argument(
-        "--restic", metavar="PATH", default="restic", help="as the daemon is given it"
+        "--connect",
+        action="store_true",
+        help="Also connect to each repository and test its password. Reads no snapshots.",
     )
-    check.add_argument(
-        "--shard", metavar="I/N", type=_shard, default="0/1", help="as the daemon is given it"
-    )
+    add_options(check, READING, log_level="warn")
     check.set_defaults(run=_check_config)
+    collect = command(
+        "collect",
+        "read all repositories once and show the result",
+        help_texts.COLLECT,
+        epilog=help_texts.COLLECT_EXAMPLES,
+    )
+    collect.add_argument(
+        "--textfile",
+        metavar="OUT.prom",
+        help="Write the metrics to this file, for node_exporter. Its name must end in .prom.",
+    )
+    add_options(collect, (*READING, "cache-dir"), log_level="warn")
+    collect.set_defaults(run=_collect)
+    backends = command("backends", "list the installed backends", help_texts.BACKENDS)
+    backends.set_defaults(run=_backends)
+    completion = command(
+        "completion",
+        "print a script for shell completion",
+        help_texts.COMPLETION,
+        epilog=help_texts.COMPLETION_EXAMPLES,
+    )
+    completion.add_argument("shell", choices=SHELLS, help="The shell that reads the script.")
+    completion.set_defaults(run=_completion)
     return parser
 
 
@@ -89,33 +119,26 @@ def _backends(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _shard(text: str) -> Shard:
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _check_config(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    if arguments.connect:
+        from .collect import connect
+
+        return _once(lambda: connect(options))
     from twisted.internet import reactor
 
     from ..model.errors import ConfigError
     from .check_config import check_config
 
     try:
-        directory = os.getcwd()
-    except OSError:
-        # It has been removed; what has an absolute path can be read all the same.
-        directory = os.curdir
-    try:
         checked = check_config(
-            arguments.config,
-            directory,
+            options["config"],
+            options["directory"],
             os.environ,
             reactor,
-            arguments.restic,
-            arguments.reader,
-            arguments.shard,
+            options["restic"],
+            options["reader"],
+            options["shard"],
         )
     except ConfigError as error:
         _complain(error.problems)
@@ -126,6 +149,33 @@ def _check_config(arguments: argparse.Namespace) -> int:
     print(json.dumps(checked.entries, indent=2))
     sys.stdout.flush()
     _complain(checked.warnings)
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    from .collect import collect
+
+    return _once(lambda: collect(options, arguments.textfile))
+
+
+def _once(run: Callable[[], int]) -> int:
+    """The exit status of a command that reads repositories."""
+    from .single_run import Interrupted
+
+    try:
+        return run()
+    except ValueError as error:
+        _complain([str(error)])
+        return 1
+    except Interrupted as interrupted:
+        return interrupted.status
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from .completion import script
+
+    print(script(make_parser(every_option=True), arguments.shell))
     return 0
 
 

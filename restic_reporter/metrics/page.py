@@ -30,7 +30,8 @@ class MetricsPage:
     ``now`` is the wall clock; ``next_due`` tells when the next collection is due, and
     ``vault_token_expiry`` when Vault's token ends, all in Unix seconds. ``reactor_lag`` gives
     the longest that the reactor was held since it was asked last, in seconds;
-    ``log_lines_dropped`` counts since the start.
+    ``log_lines_dropped`` counts since the start. With ``one_run`` the page has nothing that
+    only a daemon has: `definitions.OF_A_DAEMON`, and the metrics of the process.
     """
 
     _state: CollectionState
@@ -40,6 +41,7 @@ class MetricsPage:
     vault_token_expiry: Callable[[], float | None] = lambda: None
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
+    one_run: bool = False
     _kept: dict[str, KeptLines] = field(factory=dict)
     _process: ProcessCollector = field(
         factory=lambda: ProcessCollector(registry=CollectorRegistry())
@@ -91,7 +93,8 @@ class MetricsPage:
             for family, column in zip(names, columns, strict=True):
                 families.append((family, [b"".join(column)]))
                 yield
-        families.extend(_process_families(self._process))
+        if not self.one_run:
+            families.extend(_process_families(self._process))
         return page(families, openmetrics)
 
     def _bring_up_to_date(self) -> Iterator[None]:
@@ -122,7 +125,7 @@ class MetricsPage:
             f.CONFIG_SUCCESS_TIME: config.success_time,
         }
         for family, value in values.items():
-            if value is not None:
+            if value is not None and not (self.one_run and family in f.OF_A_DAEMON):
                 yield family, "", value
         build = {
             "version": __version__,

@@ -1,0 +1,60 @@
+"""What a collection under way consists of."""
+
+from collections import deque
+from itertools import islice
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, DeferredList
+
+from .state import RepositoryStatus
+
+# So many of the repositories that are being read are named.
+_SHOWN = 3
+
+
+@frozen
+class Progress:
+    """
+    How far a collection is: the number of repositories ``left`` to read, and those at work
+    for ``longest``, each with its seconds.
+    """
+
+    left: int
+    longest: tuple[tuple[str, float], ...]
+
+
+@define
+class Run:
+    """
+    One collection: what is left to read, what waits for its secrets, and whether it was told
+    to end.
+
+    ``reading`` has what is being read, by URL, and since when; the longest first. ``idle`` are
+    workers that wait for what waits for its secrets.
+    """
+
+    queue: deque[RepositoryStatus]
+    incomplete: list[RepositoryStatus]
+    reading: dict[str, float] = field(factory=dict)
+    cancelled: bool = False
+    idle: "list[Deferred[None]]" = field(factory=list)
+
+    def progress(self, now: float) -> Progress:
+        """How far it is at the time ``now`` of the reactor's clock."""
+        return Progress(
+            len(self.queue) + len(self.reading) + len(self.incomplete),
+            tuple((url, now - started) for url, started in islice(self.reading.items(), _SHOWN)),
+        )
+
+
+class Workers(DeferredList):  # type: ignore[misc,valid-type]
+    """Waits for all workers of a run; cancelling it ends them and their queue."""
+
+    def __init__(self, workers: list["Deferred[None]"], run: Run) -> None:
+        super().__init__(workers, consumeErrors=True)
+        self._run = run
+
+    def cancel(self) -> None:
+        """End all work."""
+        self._run.cancelled = True
+        super().cancel()
