@@ -59,6 +59,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
         prefix_chars="-" if every_option else "\0",
     )
     if every_option:
+        daemon.add_argument("--version", action="store_true", help="Show the version and exit.")
         add_options(daemon, ALL)
     else:
         daemon.add_argument("options", nargs="*")

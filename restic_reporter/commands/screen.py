@@ -46,7 +46,7 @@ def bar(done: int, count: int, slow: Sequence[tuple[str, float]]) -> Any:
 
     line = Table.grid(padding=(0, 1))
     line.add_row(
-        "reading", ProgressBar(max(count, 1), done, _BAR_WIDTH), f"{done} of {count} repositories"
+        "reading repositories", ProgressBar(max(count, 1), done, _BAR_WIDTH), f"{done} of {count}"
     )
     named = [f"{seconds:6.0f} s  {plain(url)}" for url, seconds in slow if seconds >= _SLOW]
     return Group(line, *(Text(one, no_wrap=True, overflow="ellipsis") for one in named))
