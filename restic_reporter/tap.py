@@ -23,6 +23,16 @@ from .redaction.masks import redact
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
+_EXAMPLES = """
+Examples:
+  restic-reporter run --config config.json
+      Run in the foreground; metrics at http://localhost:9121/metrics.
+  restic-reporter run --bind 127.0.0.1:9121 --cron "17 * * * *"
+      Only for clients on this host; collect at 17 past each hour.
+  twistd restic-reporter --config config.json
+      Run in the background, with a pidfile and a log file.
+"""
+
 
 def refuse(problem: str) -> NoReturn:
     """End the process with status 1 and one message."""
@@ -89,6 +99,10 @@ class Options(UsageOptions):
         except UsageError as error:
             # twistd would print all of its usage and ours before the message.
             refuse(self._explained(error))
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the text of ``--help``, with examples, each in lines of its own."""
+        return f"{super().getUsage(width)}{_EXAMPLES}"
 
     def parseArgs(self, *arguments: str) -> None:
         """Refuse all of them; the usual ones are the rest of a cron expression."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.commands.cli import SHELLS, make_parser
 from restic_reporter.commands.completion import script
-from restic_reporter.tap import Options
+from restic_reporter.commands.options import ALL
 from tests.doubles.servers import PATIENCE, ROOT
 from tests.doubles.tools import tool
 
@@ -30,7 +30,7 @@ function __fish_complete_directories; string match -- "$argv[1]*" */; or true; e
 source ./script; complete -C "restic-reporter $argv"'''
 
 COMMANDS = {"run", "backends", "check-config", "collect", "completion"}
-OPTIONS = {f"--{name}" for name, _, _, _ in Options.optParameters}
+OPTIONS = {f"--{name}" for name in ALL}
 
 
 class CompletionTests(SynchronousTestCase):

@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.commands import textfile
 from restic_reporter.commands.textfile import check_textfile, write_textfile
 
 
@@ -31,7 +31,7 @@ class TextfileTests(SynchronousTestCase):
     def test_replaced_whole(self) -> None:
         """What is new is on disk under a name that nobody reads, before it takes the old place."""
         self.path.write_bytes(b"old 1\n")
-        events: list[object] = []
+        events: list[Any] = []
         fsync, replace = os.fsync, os.replace
 
         def note_fsync(descriptor: int) -> None:
@@ -45,7 +45,7 @@ class TextfileTests(SynchronousTestCase):
         self.patch(os, "fsync", note_fsync)
         self.patch(os, "replace", note_replace)
         write_textfile(self.path, b"new 1\n")
-        synced, (source, fresh, old), folder = events  # type: ignore[misc]
+        synced, (source, fresh, old), folder = events
         self.assertEqual((fresh, old), (b"new 1\n", b"old 1\n"))
         self.assertEqual(synced, source)
         self.assertEqual(Path(source).parent, self.folder)
@@ -59,7 +59,7 @@ class TextfileTests(SynchronousTestCase):
         def full(descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
-        self.patch(textfile.os, "fsync", full)
+        self.patch(os, "fsync", full)
         self.assertRaises(OSError, write_textfile, self.path, b"new 1\n")
         self.assertEqual(self.path.read_bytes(), b"old 1\n")
         self.assertEqual(list(self.folder.iterdir()), [self.path])
