@@ -220,11 +220,9 @@ class ISnapshotReader(Interface):
 
     def open(request: ReadRequest) -> Awaitable[None]:
         """
-        Test that the entry's password opens the repository, and read no snapshot.
+        Test that the entry's password opens the repository. Read no snapshot.
 
-        What is said of `read` holds here too.
-
-        :raises ReadError: with the reason, and a message without secrets.
+        For the rest, what is said of `read` holds here too.
         """
 
 

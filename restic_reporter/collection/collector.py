@@ -1,8 +1,7 @@
 """One run over all repositories: side by side, each under its own deadline."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -16,18 +15,13 @@ from ..interfaces import Memory
 from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
 from .read_repository import read_repository
-from .run import Progress, Run, Workers
+from .run import Progress, ReadOne, Run, Workers
 from .state import CollectionState, Reading, RepositoryStatus, Task
 
 # Seconds after which a collection says what is left, again and again.
 PROGRESS_INTERVAL = 10.0
 
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
-
-# As `read_repository`.
-ReadOne = Callable[
-    [Task, RepositoryStatus, float, IReactorTime, Deadline], Coroutine[Any, Any, Reading]
-]
 
 
 async def _as_they_are(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:

@@ -1,15 +1,24 @@
 """What a collection under way consists of."""
 
 from collections import deque
+from collections.abc import Callable, Coroutine
 from itertools import islice
+from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
 
-from .state import RepositoryStatus
+from ..concurrency.deadline import Deadline
+from .state import Reading, RepositoryStatus, Task
 
 # So many of the repositories that are being read are named.
 _SHOWN = 3
+
+# As `read_repository`.
+ReadOne = Callable[
+    [Task, RepositoryStatus, float, IReactorTime, Deadline], Coroutine[Any, Any, Reading]
+]
 
 
 @frozen

@@ -40,7 +40,7 @@ def add_options(
             parser.add_argument(
                 f"--{name}",
                 *([f"-{short}"] if short else []),
-                metavar=_METAVARS[name],
+                metavar=_METAVARS.get(name),
                 default=default,
                 help=f"{text}{shown}".replace("%", "%%"),
             )

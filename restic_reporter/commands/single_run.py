@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
-from ..collection.collector import ReadOne
+from ..collection.run import ReadOne
 from ..daemon.descriptors import raise_limit
 from ..daemon.log_observer import observer_factory
 from ..daemon.wiring import Collection, wire_collection
@@ -74,6 +74,7 @@ class _Run:
     _signal: int | None = None
     _failure: Failure | None = None
     _ended: bool = False
+    _stopped: bool = False
 
     def run(self) -> None:
         """
@@ -106,8 +107,7 @@ class _Run:
         if self._signal is not None or self._ended:
             return
         self._signal = number
-        # What still hangs then ends with this process.
-        self._reactor.callLater(_STOP_TIMEOUT, self._reactor.stop)
+        self._reactor.callLater(_STOP_TIMEOUT, self._stop)
         if self._collecting is not None:
             self._collecting.cancel()
 
@@ -116,7 +116,13 @@ class _Run:
         self._handle_signals()
         ended = Deferred.fromCoroutine(self._work())
         ended.addErrback(self._note_bug)
-        ended.addCallback(lambda _: self._reactor.stop())
+        ended.addCallback(lambda _: self._stop())
+
+    def _stop(self) -> None:
+        """Stop the reactor. What still hangs ends with this process."""
+        if not self._stopped:
+            self._stopped = True
+            self._reactor.stop()
 
     def _note_bug(self, failure: Failure) -> None:
         self._failure = failure
@@ -129,6 +135,7 @@ class _Run:
             self._show()
             await self._collecting
         self._ended = True
+        self._reactor.callLater(_STOP_TIMEOUT, self._stop)
         collection.stores.stopService()
         collection.workers.stop()
         await collection.http.close()

@@ -12,9 +12,10 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from .. import __version__
-from ..collection.collector import Collector, ReadOne
+from ..collection.collector import Collector
 from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
+from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
