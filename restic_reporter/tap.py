@@ -6,7 +6,7 @@ This module imports little, so that signals find their handlers as soon as can b
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from getopt import GetoptError
 from typing import Any, ClassVar, NoReturn
 
@@ -124,8 +124,7 @@ class Options(UsageOptions):
                 f"{option} is an option of twistd and goes before the command:"
                 f" twistd {option}{value} restic-reporter"
             )
-        near = _nearest(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
-        return f"unknown option {option!r}; {near}"
+        return unknown_option(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
 
     def opt_version(self) -> NoReturn:
         """Show the version and exit."""
@@ -170,19 +169,21 @@ class Options(UsageOptions):
         return value
 
 
-def _nearest(option: str, known: Sequence[str]) -> str:
-    # Of use to nobody who starts it well.
+def unknown_option(option: str, known: Iterable[str]) -> str:
+    """Return the message about ``option``, with the nearest of the ``known`` long ones, if any."""
+    # Only a wrong command line needs it.
     from difflib import get_close_matches
 
-    near = get_close_matches(option, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else "see --help"
+    # A lower cutoff would take --cron for --version.
+    near = get_close_matches(option, [one for one in known if one[:2] == "--"], n=1, cutoff=0.7)
+    return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
 
 
 def _current_folder() -> str:
     try:
         return os.getcwd()
     except OSError:
-        # It has been removed; what has an absolute path can be read all the same.
+        # The folder is removed; absolute paths can be read all the same.
         return os.curdir
 
 

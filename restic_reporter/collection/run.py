@@ -35,21 +35,21 @@ class Progress:
 @define
 class Run:
     """
-    One collection: what is left to read, what waits for its secrets, and whether it was told
-    to end.
+    One collection.
 
-    ``reading`` has what is being read, by URL, and since when; the longest first. ``idle`` are
-    workers that wait for what waits for its secrets.
+    ``incomplete`` are the repositories whose secrets are being looked up; ``looked_up`` fires
+    when that is done. ``reading`` has the URLs that are being read and their start times,
+    oldest first.
     """
 
     queue: deque[RepositoryStatus]
     incomplete: list[RepositoryStatus]
+    looked_up: "Deferred[None]" = field(factory=Deferred)
     reading: dict[str, float] = field(factory=dict)
     cancelled: bool = False
-    idle: "list[Deferred[None]]" = field(factory=list)
 
     def progress(self, now: float) -> Progress:
-        """How far it is at the time ``now`` of the reactor's clock."""
+        """Return its progress at the time ``now`` of the reactor's clock."""
         return Progress(
             len(self.queue) + len(self.reading) + len(self.incomplete),
             tuple((url, now - started) for url, started in islice(self.reading.items(), _SHOWN)),
@@ -64,6 +64,6 @@ class Workers(DeferredList):  # type: ignore[misc,valid-type]
         self._run = run
 
     def cancel(self) -> None:
-        """End all work."""
+        """Cancel the run."""
         self._run.cancelled = True
         super().cancel()

@@ -24,7 +24,7 @@ def backends_table(plugins: Plugins | None = None) -> tuple[list[str], list[str]
     for maker in plugins.makers:
         problem = _problem_of(maker)
         if problem is not None:
-            problems.append(f"the backend {maker.name!r} cannot be made: {problem}")
+            problems.append(f"cannot create the backend {maker.name!r}: {problem}")
         package = package_of(maker)
         rows += [
             (scheme, package, "nothing: it is broken" if problem else _reader(maker, scheme))

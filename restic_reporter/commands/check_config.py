@@ -13,7 +13,7 @@ from ..collection.task_maker import BrokenBackend, TaskMaker
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
 from ..config.document import Problems
-from ..config.keys import from_documents, materials, merge, own_keys, stores_in
+from ..config.keys import from_documents, materials, merge, own_keys
 from ..config.load import build_config, entries_of, load_document
 from ..config.open_files import user_warnings
 from ..config.secrets_of_config import masks_of
@@ -109,8 +109,7 @@ def _shown_entries(
     owners, hidden = context.owners, context.secret_keys
     held = {one.position: one for one in config.repositories}
     for position, entry in enumerate(entries, 1):
-        named = stores_in({**defaults, **entry}, owners) if context.broken else set()
-        stores = sorted({*named, *context.stores})
+        stores = context.stores_for([*defaults, *entry])
         merged = merge(entry, defaults, stores, owners)
         if merged.get("disabled"):
             # What else it has is not in use, and has not been looked at.

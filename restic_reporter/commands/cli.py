@@ -1,14 +1,17 @@
-"""``restic-reporter``: the daemon without twistd, and what can be done beside it."""
+"""The command line of ``restic-reporter``."""
 
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
+from ..model.errors import ConfigError
 from ..redaction.masks import redact
+from ..tap import unknown_option
 from . import help_texts
 from .options import ALL, READING, add_options, daemon_options
 
@@ -18,10 +21,22 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and ends with status 1, as the daemon does."""
+    """Reports a mistake in one line, and ends with status 1, as the daemon does."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse ``args``; argparse calls this for each command, and would report less."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0][:1] == "-":
+            self.error(unknown_option(unknown[0].partition("=")[0], self._option_string_actions))
+        if unknown:
+            self.error(f"unexpected argument {unknown[0]!r}; see --help")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(1, redact(f"{self.prog}: {message}; see {self.prog} --help\n"))
+        """Exit with ``message``."""
+        if not message.endswith(("?", "see --help")):
+            message += "; see --help"
+        self.exit(1, redact(f"{self.prog}: {message}\n"))
 
 
 def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
@@ -103,6 +118,25 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = make_parser()
+    option, known = next(iter(arguments), ""), parser._option_string_actions
+    if option[:1] == "-" and option not in known:
+        message = unknown_option(option, known)
+        if not message.endswith("?"):
+            name = next((one for one in arguments if one in _names(parser)), "run")
+            meant = shlex.join([_NAME, name, *(one for one in arguments if one != name)])
+            message = f"missing command; did you mean {meant!r}?"
+        parser.error(message)
+    return parser.parse_args(arguments)
+
+
+def _names(parser: argparse.ArgumentParser) -> Iterable[str]:
+    """Return the names of the commands."""
+    (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return commands.choices
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from .run import run
 
@@ -114,8 +148,7 @@ def _backends(arguments: argparse.Namespace) -> int:
     from .backends import backends_table
 
     lines, problems = backends_table()
-    print(*lines, sep="\n")
-    sys.stdout.flush()
+    print(*lines, sep="\n", flush=True)
     _complain(problems)
     return 1 if problems else 0
 
@@ -128,7 +161,6 @@ def _check_config(arguments: argparse.Namespace) -> int:
         return _once(lambda: connect(options))
     from twisted.internet import reactor
 
-    from ..model.errors import ConfigError
     from .check_config import check_config
 
     try:
@@ -141,14 +173,10 @@ def _check_config(arguments: argparse.Namespace) -> int:
             options["reader"],
             options["shard"],
         )
-    except ConfigError as error:
-        _complain(error.problems)
+    except (ConfigError, ValueError) as error:
+        _complain(str(error).splitlines())
         return 1
-    except ValueError as error:
-        _complain([str(error)])
-        return 1
-    print(json.dumps(checked.entries, indent=2))
-    sys.stdout.flush()
+    print(json.dumps(checked.entries, indent=2), flush=True)
     _complain(checked.warnings)
     return 0
 
@@ -186,17 +214,13 @@ def _complain(problems: Iterable[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run a command, by default that of the process's own command line.
-
-    :return: the exit status.
-    """
+    """Run a command, by default that of the process's command line; return the exit status."""
     try:
-        parsed = make_parser().parse_args(arguments)
+        parsed = _parse(sys.argv[1:] if arguments is None else arguments)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who read our output has gone; the interpreter would complain when it flushes it.
+        # The reader of the output is gone; the interpreter's flush at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..collection.open_repository import open_repository
 from ..collection.read_repository import read_repository
 from ..collection.state import RepositoryStatus
+from ..concurrency.cooperative import at_once
 from ..tap import Options
 from .result_table import print_result
 from .screen import Screen, console_of, is_terminal, plain
@@ -30,7 +31,7 @@ def collect(options: Options, textfile: str | None = None) -> int:
     if target is not None:
         _check(target)
     collection = run_once(options, read_repository, Screen.of_process())
-    page = collection.page.render(openmetrics=False)
+    page = at_once(collection.page.steps(openmetrics=False))
     if target is not None:
         try:
             write_textfile(target, page)

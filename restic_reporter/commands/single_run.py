@@ -142,7 +142,7 @@ class _Run:
 
     def _show(self) -> None:
         collector = self._collection.collector
-        if collector.running:
+        if self._collection.state.job.running:
             progress = collector.progress()
             count = collector.count
             self._screen.show(count - progress.left, count, progress.longest)

@@ -1,4 +1,4 @@
-"""The config file: from text to a frozen `Config`, with every mistake reported in one go."""
+"""Loads a config file into a frozen `Config`, or reports all its problems at once."""
 
 from ..model.errors import ConfigError
 from ..model.repository import Config, PasswordCommand, Repository

@@ -19,6 +19,7 @@ from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
+from ..concurrency.cooperative import in_turns
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
@@ -77,8 +78,10 @@ def wire(
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
-    render = partial(collection.page.render_in_turns, reactor)
-    site = make_site(reactor, render, __version__, limits)
+    page = collection.page
+    site = make_site(
+        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+    )
     parts = Parts(
         reactor=reactor,
         log_queue=log_queue,

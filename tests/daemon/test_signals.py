@@ -159,7 +159,7 @@ class CollectNowTests(DaemonTestCase):
         daemon.program.wait_for("under way already")
         self.open_gate()
         daemon.serving()
-        self.assertEqual(daemon.program.output.count("collected 1 repositories"), 1)
+        self.assertEqual(daemon.program.output.count("collected 1 repository in"), 1)
         metrics = daemon.metrics()
         self.assertEqual(metrics.value("backup_job_skipped_total"), 0)
         self.assertEqual(metrics.value("backup_job_running"), 0)

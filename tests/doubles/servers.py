@@ -273,7 +273,7 @@ class Daemon:
     def collect(self) -> None:
         """Have it collect by USR1, and wait for the end of that."""
         self.program.signal(signal.SIGUSR1)
-        self.program.wait_for("collected .* repositories")
+        self.program.wait_for("collected .* repositor")
 
     def reload(self) -> None:
         """Have it read its config by HUP, and wait for the outcome."""

@@ -147,7 +147,6 @@ class PagesTests(SynchronousTestCase):
                     document = [document["defaults"], *document["repositories"]]
                 for entry in document if isinstance(document, list) else [document]:
                     self.assertEqual(keys.check(entry, ["vault"], makers), {}, block)
-                    self.assertEqual(entry.keys() & set(keys.LATER), set(), block)
         self.assertGreaterEqual(seen, 5)
 
     def test_modules(self) -> None:
@@ -212,12 +211,10 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(listed, expected)
 
     def test_config_keys(self) -> None:
-        """Every key of an entry is in the table, or among those that are refused."""
+        """Every key of an entry is in the table."""
         config = section(self.text, "Config")
         known = set(keys.checks(["vault"], installed_plugins().makers))
-        self.assertEqual(sorted(named(config)), sorted(known - set(keys.LATER)))
-        refused = set(re.findall(r"`(\w+)`", section(self.text, "Known, but refused")))
-        self.assertEqual(refused, set(keys.LATER))
+        self.assertEqual(sorted(named(config)), sorted(known))
 
     def test_reasons(self) -> None:
         """Every reason has its row."""

@@ -189,7 +189,7 @@ class EqualityTests(BothReaders):
             files = [(one.name, one.read_bytes()) for one in _files(repository.path)]
             for name, content in files:
                 check_content(f"snapshots/{name}", content)
-            found = {one.snapshot for one in decode(files, repository.master)}
+            found = {snapshot for _, snapshot in decode(files, repository.master)}
             self.assertEqual(found, expected)
 
     async def test_own_key(self) -> None:
@@ -221,7 +221,7 @@ class EqualityTests(BothReaders):
         finally:
             running.kill()
             running.communicate()
-        self.assertEqual(result.oldest_lock, parse_time(said["time"]))
+        self.assertEqual(result.lock_times, (parse_time(said["time"]),))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -88,17 +88,28 @@ class CommandTests(SynchronousTestCase):
         for arguments, problem in (
             ((), "COMMAND"),
             (("nonsense",), "'nonsense'"),
-            (("backends", "--nonsense"), "--nonsense"),
-            (("backends", "more"), "more"),
+            (("backends", "--nonsense"), "backends: unknown option '--nonsense'; see "),
+            (("backends", "--hlep"), "unknown option '--hlep'; did you mean '--help'?\n"),
+            (("backends", "more"), "backends: unexpected argument 'more'; see "),
+            (("check-config", "--confg=sesame"), "'--confg'; did you mean '--config'?\n"),
+            (("check-config", "--sharrd", "0/2"), "'--sharrd'; did you mean '--shard'?\n"),
+            (("check-config", "a:sesame", "-x"), "check-config: unexpected argument 'a:sesame';"),
             (("check-config", "--reader=borg"), "borg"),
-            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
             (("collect", "--concurrency=0"), "--concurrency: invalid value '0'; must be a whole"),
             (("collect", "--timeout=0"), "--timeout: invalid value '0'; must be a number"),
             (("collect", "--log-level=loud"), "must be one of debug, info, warn, error"),
             (("collect", "--bind=:9121"), "--bind"),
             (("completion", "tcsh"), "tcsh"),
+            (
+                ("check-config", "--shard=4/4"),
+                "--shard: invalid value '4/4'; the last shard is 3/4",
+            ),
             (("http://me:sesame@h/",), "http://me:***@h/"),
-            (("--vers",), "COMMAND"),
+            (("--vers",), "unknown option '--vers'; did you mean '--version'?\n"),
+            (("--config", "x y"), "did you mean \"restic-reporter run --config 'x y'\"?\n"),
+            (("--cron=0 0 * * *",), "mean \"restic-reporter run '--cron=0 0 * * *'\"?\n"),
+            (("-b", "http://me:sesame@h/"), "'restic-reporter run -b http://me:***@h/'?\n"),
+            (("--config", "x", "check-config"), "mean 'restic-reporter check-config --config x'?"),
         ):
             stderr = io.StringIO()
             self.patch(sys, "stderr", stderr)
@@ -208,7 +219,9 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
-        self.assertIn("the backend 'c' cannot be made: no_such.One.make cannot", problems[1])
+        self.assertIn(
+            "cannot create the backend 'c': cannot import no_such.One.make: ", problems[1]
+        )
         self.assertEqual(len(problems), 2)
 
     def test_two_for_one_scheme(self) -> None:

@@ -9,12 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.commands.result_table import COLUMNS, Column, duration, print_result, rows
 from restic_reporter.commands.screen import bar, plain
-from restic_reporter.metrics.repository_samples import DAY
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import BackupSet, Content
 from tests.doubles.repositories import NOW, World
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 
 
 def content(*sets: BackupSet, dropped: int = 0) -> Content:
