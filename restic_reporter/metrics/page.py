@@ -10,6 +10,7 @@ import twisted
 
 from .. import __version__
 from ..collection.state import CollectionState, RepositoryStatus
+from ..concurrency.cooperative import at_once
 from ..model.columns import Steps
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
@@ -17,6 +18,9 @@ from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, TIMED_FAMILIES,
 
 # The number of repositories that one step updates.
 _SLICE = 64
+
+# The number of sets whose lines take a few milliseconds.
+_FEW_SETS = 100
 
 
 @define
@@ -42,10 +46,16 @@ class MetricsPage:
 
     def prepare(self, status: RepositoryStatus) -> None:
         """Render the lines of one repository after its read, to keep the next scrape short."""
+        # More would block the reactor; the next scrape renders them in turns.
+        if status.content is None or len(status.content.sets) <= _FEW_SETS:
+            at_once(self._prepare(status))
+
+    def _prepare(self, status: RepositoryStatus) -> Steps[None]:
         url = status.task.repository.url
-        kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
+        kept = self._kept[url] = yield from KeptLines.steps(status, self._kept.get(url))
         for lines in kept.timed:
             lines.at(self._now())
+            yield
 
     def steps(self, openmetrics: bool) -> Steps[bytes]:
         """
@@ -89,7 +99,7 @@ class MetricsPage:
         for index, (url, status) in enumerate(list(statuses.items())):
             kept = self._kept.get(url)
             if kept is None or kept.revision != status.revision:
-                self.prepare(status)
+                yield from self._prepare(status)
             if not index % _SLICE:
                 yield
 

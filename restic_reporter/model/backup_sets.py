@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from attrs import Factory, define, evolve
 
+from .columns import Steps
 from .labels import sanitise, with_hash
 from .snapshots import BackupDays, BackupSet, Content
 
@@ -102,7 +103,7 @@ class SetCounter:
             else:
                 self._tallies[name] = Tally(rows, usable, times)
 
-    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Content:
+    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Steps[Content]:
         """
         Return the counts; ``build`` makes a `BackupSet` from label values and a tally.
 
@@ -116,7 +117,10 @@ class SetCounter:
             return (labels[name] not in self.shown, -tally.count, labels[name])
 
         kept = sorted(self._tallies.items(), key=rank)[: self.limit]
-        sets = [build(labels[name], tally) for name, tally in kept]
+        sets = []
+        for name, tally in kept:
+            sets.append(build(labels[name], tally))
+            yield
         return Content(
             snapshot_count=self._count,
             future_count=self._future,

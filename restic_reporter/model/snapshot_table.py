@@ -140,9 +140,10 @@ class SnapshotTable:
         for name, some in zip(self._sets.values, rows, strict=True):
             counter.add_set(name, some, [self._times[row] for row in some])
             yield
-        return _limit_groups(
-            counter.content(lambda labels, tally: self._backup_set(labels, tally, now))
+        content = yield from counter.content(
+            lambda labels, tally: self._backup_set(labels, tally, now)
         )
+        return _limit_groups(content)
 
     def _backup_set(self, labels: Name, tally: Tally, now: float) -> BackupSet:
         newest = tally.newest
