@@ -6,7 +6,7 @@ imports the rest.
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from getopt import GetoptError
 from typing import Any, ClassVar, NoReturn
 
@@ -22,6 +22,16 @@ from .model.schemes import READERS
 from .redaction.masks import redact
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
+
+_EXAMPLES = """
+Examples:
+  restic-reporter run --config config.json
+      Run in the foreground; metrics at http://localhost:9121/metrics.
+  restic-reporter run --bind 127.0.0.1:9121 --cron "17 * * * *"
+      Only for clients on this host; collect at 17 past each hour.
+  twistd restic-reporter --config config.json
+      Run in the background, with a pidfile and a log file.
+"""
 
 
 def refuse(problem: str) -> NoReturn:
@@ -60,6 +70,10 @@ class Options(UsageOptions):
             # twistd would print all of its usage and ours before the message.
             refuse(self._explained(error))
 
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the text of ``--help``, with examples, each in lines of its own."""
+        return f"{super().getUsage(width)}{_EXAMPLES}"
+
     def parseArgs(self, *arguments: str) -> None:
         """Refuse any; usually they are parts of an unquoted cron expression."""
         if arguments and len(self["cron"].split()) == 1:
@@ -79,9 +93,6 @@ class Options(UsageOptions):
                 f"{option} is an option of twistd and goes before the command:"
                 f" twistd {option}{value} restic-reporter"
             )
-        # Only a wrong command line needs it.
-        from .commands.cli import unknown_option
-
         return unknown_option(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
 
     def opt_version(self) -> NoReturn:
@@ -97,7 +108,7 @@ class Options(UsageOptions):
         from .web.listener import parse_address
 
         self["logger"] = take_logger(self.parent or {})
-        self["directory"] = os.getcwd()
+        self["directory"] = _current_folder()
         self["bind"] = self._checked("bind", parse_address)
         self["cron"] = self._checked("cron", parse_cron)
         self["reader"] = self._one_of("reader", READERS)
@@ -121,6 +132,24 @@ class Options(UsageOptions):
         if value not in values:
             refuse(f"--{name}: invalid value {value!r}; must be one of {', '.join(values)}")
         return value
+
+
+def unknown_option(option: str, known: Iterable[str]) -> str:
+    """Return the message about ``option``, with the nearest of the ``known`` long ones, if any."""
+    # Only a wrong command line needs it.
+    from difflib import get_close_matches
+
+    # A lower cutoff would take --cron for --version.
+    near = get_close_matches(option, [one for one in known if one[:2] == "--"], n=1, cutoff=0.7)
+    return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        # The folder is removed; absolute paths can be read all the same.
+        return os.curdir
 
 
 def _whole_number(text: str) -> int:

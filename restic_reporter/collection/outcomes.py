@@ -21,6 +21,7 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     """Note a successful read that ended at ``now``, in Unix seconds."""
     url, content = status.task.repository.url, reading.content
     status.success = True
+    status.error = None
     status.last_success = now
     status.content = content
     status.fingerprint = reading.fingerprint
@@ -62,15 +63,15 @@ def note_failure(status: RepositoryStatus, error: Exception) -> None:
     """Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback."""
     repository = status.task.repository
     if isinstance(error, ReadError):
-        reason = error.reason
+        reason, message = error.reason, redact(error.message, repository.secrets())
         _log.error(
             "cannot read {url}: {error} ({reason})",
             url=repository.url,
-            error=redact(error.message, repository.secrets()),
+            error=message,
             reason=reason,
         )
     else:
-        reason = Reason.INTERNAL
+        reason, message = Reason.INTERNAL, "bug in restic-reporter or a plugin"
         # Not as a failure event: a plugin's exceptions may contain secrets.
         _log.error(
             "cannot read {url}: bug in restic-reporter or a plugin (internal)\n{traceback}",
@@ -78,4 +79,6 @@ def note_failure(status: RepositoryStatus, error: Exception) -> None:
             traceback=redact(Failure(error).getTraceback(), repository.secrets()),
         )
     status.success = False
+    # A copy: a traceback would keep alive all that the read had.
+    status.error = ReadError(reason, message)
     status.failures[reason] = status.failures.get(reason, 0) + 1

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from .. import __version__
 from ..collection.collector import Collector
+from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
+from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
@@ -62,6 +64,80 @@ def wire(
 
     :raises ValueError: it cannot run with these; the message is for the user.
     """
+    lag = ReactorLag(reactor)
+    log_queue = LogQueue()
+    # If the start fails, the reactor never runs.
+    atexit.register(log_queue.finish)
+    listener = _checked_listener(options["bind"])
+    limits = _web_limits(options["concurrency"])
+    collection = wire_collection(
+        options,
+        reactor,
+        environ,
+        reactor_lag=lag.take,
+        log_lines_dropped=lambda: log_queue.dropped,
+    )
+    page = collection.page
+    site = make_site(
+        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+    )
+    parts = Parts(
+        reactor=reactor,
+        log_queue=log_queue,
+        loader=collection.loader,
+        collector=collection.collector,
+        runs=collection.runs,
+        stores=collection.stores,
+        lag=lag,
+        cron_service=collection.cron_service,
+        web=WebServer(reactor, listener, site),
+        workers=collection.workers,
+        http=collection.http,
+    )
+    pidfile = twistd_options.get("pidfile")
+    return ReporterService(
+        parts,
+        pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
+        log_observer=observer_factory(
+            twistd_options,
+            options["log-level"],
+            collection.redactor.redact,
+            options["logger"],
+            log_queue,
+        ),
+    )
+
+
+@frozen
+class Collection:
+    """The parts that read repositories, for the daemon or a single run, and their state."""
+
+    state: CollectionState
+    page: MetricsPage
+    loader: ConfigLoader
+    collector: Collector
+    runs: Runs
+    cron_service: "CronService[str | None]"
+    stores: SecretStores
+    redactor: Redactor
+    workers: WorkerThreads
+    http: BoundedHTTPClient
+
+
+def wire_collection(
+    options: Mapping[str, Any],
+    reactor: Any,
+    environ: Mapping[str, str],
+    read: ReadOne = read_repository,
+    **page_values: Any,
+) -> Collection:
+    """
+    Return the parts that read repositories: with the config loaded, and not started.
+
+    ``read`` reads one repository; ``page_values`` are for `MetricsPage`.
+
+    :raises ValueError: it cannot run with these options; the message is for the user.
+    """
     # Twisted's timers use the wall clock: an hour back would extend each deadline by an hour.
     reactor.seconds = time.monotonic
     reactor.installNameResolver(DaemonThreadResolver(reactor))
@@ -70,18 +146,12 @@ def wire(
     makers = by_scheme(plugins.makers)
     for plugin in plugins.broken:
         _log.error("the plugin {broken}", broken=str(plugin))
-    listener = _checked_listener(options["bind"])
     store_makers = by_name(plugins.stores)
     shard: Shard = options["shard"]
-    limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
     vault = stores.stores.get("vault")
-    lag = ReactorLag(reactor)
-    log_queue = LogQueue()
-    # If the start fails, the reactor never runs.
-    atexit.register(log_queue.finish)
     state = CollectionState()
     page = MetricsPage(
         state,
@@ -89,10 +159,11 @@ def wire(
         lambda: cron_service.next_due,
         shard=str(shard),
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
-        reactor_lag=lag.take,
-        log_lines_dropped=lambda: log_queue.dropped,
+        **page_values,
     )
-    collector = Collector(reactor, time.time, options["concurrency"], state, page.prepare)
+    collector = Collector(
+        reactor, time.time, options["concurrency"], state, page.prepare, read=read
+    )
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
@@ -127,29 +198,8 @@ def wire(
         loader.load()
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
-    site = make_site(
-        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
-    )
-    parts = Parts(
-        reactor=reactor,
-        log_queue=log_queue,
-        loader=loader,
-        collector=collector,
-        runs=runs,
-        stores=stores,
-        lag=lag,
-        cron_service=cron_service,
-        web=WebServer(reactor, listener, site),
-        workers=workers,
-        http=http,
-    )
-    pidfile = twistd_options.get("pidfile")
-    return ReporterService(
-        parts,
-        pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
-        log_observer=observer_factory(
-            twistd_options, options["log-level"], redactor.redact, options["logger"], log_queue
-        ),
+    return Collection(
+        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http
     )
 
 

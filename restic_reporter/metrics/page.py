@@ -30,7 +30,8 @@ class MetricsPage:
 
     ``now`` returns the wall clock, ``next_due`` the time of the next collection and
     ``vault_token_expiry`` the end of Vault's token, all in Unix seconds. ``reactor_lag`` returns
-    the longest time in seconds that the reactor was blocked since the previous call.
+    the longest time in seconds that the reactor was blocked since the previous call. With
+    ``one_run`` the page omits `definitions.OF_A_DAEMON` and the metrics of the process.
     """
 
     _state: CollectionState
@@ -40,6 +41,7 @@ class MetricsPage:
     vault_token_expiry: Callable[[], float | None] = lambda: None
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
+    one_run: bool = False
     _kept: dict[str, KeptLines] = field(factory=dict)
 
     def prepare(self, status: RepositoryStatus) -> None:
@@ -82,7 +84,7 @@ class MetricsPage:
         for index, family in enumerate(READ_FAMILIES):
             families.append((family, [b"".join([one.read[index] for one in kept])]))
             yield
-        for metric in PROCESS_COLLECTOR.collect():
+        for metric in () if self.one_run else PROCESS_COLLECTOR.collect():
             for found in metric.samples:
                 family = Family(found.name, metric.type, metric.documentation)
                 line = sample(family, label_text(found.labels), found.value)
@@ -117,7 +119,7 @@ class MetricsPage:
             f.CONFIG_SUCCESS_TIME: config.success_time,
         }
         for family, value in values.items():
-            if value is not None:
+            if value is not None and not (self.one_run and family in f.OF_A_DAEMON):
                 yield family, "", value
         build = {
             "version": __version__,

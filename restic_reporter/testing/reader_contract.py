@@ -124,6 +124,14 @@ class ReaderContractTests(_Base):
         self.assertEqual(result.nameless, 0)
         self.assertIn(result.seen, (None, ids))
 
+    async def test_open(self) -> None:
+        """Opening a repository reads no snapshot, also a damaged one, and writes nothing."""
+        self.damage(self.add("a", "u", OLD))
+        before, table = self.contents(), SnapshotTable()
+        await self.make_reader().open(await self._request(table, Memory()))
+        self._assert_has(table, ())
+        self.assertEqual(self.contents(), before)
+
     async def test_empty(self) -> None:
         """A repository without snapshots can be read."""
         table = SnapshotTable()

@@ -174,6 +174,13 @@ class ReferenceTests(SynchronousTestCase):
             if names and names[0] in kinds:
                 self.assertIn(kinds[names[0]], cells[1], names[0])
 
+    def test_one_run(self) -> None:
+        """The metrics that one run does not have are named."""
+        text = section(self.text, "Console script")
+        said = text[text.index("without what one run does not have") :].partition("\n- ")[0]
+        gone = {family.name for family in families.OF_A_DAEMON}
+        self.assertEqual(set(_METRIC.findall(said)), gone)
+
     def test_no_other_metrics(self) -> None:
         """No page, rule or test of rules names a metric that there is not."""
         files = [*PAGES, *MONITORING.rglob("*.yml"), *MONITORING.glob("*.py")]

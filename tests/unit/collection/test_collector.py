@@ -10,6 +10,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
+from restic_reporter.collection.run import Progress
 from restic_reporter.collection.state import JobStatus, RepositoryStatus, Task
 from restic_reporter.config.secret_documents import password_document
 from restic_reporter.model.errors import ReadError, Reason
@@ -354,6 +355,34 @@ class SideBySideTests(CollectorCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(10)
         self.assertEqual(self.progress(), [])
+
+    def test_how_far(self) -> None:
+        """During a collection one can ask how far it is; outside of one nothing is left."""
+        worlds = self.worlds(3)
+        waiting = [world.hold() for world in worlds]
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+        running = self.collector.collect()
+        self.clock.advance(4)
+        waiting[1][0].callback(None)
+        self.clock.advance(1)
+        self.assertEqual(self.collector.progress(), Progress(2, (("/0", 5.0), ("/2", 5.0))))
+        running.cancel()
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+
+    def test_why(self) -> None:
+        """Why the latest read failed is kept, without secrets, until one succeeds."""
+        (world,) = self.worlds(1)
+        world.task = evolve(world.task, repository=repository("/0", password="hunter2marker"))
+        self.use(world)
+        world.storage.list_error = ReadError(Reason.AUTH, "refused: hunter2marker")
+        self.collect()
+        error = self.status().error
+        assert error is not None
+        self.assertEqual((error.reason, error.message), (Reason.AUTH, "refused: ***"))
+        self.assertIsNone(error.__traceback__)
+        world.storage.list_error = None
+        self.collect()
+        self.assertIsNone(self.status().error)
 
     def progress(self) -> list[str]:
         """What has been said of the progress since the last look."""

@@ -1,5 +1,6 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative as turns
+from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.metrics import repository_samples
 from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
@@ -402,3 +404,34 @@ class TurnsTests(PageCase):
         urls = {labels for name, labels in page if name == "backup_snapshot_count"}
         self.assertIn("{'url': '/1'}", urls)
         self.assertNotIn("{'url': '/149'}", urls)
+
+
+class OneRunTests(PageCase):
+    """The page of a run that no daemon makes."""
+
+    def test_without_a_daemon(self) -> None:
+        """It has the same lines, but for those that only a daemon has."""
+        self.next_due = NOW + 3600
+        self.collector.state.config.success_time = NOW
+        self.collect()
+        self.page.reactor_lag = lambda: 0.1
+        self.page.vault_token_expiry = lambda: NOW
+        whole = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.page.one_run = True
+        lines = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.assertEqual([one for one in whole if one in lines], lines)
+        gone = {re.split("[ {]", one)[0] for one in whole if one not in lines and one[0] != "#"}
+        self.assertEqual(
+            {one for one in gone if not one.startswith(("process_", "python_"))},
+            {
+                "backup_job_running",
+                "backup_job_next_timestamp_seconds",
+                "backup_job_skipped_total",
+                "backup_vault_token_expiry_timestamp_seconds",
+                "backup_config_last_reload_successful",
+                "backup_config_last_reload_success_timestamp_seconds",
+                "restic_reporter_reactor_lag_seconds",
+                "restic_reporter_log_lines_dropped_total",
+            },
+        )
+        self.assertFalse(any("process_" in one for one in lines))
