@@ -47,7 +47,7 @@ class _Parser(argparse.ArgumentParser):
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(
         prog=_NAME,
-        description="Tell Prometheus which restic backups are late or broken.",
+        description="Report late and broken restic backups to Prometheus.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_NAME} {__version__}")
