@@ -43,7 +43,7 @@ class Options(UsageOptions):
     """The daemon's command line."""
 
     synopsis = "[options]"
-    longdesc = "Tell Prometheus which restic backups are late or broken."
+    longdesc = "Report late and broken restic backups to Prometheus."
 
     optParameters: ClassVar = [
         ["bind", "b", ":9121", "Address: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint."],
@@ -82,7 +82,7 @@ class Options(UsageOptions):
             refuse(f"unexpected argument {arguments[0]!r}; see --help")
 
     def _explained(self, error: UsageError) -> str:
-        """Return a message with the likely mend, in one line."""
+        """Return a message with a hint, in one line."""
         name = error.__context__.opt if isinstance(error.__context__, GetoptError) else ""
         option = f"-{name}" if len(name) == 1 else f"--{name}"
         if not name or name in self.synonyms:

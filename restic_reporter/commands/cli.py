@@ -47,7 +47,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
     """
     parser = _Parser(
         prog=_NAME,
-        description="Tell Prometheus which restic backups are late or broken.",
+        description="Report late and broken restic backups to Prometheus.",
         epilog=help_texts.COMMANDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -40,6 +40,6 @@ class ConfigContext:
         return tuple({maker.name: maker for maker in self.makers.values()}.values())
 
     def stores_for(self, *keys: Iterable[object]) -> tuple[str, ...]:
-        """Return the secret stores for an entry with ``keys``: beside a broken plugin, any."""
+        """Return the secret stores for an entry with ``keys``; a broken plugin may be any."""
         named = stores_in(chain(*keys), self.owners) if self.broken else ()
         return tuple(sorted({*self.stores, *named}))

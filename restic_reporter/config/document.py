@@ -99,7 +99,7 @@ def _parse_json(text: str, name: str) -> Any:
 
 
 def _json_hint(text: str, position: int) -> str:
-    """Return the likely mend of a syntax error at ``position``."""
+    """Return a hint for a syntax error at ``position``."""
     before, after = text[:position].rstrip(), text[position:]
     # Before Python 3.13 the decoder stops at the bracket, since then at the comma.
     at_bracket = re.match(r"[\]}]", after) and before.endswith(",")

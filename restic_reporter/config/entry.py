@@ -17,7 +17,7 @@ from ..schedule.cron import parse_cron
 from . import keys
 from .context import ConfigContext
 from .freshness import freshness_of
-from .location import absolute, mend_of, scheme_of
+from .location import absolute, hint_for, scheme_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
 
@@ -75,10 +75,10 @@ class EntryLoader:
                 self.problems.append("the key 'repo' is missing")
             return None
         written: str = self._values["repo"]
-        mend = mend_of(written, context.makers) if unserved else None
-        if mend is not None:
+        hint = hint_for(written, context.makers) if unserved else None
+        if hint is not None:
             self.warnings.append(
-                f"repo: unknown scheme {scheme!r}, unless a broken plugin serves it; {mend}"
+                f"repo: unknown scheme {scheme!r}, unless a broken plugin serves it; {hint}"
             )
         label = sanitise(redact_url(written))
         self._here = context.holds(label)

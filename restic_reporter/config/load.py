@@ -84,8 +84,8 @@ def entries_of(
     problems.add(*(f"duplicate key {key!r}" for key in repeated_keys(document)))
     entries = document.get("repositories")
     if not isinstance(entries, list):
-        what = "must be a list of entries" if "repositories" in document else "is missing"
-        problems.add(f"the key 'repositories' {what}")
+        problem = "must be a list of entries" if "repositories" in document else "is missing"
+        problems.add(f"the key 'repositories' {problem}")
         entries = []
     defaults = document.get("defaults", {})
     if not isinstance(defaults, dict):

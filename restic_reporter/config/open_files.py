@@ -20,7 +20,7 @@ _WARNINGS = 20
 _SECRET = re.compile(r"CREDENTIAL|KEY|PASS|SECRET|TOKEN|_SAS$", re.IGNORECASE)
 _HARMLESS = re.compile(r".*_(FILE|ID|NAME|PATH)|GOOGLE_APPLICATION_CREDENTIALS", re.IGNORECASE)
 
-_MEND = "chgrp it to the daemon's group, then chmod 0640"
+_ADVICE = "chgrp it to the daemon's group, then chmod 0640"
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -64,7 +64,7 @@ def config_warnings(
         ),
     )
     for place in islice(places, 1):
-        yield f"is readable by every user ({_access(status)}) and has a secret ({place}); {_MEND}"
+        yield f"is readable by every user ({_access(status)}) and has a secret ({place}); {_ADVICE}"
 
 
 def _secrets(entry: Any, secret_keys: Collection[str]) -> Iterator[Any]:
@@ -86,7 +86,7 @@ def file_warnings(
         more = f" and {len(others)} more" if others else ""
         status = _status(resolve(path, directory, environ))
         if status is not None:
-            readable = f"{path!r} is readable by every user ({_access(status)}); {_MEND}"
+            readable = f"{path!r} is readable by every user ({_access(status)}); {_ADVICE}"
             yield f"entry {first}{more}: {key}: {readable}"
     if len(files) > _WARNINGS:
         yield f"{len(files) - _WARNINGS} more files with secrets are readable by every user"

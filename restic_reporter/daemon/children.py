@@ -45,12 +45,12 @@ class SecretStores(Service):
         """Return the stores' own secrets."""
         return [one for store in self.stores.values() for one in store.secrets()]
 
-    def _each(self, what: str, call: Callable[[ISecretStore], object]) -> None:
+    def _each(self, verb: str, call: Callable[[ISecretStore], object]) -> None:
         for name, store in self.stores.items():
             try:
                 call(store)
             except Exception:
-                self._log.failure("secret store {name!r} failed to {what}", name=name, what=what)
+                self._log.failure("secret store {name!r} failed to {verb}", name=name, verb=verb)
 
 
 class WebServer(Service):

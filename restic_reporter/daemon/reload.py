@@ -108,7 +108,7 @@ class ConfigLoader:
                 self.reload()
 
     async def _loaded(self) -> Loaded | ConfigError:
-        """Return what to use, or an error: raised, it would keep half a config in a cycle."""
+        """Return config and tasks, or an error: raised, it would keep half a config in a cycle."""
         maker = self._task_maker.renewed()
         config = await in_daemon_thread(self._reactor, _config_or_error, self._load_config)
         if isinstance(config, ConfigError):

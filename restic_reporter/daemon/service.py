@@ -109,9 +109,7 @@ class ReporterService(MultiService):
         )
         self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
-        first.addErrback(
-            lambda failure: self._log.failure("web server not opened because of a bug", failure)
-        )
+        first.addErrback(lambda failure: self._log.failure("web server not opened", failure))
 
     async def _serve(self) -> None:
         """Listen when the first collection has ended."""

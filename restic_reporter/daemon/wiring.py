@@ -240,11 +240,8 @@ def _stores(
             raise
         except Exception as error:
             # Without its text: an exception of a plugin can contain secrets.
-            _log.error(
-                "the secret store {name!r} cannot be made: {kind}",
-                name=name,
-                kind=type(error).__name__,
-            )
+            kind = type(error).__name__
+            _log.error("the secret store {name!r} cannot be made: {kind}", name=name, kind=kind)
     return stores
 
 
