@@ -76,6 +76,17 @@ class Options(UsageOptions):
             "info",
             "Lowest level to log: debug, info, warn or error.",
         ],
+        [
+            "web-config",
+            None,
+            None,
+            "File with TLS, passwords and a rate limit, as of Prometheus's exporters."
+            " Default: none.",
+        ],
+    ]
+
+    optFlags: ClassVar = [
+        ["enable-lifecycle", None, "Allow POST /-/reload and POST /-/collect."],
     ]
 
     held_signals: Collection[int] = ()

@@ -62,6 +62,21 @@ class Runs:
         self._start(None, None, complete=True)
         return True
 
+    def knows(self, label: str) -> bool:
+        """Whether there is a repository with this label."""
+        return label in self._labels
+
+    def collect_one(self, label: str) -> bool:
+        """
+        Start a run over one repository now, and over those that were never read.
+
+        :return: as of `collect_all`.
+        """
+        if self._running is not None or self._stopped:
+            return False
+        self._start(frozenset({label}), {label}, complete=False)
+        return True
+
     def due(self, keys: Keys) -> None:
         """
         The schedules with these ``keys`` are due.

@@ -68,6 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--shard", metavar="I/N", type=_shard, default="0/1", help="as the daemon is given it"
     )
+    check.add_argument(
+        "--web-config", metavar="FILE", help="the daemon's web config, to be checked too"
+    )
     check.set_defaults(run=_check_config)
     return parser
 
@@ -107,6 +110,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
     except OSError:
         # It has been removed; what has an absolute path can be read all the same.
         directory = os.curdir
+    problems, warnings = _check_web_config(arguments.web_config, directory)
     try:
         checked = check_config(
             arguments.config,
@@ -118,15 +122,29 @@ def _check_config(arguments: argparse.Namespace) -> int:
             arguments.shard,
         )
     except ConfigError as error:
-        _complain(error.problems)
-        return 1
+        problems += error.problems
     except ValueError as error:
-        _complain([str(error)])
+        problems.append(str(error))
+    if problems:
+        _complain(problems)
         return 1
     print(json.dumps(checked.entries, indent=2))
     sys.stdout.flush()
-    _complain(checked.warnings)
+    _complain((*checked.warnings, *warnings))
     return 0
+
+
+def _check_web_config(path: str | None, directory: str) -> tuple[list[str], Sequence[str]]:
+    """What is wrong with the file of ``--web-config``, and what is worth a look."""
+    from ..config.web_config_file import WebConfigFile
+    from ..model.errors import ConfigError
+
+    if path is None:
+        return [], ()
+    try:
+        return [], WebConfigFile(path, directory).load().warnings
+    except ConfigError as error:
+        return list(error.problems), ()
 
 
 def _complain(problems: Iterable[str]) -> None:

@@ -58,11 +58,7 @@ def parse_document(content: bytes, name: str) -> Any:
 
     :raises ConfigError: for a syntax error, with line and column.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
+    text = _text(content, name)
     is_yaml = name.endswith((".yaml", ".yml"))
     document = None
     if text.strip():
@@ -70,6 +66,14 @@ def parse_document(content: bytes, name: str) -> Any:
     if document is None and (is_yaml or not text.strip()):
         raise ConfigError([f"{name}: is empty; must be a list of entries"])
     return document
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
 
 
 class Repeating(dict[str, Any]):
@@ -246,3 +250,12 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise ConfigError([f"{name}: {error}"]) from None
     except RecursionError:
         raise ConfigError([f"{name}: nested too deeply"]) from None
+
+
+def parse_yaml(content: bytes, name: str) -> Any:
+    """
+    The YAML document in ``content``, whatever its file is called; ``None`` if it is empty.
+
+    :raises ConfigError: for a syntax error, with line and column.
+    """
+    return _parse_yaml(_text(content, name), name)

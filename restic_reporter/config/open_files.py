@@ -16,7 +16,7 @@ from .sources import resolve
 # Of one kind; beyond that they are counted.
 _WARNINGS = 20
 
-_MEND = "chgrp it to the daemon's group, then chmod 0640"
+MEND = "chgrp it to the daemon's group, then chmod 0640"
 
 
 @frozen
@@ -65,7 +65,7 @@ def config_warnings(
     for where, entry in (("defaults", defaults), *named):
         for key in _secrets(entry, secret_keys):
             yield (
-                f"is readable by every user ({access}) and holds a secret ({where}: {key}); {_MEND}"
+                f"is readable by every user ({access}) and holds a secret ({where}: {key}); {MEND}"
             )
             return
 
@@ -87,8 +87,7 @@ def file_warnings(
         access = access_of(resolve(path, directory, environ))
         if access is not None:
             yield (
-                f"entry {first}{more}: {key}: {path!r} is readable by every user ({access});"
-                f" {_MEND}"
+                f"entry {first}{more}: {key}: {path!r} is readable by every user ({access}); {MEND}"
             )
     if len(files) > _WARNINGS:
         yield f"{len(files) - _WARNINGS} more files with secrets are readable by every user"

@@ -7,12 +7,14 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..interfaces import ISecretStore
 from ..redaction.secret import Secret
 from ..web.listener import Listener
+from ..web.security.tls import ServerTLS
 from ..web.server import BoundedSite
 
 # Seconds that responses in flight may take at stop.
@@ -86,7 +88,11 @@ class WebServer(Service):
         """
         if self._stopped:
             return
-        self._port = await self._listener.listen(self._reactor, self._site)
+        factory: IProtocolFactory = self._site
+        if self._site.security.config.tls is not None:
+            tls = ServerTLS(self._site.security)
+            factory = TLSMemoryBIOFactory(tls, False, factory, self._reactor)
+        self._port = await self._listener.listen(self._reactor, factory)
         if self._stopped:
             self._port.stopListening()
             return
@@ -101,7 +107,9 @@ class WebServer(Service):
         stopped = None if self._port is None else self._port.stopListening()
         if stopped is not None:
             ends.append(stopped)
-        return DeferredList(ends, consumeErrors=True)
+        ended = DeferredList(ends, consumeErrors=True)
+        ended.addCallback(lambda _: self._site.security.checks.stop())
+        return ended
 
 
 def _shown(host: Any) -> str:

@@ -23,6 +23,7 @@ from ..concurrency.resolver import DaemonThreadResolver
 from ..config import ConfigContext, load_config
 from ..config.secrets_of_config import secrets_of
 from ..config.sharding import Shard
+from ..config.web_config_file import WebConfigFile
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
@@ -37,15 +38,18 @@ from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import Address, AddressError, Listener
+from ..web.security.gate import Security
 from ..web.server import make_site
 from .children import SecretStores, WebServer
 from .descriptors import connections_for, raise_limit
 from .garbage import set_apart
 from .log_observer import observer_factory
 from .log_queue import LogQueue
+from .orders import Orders
 from .reactor_lag import ReactorLag
 from .reload import ConfigLoader
 from .service import Parts, ReporterService
+from .web_config_watch import WebConfigWatch
 
 _log = Logger()
 
@@ -72,6 +76,8 @@ def wire(
     for broken in plugins.broken:
         _log.error("the plugin {broken}", broken=str(broken))
     listener = _checked_listener(options["bind"])
+    security = Security(reactor)
+    watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
     store_makers = by_name(plugins.stores)
     shard: Shard = options["shard"]
     limits = _web_limits(options["concurrency"])
@@ -135,17 +141,27 @@ def wire(
         loader.load()
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    site = make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits)
+    orders = Orders(loader, runs, stores)
+    site = make_site(
+        reactor,
+        partial(page.render_in_turns, reactor),
+        __version__,
+        limits,
+        security,
+        orders if options["enable-lifecycle"] else None,
+    )
     parts = Parts(
         reactor=reactor,
         log_queue=log_queue,
         loader=loader,
         collector=collector,
         runs=runs,
+        orders=orders,
         stores=stores,
         lag=lag,
         cron_service=cron_service,
         web=WebServer(reactor, listener, site),
+        web_config_watch=watch,
         workers=workers,
         http=http,
     )
@@ -172,6 +188,25 @@ def _checked_listener(address: Address) -> Listener:
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
     return listener
+
+
+def _web_config_watch(
+    path: str | None, directory: str, reactor: Any, security: Security
+) -> WebConfigWatch | None:
+    """
+    Let ``security`` use the file of ``--web-config``; return what follows its changes.
+
+    :raises ValueError: it is invalid.
+    """
+    if path is None:
+        return None
+    file = WebConfigFile(path, directory)
+    try:
+        security.use(file.load())
+    except ConfigError as error:
+        problems = "\n".join(f"--web-config: {one}" for one in error.problems)
+        raise ValueError(problems) from None
+    return WebConfigWatch(reactor, file, security)
 
 
 def _web_limits(concurrency: int) -> Limits:

@@ -22,6 +22,7 @@ class BoundedChannel(HTTPChannel):
     """
 
     transport: Any
+    site: Any
     state = State.ABORTING
     address = ""
     _deadline: IDelayedCall | None = None
@@ -150,6 +151,8 @@ class BoundedChannel(HTTPChannel):
         if not self.ending:
             self._enter(State.CLOSING)
             super().loseConnection()
+            # TLS would wait for the client's end of the session, and take data meanwhile.
+            self._socket.loseConnection()
 
     def give_way(self) -> None:
         """Make room for another connection."""
@@ -166,7 +169,17 @@ class BoundedChannel(HTTPChannel):
 
     def cut_off(self) -> None:
         """Close within this call, where `abort` takes until the reactor's next turn."""
-        self.transport.connectionLost(Failure(ConnectionAborted()))
+        self._socket.connectionLost(Failure(ConnectionAborted()))
+
+    def extend(self, seconds: float) -> None:
+        """Let the response take ``seconds`` from now on."""
+        if self.state is State.RESPONDING and self._deadline is not None:
+            self._deadline.reset(seconds)
+
+    @property
+    def _socket(self) -> Any:
+        """The transport below TLS, if there is TLS."""
+        return getattr(self.transport, "transport", self.transport)
 
     @property
     def ending(self) -> bool:

@@ -16,10 +16,12 @@ from .channel import BoundedChannel
 from .compression import Compressor
 from .connections import DEFAULT_LIMITS, Connections, Limits
 from .landing import landing_page
+from .lifecycle import Lifecycle, lifecycle_pages
 from .metrics_page import MetricsPage
 from .pages import Pages, StaticPage
 from .request import BoundedRequest
 from .response import TEXT
+from .security.gate import Gate, Security
 
 
 class BoundedSite(Site):
@@ -35,9 +37,17 @@ class BoundedSite(Site):
     noisy = False
     events = Logger()
 
-    def __init__(self, reactor: Any, resource: IResource, limits: Limits) -> None:
+    def __init__(
+        self, reactor: Any, resource: IResource, limits: Limits, security: Security
+    ) -> None:
         super().__init__(resource, reactor=reactor)
+        self._gate = Gate(security, resource)
         self.connections = Connections(reactor, limits)
+        self.security = security
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Return the gate, in front of every path."""
+        return self._gate
 
     def acceptableProtocols(self) -> list[bytes]:
         """Return only HTTP/1.1: HTTP/2 would have other limits."""
@@ -68,6 +78,8 @@ def make_site(
     render: Callable[[bool], bytes | Awaitable[bytes]],
     version: str,
     limits: Limits = DEFAULT_LIMITS,
+    security: Security | None = None,
+    lifecycle: Lifecycle | None = None,
 ) -> BoundedSite:
     """
     Make the daemon's site.
@@ -76,6 +88,8 @@ def make_site(
     :param render: makes the metrics page: OpenMetrics 1.0 if its argument is true, else text
         format 0.0.4. It is called on the reactor's thread and must be fast.
     :param version: the program's version, for the landing page.
+    :param security: who may use the site; by default everybody.
+    :param lifecycle: follows orders; without it they are refused.
     """
     ok = StaticPage(TEXT, b"OK\n")
     pages = Pages(
@@ -84,6 +98,7 @@ def make_site(
             b"/metrics": MetricsPage(reactor, render, Compressor(reactor)),
             b"/-/healthy": ok,
             b"/-/ready": ok,
+            **lifecycle_pages(lifecycle),
         }
     )
-    return BoundedSite(reactor, pages, limits)
+    return BoundedSite(reactor, pages, limits, security or Security(reactor))
