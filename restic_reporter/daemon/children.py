@@ -89,14 +89,17 @@ class WebServer(Service):
         if self._stopped:
             return
         factory: IProtocolFactory = self._site
+        how = ""
         if self._site.security.config.tls is not None:
             tls = ServerTLS(self._site.security)
             factory = TLSMemoryBIOFactory(tls, False, factory, self._reactor)
+            how = " with TLS"
         self._port = await self._listener.listen(self._reactor, factory)
         if self._stopped:
             self._port.stopListening()
             return
-        self._log.info("listening on {address}", address=_shown(self._port.getHost()))
+        address = _shown(self._port.getHost())
+        self._log.info("listening on {address}{how}", address=address, how=how)
 
     def stopService(self) -> "Deferred[Any]":
         """Refuse new connections; fires when the responses in flight are out."""

@@ -108,7 +108,7 @@ class ConfigLoader:
         status = self._collector.state.config
         if self._stopped:
             return [_STOPPING]
-        problems: Sequence[str] = ()
+        problems: Sequence[str]
         try:
             with long_lived(lambda: self._runs.resting):
                 deadline = Deadline.after(self._reactor, _LOAD_TIMEOUT)
@@ -125,7 +125,7 @@ class ConfigLoader:
         except BaseException:
             status.successful = False
             raise
-        if not problems:
+        else:
             self._log.info(
                 "config reloaded: {count} repositories, from the next collection on",
                 count=len(loaded[0].repositories),

@@ -9,6 +9,7 @@ import os
 from base64 import b64decode
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from hmac import compare_digest
 
 import bcrypt
 from attrs import define, field
@@ -57,7 +58,7 @@ def matches(password: bytes, hashed: bytes | None, highest_cost: int) -> bool:
     # Each cost doubles the time of the one below.
     for more in range(cost, highest_cost):
         bcrypt.hashpw(b"", _salt(more))
-    return hashed is not None and _digest(found) == _digest(hashed)
+    return hashed is not None and compare_digest(found, hashed)
 
 
 def cost_of(hashed: bytes) -> int:
@@ -67,11 +68,6 @@ def cost_of(hashed: bytes) -> int:
 
 def _salt(cost: int) -> bytes:
     return b"$2b$%02d$%s" % (cost, b"." * 22)
-
-
-def _digest(hashed: bytes) -> bytes:
-    # hashpw returns 2b for the equal variants 2a, 2x and 2y.
-    return hashlib.sha256(hashed[4:]).digest()
 
 
 @define(eq=False)

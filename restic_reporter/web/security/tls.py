@@ -169,7 +169,7 @@ def _set_certificate(context: SSL.Context, settings: TLSSettings) -> None:
         # ValueError or UnsupportedAlgorithm, depending on the library's version and the key.
         raise TLSError("key", "invalid private key, or of an unknown type") from None
     try:
-        context.use_privatekey(PKey.from_cryptography_key(key))
+        context.use_privatekey(PKey.from_cryptography_key(key))  # type: ignore[arg-type]
         context.check_privatekey()
     except (SSL.Error, TypeError):
         raise TLSError("key", "private key does not match the first certificate") from None
