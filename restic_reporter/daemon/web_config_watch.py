@@ -84,4 +84,4 @@ class WebConfigWatch(Service):
 
     def _warn(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{problem}", problem=warning)
