@@ -299,14 +299,15 @@ class Daemon:
 
 
 class Prometheus:
-    """A real Prometheus that scrapes ``address`` every second."""
+    """A real Prometheus that scrapes ``address`` every second, with ``more`` in its config."""
 
-    def __init__(self, folder: Folder, address: str) -> None:
+    def __init__(self, folder: Folder, address: str, more: str = "") -> None:
         folder.write(
             "prometheus.yml",
             "scrape_configs:\n"
             "- job_name: restic\n"
             "  scrape_interval: 1s\n"
+            f"{more}"
             f"  static_configs: [{{targets: ['{address}']}}]\n",
         )
         with socket.create_server(("127.0.0.1", 0)) as free:
