@@ -146,7 +146,7 @@ class SecuredTests(WebConfigTestCase):
         self.assertNotIn("Traceback", daemon.program.output)
 
     def test_bad_at_start(self) -> None:
-        """A bad file ends the start with status 1 and a message; so does check-config."""
+        """A bad file ends the start with status 1 and a message."""
         for document, problem in (
             ({"tls_server_conf": {}}, "unknown key 'tls_server_conf'; did you mean"),
             (
