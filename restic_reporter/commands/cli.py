@@ -139,7 +139,7 @@ def _check_web_config(path: str | None, directory: str) -> tuple[list[str], Sequ
     from ..config.web_config_file import WebConfigFile
     from ..model.errors import ConfigError
 
-    if path is None:
+    if not path:
         return [], ()
     try:
         return [], WebConfigFile(path, directory).load().warnings

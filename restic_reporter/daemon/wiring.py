@@ -198,7 +198,7 @@ def _web_config_watch(
 
     :raises ValueError: it is invalid.
     """
-    if path is None:
+    if not path:
         return None
     file = WebConfigFile(path, directory)
     try:

@@ -5,9 +5,11 @@
 
 from typing import Any
 
+from OpenSSL.SSL import Error as TLSError
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
@@ -20,6 +22,8 @@ class BoundedChannel(HTTPChannel):
 
     Twisted's own timeout restarts with every byte, and stops while a response is sent.
     """
+
+    _events = Logger()
 
     transport: Any
     site: Any
@@ -52,6 +56,11 @@ class BoundedChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
+        if reason.check(TLSError):
+            # A client without a valid certificate, for instance.
+            self._events.debug(
+                "TLS with {address} failed: {reason}", address=self.address, reason=reason.value
+            )
         self._enter(State.ABORTING)
         super().connectionLost(reason)
         self.connections.forget(self)

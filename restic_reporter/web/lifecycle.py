@@ -60,9 +60,8 @@ class _Order(Page):
         if is_cross_origin(request.getHeader):
             return respond_text(request, FORBIDDEN, "403 Forbidden: sent by a page of another site")
         if is_form(request.getHeader("Content-Type")):
-            return respond_text(
-                request, UNSUPPORTED_MEDIA_TYPE, "415 Unsupported Media Type: send no body"
-            )
+            line = "415 Unsupported Media Type: send no body, and no Content-Type"
+            return respond_text(request, UNSUPPORTED_MEDIA_TYPE, line)
         try:
             query = request.uri.partition(b"?")[2].decode("ascii")
             parameters = parse_qsl(query, keep_blank_values=True, errors="strict")

@@ -51,7 +51,7 @@ class PromtoolTests(SynchronousTestCase):
 
     def test_good(self) -> None:
         """Both take these."""
-        for document in (
+        documents: tuple[Any, ...] = (
             "",
             "{}",
             self.tls(),
@@ -66,7 +66,8 @@ class PromtoolTests(SynchronousTestCase):
             "http_server_config: {http2: yes, headers: {X-XSS-Protection: ''}}",
             {"basic_auth_users": {"a": HASH, 1: HASH.replace("$2b$", "$2y$")}},
             "tls_server_config:\nbasic_auth_users:\n",
-        ):
+        )
+        for document in documents:
             self.assertEqual(self.verdicts(document), (True, True), document)
 
     def test_bad(self) -> None:

@@ -245,6 +245,4 @@ class ServerTLS:
         """Return OpenSSL's side of a new connection."""
         context = self.security.config.tls
         assert context is not None
-        connection = SSL.Connection(context, None)
-        connection.set_app_data(tlsProtocol)
-        return connection
+        return SSL.Connection(context, None)
