@@ -72,7 +72,7 @@ class PromtoolTests(SynchronousTestCase):
 
     def test_bad(self) -> None:
         """Both refuse these."""
-        for document in (
+        documents: tuple[Any, ...] = (
             "[]",
             "a: b: c",
             {"basic_auth_user": {}},
@@ -92,5 +92,6 @@ class PromtoolTests(SynchronousTestCase):
             {"http_server_config": {"http2": "maybe"}},
             {"basic_auth_users": {"a": "sesame"}},
             {"basic_auth_users": {"a": None}},
-        ):
+        )
+        for document in documents:
             self.assertEqual(self.verdicts(document), (False, False), document)

@@ -3,6 +3,7 @@
 from io import BytesIO
 from typing import Any
 
+import cryptography
 from OpenSSL import SSL
 from OpenSSL._util import lib
 from twisted.internet.protocol import Factory, Protocol
@@ -63,7 +64,10 @@ class TLSTests(SynchronousTestCase):
         self.assertFalse(hasattr(below, "transport"))
 
     def test_curves(self) -> None:
-        """`make_context` sets curves by a private function, as there is no public one."""
+        """`make_context` sets curves by a private function, as there is no public one. It is
+        there since cryptography 47; before that, configured curves are refused."""
+        if int(cryptography.__version__.partition(".")[0]) < 47:
+            return
         context: Any = SSL.Context(SSL.TLS_METHOD)
         self.assertEqual(lib.SSL_CTX_set1_curves_list(context._context, b"P-384:X25519"), 1)
         self.assertEqual(lib.SSL_CTX_set1_curves_list(context._context, b"nonsense"), 0)

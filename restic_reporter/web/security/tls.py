@@ -145,8 +145,11 @@ def _set_protocol(context: SSL.Context, settings: TLSSettings) -> None:
     except SSL.Error:
         raise TLSError("cipher_suites", "OpenSSL has none of these suites") from None
     if settings.curves:
+        set_curves = getattr(lib, "SSL_CTX_set1_curves_list", None)
+        if set_curves is None:
+            raise TLSError("curve_preferences", "needs the package cryptography 47 or newer")
         names = ":".join(CURVES[name] for name in settings.curves).encode()
-        if lib.SSL_CTX_set1_curves_list(context._context, names) != 1:
+        if set_curves(context._context, names) != 1:
             raise TLSError("curve_preferences", "OpenSSL has none of these curves")
 
 
