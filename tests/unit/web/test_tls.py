@@ -12,7 +12,7 @@ from OpenSSL.crypto import X509, PKey
 from twisted.internet.error import ConnectionAborted
 
 from restic_reporter.concurrency.daemon_threads import in_daemon_thread
-from restic_reporter.web.connections import Limits, State
+from restic_reporter.web.connections import Connections, Limits, State
 from restic_reporter.web.security.gate import Security
 from restic_reporter.web.security.tls import (
     CIPHERS,
@@ -263,6 +263,12 @@ class ChangeTests(TLSTestCase):
         self.assertEqual((await old.response()).status, 200)
 
 
+def _is_open(channel: Any) -> bool:
+    """Whether the server still has a descriptor for this connection."""
+    below: Any = channel.transport.transport
+    return bool(below.fileno() != -1)
+
+
 class HandshakeTests(TLSTestCase):
     """Clients that do not do their part of a handshake."""
 
@@ -297,6 +303,28 @@ class HandshakeTests(TLSTestCase):
             client = await self.plain(send)
             await client.lost
             self.assertNotIn(b"HTTP", client.received)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_burst(self) -> None:
+        """A burst of connections, accepted in one turn, keeps no more descriptors than allowed."""
+        await self.serve_briefly()
+        sockets = [socket.socket() for _ in range(50)]
+        for one in sockets:
+            self.addCleanup(one.close)
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", self.port))
+        descriptors: list[int] = []
+        admit = Connections.admit
+
+        def counting(connections: Connections) -> bool:
+            descriptors.append(sum(_is_open(channel) for channel in self.states))
+            return admit(connections)
+
+        self.patch(Connections, "admit", counting)
+        await self.until(lambda: len(descriptors) == 50)
+        # Half as many more are closing, and one is about to be admitted.
+        self.assertLessEqual(max(descriptors), 4 * 3 // 2 + 1)
+        await self.until_count(0, *State)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     async def test_give_way(self) -> None:
