@@ -114,6 +114,8 @@ def make_context(settings: TLSSettings) -> SSL.Context:
     # No session is resumed: a client must show its certificate again, also to a new config.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    # Idle connections hold less memory.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     _set_protocol(context, settings)
     _set_certificate(context, settings)
     _set_client_auth(context, settings)
