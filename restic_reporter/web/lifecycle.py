@@ -25,7 +25,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from .pages import Page
 from .response import TEXT, respond, respond_text
-from .same_origin import is_cross_origin, is_form
+from .same_origin import is_cross_origin, is_form, is_rebindable
+from .security.gate import Security
 
 # Seconds that the response to a reload may take.
 _RELOAD_TIMEOUT = 75.0
@@ -49,9 +50,10 @@ class _Order(Page):
 
     log = Logger()
 
-    def __init__(self, lifecycle: Lifecycle | None) -> None:
+    def __init__(self, lifecycle: Lifecycle | None, security: Security) -> None:
         super().__init__()
         self._lifecycle = lifecycle
+        self._security = security
 
     def render_POST(self, request: Request) -> int:
         """Follow the order, or say why not."""
@@ -59,6 +61,10 @@ class _Order(Page):
             return respond_text(request, FORBIDDEN, "403 Forbidden: needs --enable-lifecycle")
         if is_cross_origin(request.getHeader):
             return respond_text(request, FORBIDDEN, "403 Forbidden: sent by a page of another site")
+        config = self._security.config
+        if not (config.tls or config.users) and is_rebindable(request.getHeader):
+            line = "403 Forbidden: in a browser, orders need TLS, a password, or an IP address"
+            return respond_text(request, FORBIDDEN, line)
         if is_form(request.getHeader("Content-Type")):
             line = "415 Unsupported Media Type: send no body, and no Content-Type"
             return respond_text(request, UNSUPPORTED_MEDIA_TYPE, line)
@@ -139,10 +145,10 @@ def _bad(request: Request, problem: str) -> int:
     return respond_text(request, BAD_REQUEST, f"400 Bad Request: {problem}")
 
 
-def lifecycle_pages(lifecycle: Lifecycle | None) -> dict[bytes, IResource]:
+def lifecycle_pages(lifecycle: Lifecycle | None, security: Security) -> dict[bytes, IResource]:
     """Return the pages by path; without ``lifecycle`` they refuse all orders."""
     pages: dict[bytes, Any] = {
-        b"/-/reload": _ReloadPage(lifecycle),
-        b"/-/collect": _CollectPage(lifecycle),
+        b"/-/reload": _ReloadPage(lifecycle, security),
+        b"/-/collect": _CollectPage(lifecycle, security),
     }
     return pages

@@ -1,6 +1,7 @@
 """Refuses orders that a page of another site could give through somebody's browser. Pure."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 # What an HTML form can send, which needs no permission of the server.
@@ -26,6 +27,24 @@ def is_cross_origin(header: Callable[[str], str | None]) -> bool:
     except ValueError:
         return True
     return not authority or authority.lower() != (header("Host") or "").lower()
+
+
+def is_rebindable(header: Callable[[str], str | None]) -> bool:
+    """
+    Return whether a browser may have been led here by a name that is not ours.
+
+    Whoever owns a name can let it lead to our address, and a page loaded by that name is then
+    of the same origin. It has no password, and no certificate, so this matters without both.
+    """
+    if header("Origin") is None and header("Sec-Fetch-Site") is None:
+        return False
+    try:
+        name = urlsplit(f"//{header('Host') or ''}").hostname
+        if name != "localhost":
+            ip_address(name or "")
+    except ValueError:
+        return True
+    return False
 
 
 def is_form(content_type: str | None) -> bool:

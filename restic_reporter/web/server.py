@@ -91,6 +91,7 @@ def make_site(
     :param security: who may use the site; by default everybody.
     :param lifecycle: follows orders; without it they are refused.
     """
+    security = security or Security(reactor)
     ok = StaticPage(TEXT, b"OK\n")
     pages = Pages(
         {
@@ -98,7 +99,7 @@ def make_site(
             b"/metrics": MetricsPage(reactor, render, Compressor(reactor)),
             b"/-/healthy": ok,
             b"/-/ready": ok,
-            **lifecycle_pages(lifecycle),
+            **lifecycle_pages(lifecycle, security),
         }
     )
-    return BoundedSite(reactor, pages, limits, security or Security(reactor))
+    return BoundedSite(reactor, pages, limits, security)

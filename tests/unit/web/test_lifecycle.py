@@ -1,12 +1,16 @@
 """Tests of `restic_reporter.web.lifecycle` and `same_origin`, over real connections."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 
+import bcrypt
 from twisted.internet.defer import Deferred
 
 from restic_reporter.web.connections import Limits, State
-from restic_reporter.web.same_origin import is_cross_origin, is_form
-from tests.doubles.web_clients import Response, SiteTestCase, get
+from restic_reporter.web.same_origin import is_cross_origin, is_form, is_rebindable
+from restic_reporter.web.security.gate import Security
+from restic_reporter.web.security.web_config import WebConfig
+from tests.doubles.web_clients import Response, SiteTestCase, get, reactor
 
 LABEL = "rest:https://user:***@host:8000/a b+ü/"
 ENCODED = "rest:https://user:***@host:8000/a%20b%2B%C3%BC/"
@@ -155,10 +159,15 @@ class LifecycleTests(SiteTestCase):
         self.assertEqual(self.daemon.orders, [])
 
     async def test_own_page(self) -> None:
-        """A page of our own can."""
-        self.serve(lifecycle=self.daemon)
+        """A page of our own can, unless its name may be somebody else's, who leads it to us."""
         own = ("Sec-Fetch-Site: same-origin", "Origin: https://TEST", "Content-Type: text/json")
-        self.assertEqual((await self.post("/-/collect", *own)).status, 202)
+        self.serve(lifecycle=self.daemon)
+        self.assertEqual((await self.post("/-/collect", *own)).status, 403)
+        users = {"prom": bcrypt.hashpw(b"sesame", bcrypt.gensalt(4))}
+        self.serve(security=Security(reactor, WebConfig(users=users)), lifecycle=self.daemon)
+        password = f"Authorization: Basic {b64encode(b'prom:sesame').decode()}"
+        self.assertEqual((await self.post("/-/collect", password, *own)).status, 202)
+        self.assertEqual(self.daemon.orders, [None])
 
     def test_headers(self) -> None:
         """What the headers say, one by one."""
@@ -172,5 +181,16 @@ class LifecycleTests(SiteTestCase):
             ({"Origin": "http://a"}, True),
         ):
             self.assertEqual(is_cross_origin(headers.get), expected, headers)
+        for host, expected in (
+            ("127.0.0.1:9121", False),
+            ("[::1]:9121", False),
+            ("localhost:9121", False),
+            ("evil.example:9121", True),
+            ("", True),
+            ("[", True),
+        ):
+            for name, value in (("Origin", "http://x"), ("Sec-Fetch-Site", "none")):
+                self.assertEqual(is_rebindable({"Host": host, name: value}.get), expected, host)
+        self.assertFalse(is_rebindable({"Host": "evil.example"}.get))
         self.assertFalse(is_form(None))
         self.assertFalse(is_form("application/json"))

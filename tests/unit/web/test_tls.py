@@ -10,6 +10,7 @@ from OpenSSL import SSL
 from OpenSSL._util import lib
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.error import ConnectionAborted
+from twisted.logger import LogLevel, globalLogPublisher
 
 from restic_reporter.concurrency.daemon_threads import in_daemon_thread
 from restic_reporter.web.connections import Connections, Limits, State
@@ -232,6 +233,24 @@ class ClientCertificateTests(TLSTestCase):
             allowed_names=("client",),
         )
         self.assertFalse(await self.served(client_tls(self_signed("client"))))
+
+    async def test_logged(self) -> None:
+        """A client that is turned away is logged at debug, with its address."""
+        lines: list[str] = []
+
+        def note(event: dict[str, Any]) -> None:
+            if event.get("log_level") is LogLevel.debug and "reason" in event:
+                lines.append(event["log_format"].format(**event))
+
+        observer: Any = note
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.serve_tls(client_auth=CLIENT_AUTH["RequireAnyClientCert"])
+        self.assertFalse(await self.served())
+        await self.until_count(0, *State)
+        (line,) = lines
+        self.assertIn("TLS with 127.0.0.1 failed: ", line)
+        self.assertIn("peer did not return a certificate", line)
 
     def test_bad(self) -> None:
         """A CA without a policy, or that is none, is refused."""
