@@ -1,7 +1,6 @@
 """The document of ``--web-config``, in the format of Prometheus's exporter-toolkit."""
 
 import os
-import stat
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,8 +10,8 @@ from ..web.security.tls import CLIENT_AUTH, TLSError, TLSSettings, make_context
 from ..web.security.web_config import RateLimit, WebConfig
 from . import web_config_keys as keys
 from .document import Problems, parse_yaml
-from .keys import unknown
-from .open_files import MEND, access_of
+from .open_files import open_warning
+from .wording import unknown
 
 Read = Callable[[str], bytes]
 
@@ -145,8 +144,6 @@ class _Parser:
         return (self._path(name), f"{key}_file: {name!r} ") if name else (self.place, "")
 
     def _warn_if_open(self, place: str, what: str, secret: str) -> None:
-        access = access_of(place)
-        if access is not None and access.mode & stat.S_IROTH:
-            self.warnings.append(
-                f"{what}is readable by every user ({access}) and holds a secret ({secret}); {MEND}"
-            )
+        warning = open_warning(place, secret)
+        if warning is not None:
+            self.warnings.append(what + warning)

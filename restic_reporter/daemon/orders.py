@@ -32,7 +32,7 @@ class Orders:
 
     def collect(self, label: str | None) -> bool:
         """
-        Collect one repository now, or all; while a collection runs, only say so.
+        Collect one repository now, or all, unless a collection is running.
 
         :return: whether it was started.
         """
@@ -43,5 +43,5 @@ class Orders:
             what = "all repositories" if label is None else label
             self._log.info("collecting {what} now", what=what)
         else:
-            self._log.info("a collection is under way already: no other one is started")
+            self._log.info("a collection is already running; not starting another")
         return started

@@ -1,4 +1,4 @@
-"""Loads the config, and swaps it in whole."""
+"""Load the config, and replace the running one as a whole."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from .garbage import long_lived
 
 _STOPPING = "the daemon is stopping"
 
-# A config, or a password file, may be on a network mount that hangs.
+# Seconds. A network mount with the config or a password file can hang.
 _LOAD_TIMEOUT = 60.0
 
 Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
@@ -34,10 +34,10 @@ Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
 @define(eq=False)
 class ConfigLoader:
     """
-    Gives the config, and all that is made of it, to those who work with it.
+    Loads the config, and passes it and its tasks to all users.
 
     ``load_config`` reads and checks the file; it blocks. ``cron`` is for repositories without
-    a schedule of their own.
+    their own schedule.
     """
 
     _log = Logger()
@@ -59,17 +59,13 @@ class ConfigLoader:
     _stopped: bool = False
 
     def load(self) -> None:
-        """
-        Load and use the config at start, where nobody waits.
-
-        :raises ConfigError: with all that is wrong.
-        """
+        """Load and use the config at start, or raise a `ConfigError`; it blocks."""
         config, maker = self._load_config(), self._task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 
     def reload(self) -> "Deferred[Sequence[str]]":
         """
-        Load the config again; a good one is used from the next collection on.
+        Load the config again; use a valid one from the next collection on.
 
         :return: fires at the end, with what is wrong with the config. Cancelling it ends only
             this wait.
@@ -88,8 +84,8 @@ class ConfigLoader:
         reloaded.addCallback(self._ended)
 
     def _bug(self, failure: Failure) -> Sequence[str]:
-        self._log.failure("a bug in reloading", failure)
-        return ["a bug in reloading; the log has more"]
+        self._log.failure("config not reloaded because of a bug", failure)
+        return ["config not reloaded because of a bug; see the log"]
 
     def _ended(self, problems: Sequence[str]) -> None:
         self._running = False
@@ -100,7 +96,7 @@ class ConfigLoader:
             self._begin()
 
     def stop(self) -> None:
-        """Swap in no other config."""
+        """Keep the running config from now on."""
         self._stopped = True
 
     async def _reload(self) -> Sequence[str]:
@@ -126,9 +122,10 @@ class ConfigLoader:
             status.successful = False
             raise
         else:
+            count = len(loaded[0].repositories)
+            repositories = "1 repository" if count == 1 else "{count} repositories"
             self._log.info(
-                "config reloaded: {count} repositories, from the next collection on",
-                count=len(loaded[0].repositories),
+                f"config reloaded: {repositories}, from the next collection on", count=count
             )
             return ()
         status.successful = False
@@ -142,7 +139,7 @@ class ConfigLoader:
         ]
 
     async def _loaded(self) -> Loaded | ConfigError:
-        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
+        """Return what to use, or an error: raised, it would keep half a config in a cycle."""
         maker = self._task_maker.renewed()
         config = await in_daemon_thread(self._reactor, _config_or_error, self._load_config)
         if isinstance(config, ConfigError):
@@ -158,15 +155,13 @@ class ConfigLoader:
     def _use(
         self, config: Config, masks: Masks, tasks: Mapping[str, Task], maker: TaskMaker
     ) -> None:
-        """Swap ``config`` in, with all that was made of it."""
+        """Replace the running config."""
         self._redactor.replace(masks)
         self._collector.set_tasks(tasks, maker.complete)
         self._http.keep_only(one.transport for one in config.repositories)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         self._runs.set_schedules(tuple(tasks), own)
-        schedules: dict[str | None, CronExpression] = {DEFAULT: self._cron}
-        schedules.update(own)
-        self._cron_service.set_schedules(schedules)
+        self._cron_service.set_schedules(own | {DEFAULT: self._cron})
         status = self._collector.state.config
         status.successful = True
         status.success_time = self._now()

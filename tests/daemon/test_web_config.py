@@ -14,13 +14,13 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
+from tests.doubles.prometheus import Prometheus
 from tests.doubles.servers import (
     EXAMPLE_PASSWORD,
     PATIENCE,
     Daemon,
     Folder,
     Metrics,
-    Prometheus,
     copy_example,
     wait_until,
 )
@@ -99,7 +99,7 @@ class SecuredTests(WebConfigTestCase):
         prometheus = Prometheus(
             self.folder,
             daemon.address,
-            "  scheme: https\n"
+            more="  scheme: https\n"
             "  tls_config: {ca_file: ca.pem, cert_file: client.pem, key_file: client.pem}\n"
             "  basic_auth: {username: prom, password: sesame}\n",
         )

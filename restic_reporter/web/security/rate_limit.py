@@ -23,7 +23,7 @@ class TokenBucket:
     def take(self) -> float:
         """Take a token; return 0, or the seconds until there is one."""
         now = self._clock.seconds()
-        added = (now - self._updated) / self.limit.interval
+        added = max(0.0, now - self._updated) / self.limit.interval
         self._tokens = min(self.limit.burst, self._tokens + added)
         self._updated = now
         if self._tokens >= 1:

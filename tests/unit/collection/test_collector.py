@@ -10,6 +10,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
+from restic_reporter.collection.run import Progress
 from restic_reporter.collection.state import JobStatus, RepositoryStatus, Task
 from restic_reporter.config.secret_documents import password_document
 from restic_reporter.model.errors import ReadError, Reason
@@ -74,7 +75,6 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         waiting = world.hold()
         running = self.collector.collect()
-        self.assertTrue(self.collector.running)
         self.assertTrue(self.job.running)
         self.clock.advance(7)
         waiting[0].callback(None)
@@ -93,7 +93,7 @@ class CollectTests(CollectorCase):
         """Collections of nothing end at once, and leave the way free for the next."""
         self.collect()
         self.collect()
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
         self.assertEqual(self.job.last_success, NOW)
         self.worlds(1)
         self.collect()
@@ -194,7 +194,7 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         world.storage.snapshots = [snapshot(n, host=f"h{n}") for n in range(1003)]
         self.collect()
-        self.assertIn("/0: 3 backup sets are beyond the limit and not shown", self.logged())
+        self.assertIn("no series for 3 of 1003 backup sets of /0: limit exceeded", self.logged())
 
     def test_on_read(self) -> None:
         """Each status is handed out right after it has changed, whether well read or not."""
@@ -356,11 +356,39 @@ class SideBySideTests(CollectorCase):
         self.clock.advance(10)
         self.assertEqual(self.progress(), [])
 
+    def test_how_far(self) -> None:
+        """During a collection one can ask how far it is; outside of one nothing is left."""
+        worlds = self.worlds(3)
+        waiting = [world.hold() for world in worlds]
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+        running = self.collector.collect()
+        self.clock.advance(4)
+        waiting[1][0].callback(None)
+        self.clock.advance(1)
+        self.assertEqual(self.collector.progress(), Progress(2, (("/0", 5.0), ("/2", 5.0))))
+        running.cancel()
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+
+    def test_why(self) -> None:
+        """Why the latest read failed is kept, without secrets, until one succeeds."""
+        (world,) = self.worlds(1)
+        world.task = evolve(world.task, repository=repository("/0", password="hunter2marker"))
+        self.use(world)
+        world.storage.list_error = ReadError(Reason.AUTH, "refused: hunter2marker")
+        self.collect()
+        error = self.status().error
+        assert error is not None
+        self.assertEqual((error.reason, error.message), (Reason.AUTH, "refused: ***"))
+        self.assertIsNone(error.__traceback__)
+        world.storage.list_error = None
+        self.collect()
+        self.assertIsNone(self.status().error)
+
     def progress(self) -> list[str]:
         """What has been said of the progress since the last look."""
         lines = self.logged().splitlines()
         self.events.clear()
-        begin, end = "still collecting: ", " repositories left; longest at work"
+        begin, end = "still collecting: ", " repositories left; longest running"
         return [line.removeprefix(begin).replace(end, "") for line in lines if begin in line]
 
     def test_no_progress(self) -> None:
@@ -419,9 +447,8 @@ class CancelTests(CollectorCase):
         self.assertEqual([one.success for one in self.statuses.values()], [None] * 4)
         job = self.job
         self.assertEqual((job.running, job.last_success, job.duration), (False, None, None))
-        self.assertFalse(self.collector.running)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIn("the collection was ended early", self.logged())
+        self.assertIn("collection cancelled", self.logged())
 
     def test_error_by_cancelling(self) -> None:
         """A read that makes an error of its cancellation does not go on to the next one."""
@@ -454,9 +481,21 @@ class CancelTests(CollectorCase):
         running = self.collector.collect()
         running.cancel()
         self.assertNoResult(running)
-        self.assertTrue(self.collector.running)
+        self.assertTrue(self.job.running)
         cleaned.callback(None)
         self.assertIsNone(self.successResultOf(running))
+
+    def test_changed_entry(self) -> None:
+        """A changed entry whose read was cancelled is read in the next collection of any."""
+        worlds = self.worlds(2)
+        self.collect()
+        changed = evolve(worlds[0].task, repository=repository("/0", password="other"))
+        self.collector.set_tasks({"/0": changed, "/1": worlds[1].task})
+        worlds[0].hold()
+        self.collector.collect().cancel()
+        worlds[0].backend.waiting = None
+        self.collect({"/1"}, complete=False)
+        self.assertEqual([one.backend.listings for one in worlds], [3, 3])
 
     def test_next_one(self) -> None:
         """After a cancelled collection the next one reads all."""
@@ -539,7 +578,34 @@ class SecretStoreTests(CollectorCase):
         collection.cancel()
         self.assertIsNone(self.successResultOf(collection))
         self.assertEqual(self.status().failures, {})
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
+
+    def test_several_wait(self) -> None:
+        """All workers that wait for a look-up continue after it, and end if it is cancelled."""
+        worlds = [World.make(f"/{index}") for index in range(3)]
+        answer: Deferred[None] = Deferred()
+        cleaned: Deferred[None] = Deferred()
+
+        async def complete(tasks: Sequence[Task]) -> list[Task | ReadError]:
+            try:
+                await answer
+            finally:
+                await cleaned
+            return [one.task for one in worlds]
+
+        tasks = {one.task.repository.url: self.without_secrets(one) for one in worlds}
+        self.collector.set_tasks(tasks, complete)
+        collection = self.collector.collect()
+        collection.cancel()
+        self.assertNoResult(collection)
+        cleaned.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [0, 0, 0])
+        answer = Deferred()
+        collection = self.collector.collect()
+        answer.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [1, 1, 1])
 
     def test_reload_meanwhile(self) -> None:
         """A config that comes while a secret is looked up is not undone by it."""

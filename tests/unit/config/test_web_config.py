@@ -212,7 +212,7 @@ class SectionsTests(WebConfigCase):
         for name in ("web.yml", "server.pem"):
             (self.folder / name).chmod(0o644)
         users, key = self.file.load().warnings
-        self.assertRegex(users, r"^web\.yml: is readable by every user \(.*\) and holds a secret")
+        self.assertRegex(users, r"^web\.yml: is readable by every user \(.*\) and has a secret")
         self.assertRegex(key, r"^web\.yml: key_file: 'server.pem' is readable by every user")
 
 

@@ -1,23 +1,23 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.collection.collector import Collector
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative as turns
-from restic_reporter.metrics import repository_samples as repository_lines
-from restic_reporter.metrics.page import MetricsPage
-from restic_reporter.metrics.repository_samples import DAY, days_age
+from restic_reporter.concurrency.cooperative import at_once
+from restic_reporter.metrics import repository_samples
+from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
+from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import NOW, TurnClock, World, repository, snapshot
 
 READ = {"backup_read_error_count", "backup_read_success", "backup_read_duration_seconds"}
@@ -39,45 +39,6 @@ class DaysAgeTests(SynchronousTestCase):
         """A snapshot of before 1970 has its age."""
         self.assertEqual(days_age(-5.0, 0.0), 0)
         self.assertEqual(days_age(-float(DAY), 0.0), 1)
-
-
-class PageCase(SynchronousTestCase):
-    """A page over a collector of repositories in memory."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.now = NOW
-        self.next_due: float | None = None
-        self.collector = Collector(self.clock, lambda: self.now, 8)
-        self.page = MetricsPage(self.collector.state, lambda: self.now, lambda: self.next_due)
-        self.world = World.make("/p", snapshots=2)
-        self.use(self.world)
-
-    def use(self, *worlds: World) -> None:
-        """Make these the config."""
-        self.collector.set_tasks({world.task.repository.url: world.task for world in worlds})
-
-    def collect(self) -> None:
-        """A whole collection."""
-        self.successResultOf(self.collector.collect())
-
-    def samples(self, openmetrics: bool = False) -> list[Any]:
-        """All samples of the page."""
-        parse = parse_openmetrics if openmetrics else parse_text
-        page = self.page.render(openmetrics).decode()
-        return [one for family in parse(page) for one in family.samples]
-
-    def values(self, name: str, **labels: str) -> list[float]:
-        """The values of the samples of a name that have these labels."""
-        return [
-            one.value
-            for one in self.samples()
-            if one.name == name and labels.items() <= one.labels.items()
-        ]
-
-    def names(self, url: str = "/p") -> set[str]:
-        """The names of all metrics of a repository."""
-        return {one.name for one in self.samples() if one.labels.get("url") == url}
 
 
 class MetricsPageTests(PageCase):
@@ -324,13 +285,13 @@ class MetricsPageTests(PageCase):
     def test_unchanged_content(self) -> None:
         """The content's lines are made anew only when the content has changed."""
         made: list[RepositoryStatus] = []
-        make = repository_lines.content_lines
+        make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> repository_lines.Lines:
+        def counted(status: RepositoryStatus) -> Iterator[Any]:
             made.append(status)
             return make(status)
 
-        self.patch(repository_lines, "content_lines", counted)
+        self.patch(repository_samples, "content_samples", counted)
         self.collector.on_read = self.page.prepare
         self.world.storage.locks = 1
         for snapshots in (2, 2, 2, 3):
@@ -353,7 +314,7 @@ class MetricsPageTests(PageCase):
 
 
 class TurnsTests(PageCase):
-    """`MetricsPage.render_in_turns`."""
+    """`MetricsPage.steps`, in turns."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -380,7 +341,7 @@ class TurnsTests(PageCase):
 
     def render(self) -> "Deferred[bytes]":
         """The page in the making."""
-        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+        return Deferred.fromCoroutine(turns.in_turns(self.turns, self.page.steps(False)))
 
     def test_added_meanwhile(self) -> None:
         """Repositories that a collection adds or takes away meanwhile do not break the page."""
@@ -443,3 +404,34 @@ class TurnsTests(PageCase):
         urls = {labels for name, labels in page if name == "backup_snapshot_count"}
         self.assertIn("{'url': '/1'}", urls)
         self.assertNotIn("{'url': '/149'}", urls)
+
+
+class OneRunTests(PageCase):
+    """The page of a run that no daemon makes."""
+
+    def test_without_a_daemon(self) -> None:
+        """It has the same lines, but for those that only a daemon has."""
+        self.next_due = NOW + 3600
+        self.collector.state.config.success_time = NOW
+        self.collect()
+        self.page.reactor_lag = lambda: 0.1
+        self.page.vault_token_expiry = lambda: NOW
+        whole = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.page.one_run = True
+        lines = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.assertEqual([one for one in whole if one in lines], lines)
+        gone = {re.split("[ {]", one)[0] for one in whole if one not in lines and one[0] != "#"}
+        self.assertEqual(
+            {one for one in gone if not one.startswith(("process_", "python_"))},
+            {
+                "backup_job_running",
+                "backup_job_next_timestamp_seconds",
+                "backup_job_skipped_total",
+                "backup_vault_token_expiry_timestamp_seconds",
+                "backup_config_last_reload_successful",
+                "backup_config_last_reload_success_timestamp_seconds",
+                "restic_reporter_reactor_lag_seconds",
+                "restic_reporter_log_lines_dropped_total",
+            },
+        )
+        self.assertFalse(any("process_" in one for one in lines))

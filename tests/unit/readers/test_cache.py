@@ -285,7 +285,7 @@ class CacheTests(NativeCase):
         cache = self.reader.cache
         assert cache is not None
         go_on.set()
-        while cache._hanging:
+        while cache._calls:
             await self.workers.run(int)
         self.memory = Kept()
         await self.read(source)
