@@ -56,6 +56,11 @@ class Options(UsageOptions):
         ["cache-dir", None, None, "Folder that keeps encrypted snapshot files across restarts."],
         ["shard", None, "0/1", "I/N: collect only shard I of N, from 0; all have the same config."],
         ["log-level", None, "info", "Lowest level to log: debug, info, warn or error."],
+        ["web-config", None, None, "File with TLS, passwords and a rate limit for the web server."],
+    ]
+
+    optFlags: ClassVar = [
+        ["enable-lifecycle", None, "Allow POST /-/reload and POST /-/collect."],
     ]
 
     held_signals: Collection[int] = ()

@@ -13,7 +13,7 @@ from ..model.errors import ConfigError
 from ..redaction.masks import redact
 from ..tap import unknown_option
 from . import help_texts
-from .options import ALL, READING, add_options, daemon_options
+from .options import ALL, READING, add_flags, add_options, daemon_options
 
 _NAME = "restic-reporter"
 
@@ -76,6 +76,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
     if every_option:
         daemon.add_argument("--version", action="store_true", help="Show the version and exit.")
         add_options(daemon, ALL)
+        add_flags(daemon)
     else:
         daemon.add_argument("options", nargs="*")
     daemon.set_defaults(run=_run)
@@ -90,7 +91,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
         action="store_true",
         help="Also connect to each repository and test its password. Reads no snapshots.",
     )
-    add_options(check, READING, log_level="warn")
+    add_options(check, (*READING, "web-config"), log_level="warn")
     check.set_defaults(run=_check_config)
     collect = command(
         "collect",
@@ -155,7 +156,11 @@ def _backends(arguments: argparse.Namespace) -> int:
 
 def _check_config(arguments: argparse.Namespace) -> int:
     options = daemon_options(arguments)
+    problems, warnings = _check_web_config(options["web-config"], options["directory"])
     if arguments.connect:
+        if problems:
+            _complain(problems)
+            return 1
         from .collect import connect
 
         return _once(lambda: connect(options))
@@ -174,10 +179,12 @@ def _check_config(arguments: argparse.Namespace) -> int:
             options["shard"],
         )
     except (ConfigError, ValueError) as error:
-        _complain(str(error).splitlines())
+        problems += str(error).splitlines()
+    if problems:
+        _complain(problems)
         return 1
     print(json.dumps(checked.entries, indent=2), flush=True)
-    _complain(checked.warnings)
+    _complain((*checked.warnings, *warnings))
     return 0
 
 
@@ -206,6 +213,18 @@ def _completion(arguments: argparse.Namespace) -> int:
 
     print(script(make_parser(every_option=True), arguments.shell))
     return 0
+
+
+def _check_web_config(path: str | None, directory: str) -> tuple[list[str], Sequence[str]]:
+    """The problems and the warnings of the file of ``--web-config``."""
+    from ..config.web_config_file import WebConfigFile
+
+    if not path:
+        return [], ()
+    try:
+        return [], WebConfigFile(path, directory).load().warnings
+    except ConfigError as error:
+        return list(error.problems), ()
 
 
 def _complain(problems: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ Exit status: 0, or 1 if a plugin is broken."""
 CHECK_CONFIG = """\
 Check a config as the daemon does, and print it as JSON, with the defaults in
 each entry and without secrets. It reads no repository and no Vault.
+With --web-config, check that file too.
 
 With --connect: look up secrets, connect to each repository, and test that the
 password opens it. Print a line for each instead of the config.

@@ -18,6 +18,7 @@ _METAVARS = {
     "cache-dir": "DIR",
     "shard": "I/N",
     "log-level": "LEVEL",
+    "web-config": "FILE",
 }
 
 # Name, letter, default and text of each.
@@ -44,6 +45,12 @@ def add_options(
                 default=default,
                 help=f"{text}{shown}".replace("%", "%%"),
             )
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give ``parser`` the daemon's options without a value."""
+    for name, _, text in Options.optFlags:
+        parser.add_argument(f"--{name}", action="store_true", help=text)
 
 
 def daemon_options(arguments: argparse.Namespace) -> Options:

@@ -50,11 +50,7 @@ def parse_document(content: bytes, name: str) -> Any:
 
     :raises ConfigError: for a syntax error, with line and column.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
+    text = _text(content, name)
     is_yaml = name.endswith((".yaml", ".yml"))
     document = None
     if text.strip():
@@ -65,6 +61,14 @@ def parse_document(content: bytes, name: str) -> Any:
     if document is None and (is_yaml or not text.strip()):
         raise ConfigError([f"{name}: is empty; must be a list of entries"])
     return document
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
 
 
 class Repeating(dict[str, Any]):
@@ -224,3 +228,15 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise ConfigError([f"{name}{where}: {_yaml_problem(error)}"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{name}: {error}"]) from None
+
+
+def parse_yaml(content: bytes, name: str) -> Any:
+    """
+    Return the YAML document in ``content``, of a file with any name; ``None`` if it is empty.
+
+    :raises ConfigError: for a syntax error, with line and column.
+    """
+    try:
+        return _parse_yaml(_text(content, name), name)
+    except RecursionError:
+        raise ConfigError([f"{name}: nested too deeply"]) from None

@@ -48,6 +48,14 @@ def _user_name(user: int) -> str:
         return str(user)
 
 
+def open_warning(path: str, secret: str) -> str | None:
+    """Return a warning if every user can read the file at ``path``, which has this secret."""
+    status = _status(path)
+    if status is None or not status.st_mode & stat.S_IROTH:
+        return None
+    return f"is readable by every user ({_access(status)}) and has a secret ({secret}); {_MEND}"
+
+
 def config_warnings(
     path: str, entries: Sequence[Any], defaults: Mapping[Any, Any], secret_keys: Collection[str]
 ) -> Iterator[str]:

@@ -7,12 +7,14 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..interfaces import ISecretStore
 from ..redaction.secret import Secret
 from ..web.listener import Listener
+from ..web.security.tls import ServerTLS
 from ..web.server import BoundedSite
 
 # Seconds that responses in flight may take at stop.
@@ -78,7 +80,13 @@ class WebServer(Service):
         """Serve from now on, unless stopped; raise an `AddressError` if another process does."""
         if self._stopped:
             return
-        self._port = await self._listener.listen(self._reactor, self._site)
+        factory: IProtocolFactory = self._site
+        how = ""
+        if self._site.security.config.tls is not None:
+            tls = ServerTLS(self._site.security)
+            factory = TLSMemoryBIOFactory(tls, False, factory, self._reactor)
+            how = " with TLS"
+        self._port = await self._listener.listen(self._reactor, factory)
         if self._stopped:
             self._port.stopListening()
             return
@@ -88,7 +96,7 @@ class WebServer(Service):
         else:
             address = f"[{host.host}]" if ":" in host.host else host.host
             address += f":{host.port}"
-        self._log.info("listening on {address}", address=address)
+        self._log.info("listening on {address}{how}", address=address, how=how)
 
     def stopService(self) -> "Deferred[Any]":
         """Refuse new connections; fire when all responses in flight are sent."""
@@ -98,4 +106,6 @@ class WebServer(Service):
         ends: list[Deferred[Any]] = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
         if self._port is not None:
             ends.append(maybeDeferred(self._port.stopListening))
-        return DeferredList(ends, consumeErrors=True)
+        ended = DeferredList(ends, consumeErrors=True)
+        ended.addCallback(lambda _: self._site.security.checks.stop())
+        return ended

@@ -1,11 +1,12 @@
 """Load the config, and replace the running one as a whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..collection.collector import Collector
 from ..collection.run_queue import DEFAULT, Runs
@@ -21,6 +22,8 @@ from ..redaction.masks import Masks, Redactor
 from ..schedule.cron import CronExpression
 from ..schedule.cron_service import CronService
 from .garbage import long_lived
+
+_STOPPING = "the daemon is stopping"
 
 # Seconds. A network mount with the config or a password file can hang.
 _LOAD_TIMEOUT = 60.0
@@ -50,7 +53,9 @@ class ConfigLoader:
     _cron_service: "CronService[str | None]"
     _now: Callable[[], float]
     _running: bool = False
-    _again: bool = False
+    # Who waits for the reload that runs, and for the one after it.
+    _served: "list[Deferred[Sequence[str]]]" = field(factory=list)
+    _waiting: "list[Deferred[Sequence[str]]]" = field(factory=list)
     _stopped: bool = False
 
     def load(self) -> None:
@@ -58,25 +63,48 @@ class ConfigLoader:
         config, maker = self._load_config(), self._task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 
-    def reload(self) -> None:
-        """Load the config again; use a valid one from the next collection on."""
-        if self._stopped:
-            return
-        if self._running:
-            self._again = True
-            return
+    def reload(self) -> "Deferred[Sequence[str]]":
+        """
+        Load the config again; use a valid one from the next collection on.
+
+        :return: fires at the end, with what is wrong with the config. Cancelling it ends only
+            this wait.
+        """
+        end: Deferred[Sequence[str]] = Deferred()
+        self._waiting.append(end)
+        if not self._running:
+            self._begin()
+        return end
+
+    def _begin(self) -> None:
         self._running = True
+        self._served, self._waiting = self._waiting, []
         reloaded = Deferred.fromCoroutine(self._reload())
-        reloaded.addErrback(
-            lambda failure: self._log.failure("config not reloaded because of a bug", failure)
-        )
+        reloaded.addErrback(self._bug)
+        reloaded.addCallback(self._ended)
+
+    def _bug(self, failure: Failure) -> Sequence[str]:
+        self._log.failure("config not reloaded because of a bug", failure)
+        return ["config not reloaded because of a bug; see the log"]
+
+    def _ended(self, problems: Sequence[str]) -> None:
+        self._running = False
+        served, self._served = self._served, []
+        for end in served:
+            end.callback(problems)
+        if self._waiting and not self._running:
+            self._begin()
 
     def stop(self) -> None:
         """Keep the running config from now on."""
         self._stopped = True
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> Sequence[str]:
+        """Return what is wrong with the config, without secrets."""
         status = self._collector.state.config
+        if self._stopped:
+            return [_STOPPING]
+        problems: Sequence[str]
         try:
             with long_lived(lambda: self._runs.resting):
                 deadline = Deadline.after(self._reactor, _LOAD_TIMEOUT)
@@ -84,28 +112,31 @@ class ConfigLoader:
                 if isinstance(loaded, ConfigError):
                     raise ConfigError(loaded.problems)
                 if self._stopped:
-                    return
+                    return [_STOPPING]
                 self._use(*loaded)
-        except BaseException as error:
+        except ConfigError as error:
+            problems = error.problems
+        except ReadError as error:
+            problems = [error.message]
+        except BaseException:
             status.successful = False
-            if not isinstance(error, ConfigError | ReadError):
-                raise
-            problems = error.problems if isinstance(error, ConfigError) else (error.message,)
-            for problem in problems:
-                self._log.error(
-                    "config not reloaded, keeping the running one: {problem}", problem=problem
-                )
+            raise
         else:
             count = len(loaded[0].repositories)
             repositories = "1 repository" if count == 1 else "{count} repositories"
             self._log.info(
                 f"config reloaded: {repositories}, from the next collection on", count=count
             )
-        finally:
-            self._running = False
-            if self._again:
-                self._again = False
-                self.reload()
+            return ()
+        status.successful = False
+        for problem in problems:
+            self._log.error(
+                "config not reloaded, keeping the running one: {problem}", problem=problem
+            )
+        return [
+            self._redactor.redact(f"config not reloaded, keeping the running one: {problem}")
+            for problem in problems
+        ]
 
     async def _loaded(self) -> Loaded | ConfigError:
         """Return config and tasks, or an error: raised, it would keep half a config in a cycle."""

@@ -22,9 +22,11 @@ from ..schedule.cron_service import CronService
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .log_queue import LogQueue
+from .orders import Orders
 from .reactor_lag import ReactorLag
 from .reload import ConfigLoader
 from .signals import quiet_second_stop, stop_once_running
+from .web_config_watch import WebConfigWatch
 
 # Seconds for the whole stop.
 _STOP_TIMEOUT = 9.0
@@ -39,11 +41,13 @@ class Parts:
     loader: ConfigLoader
     collector: Collector
     runs: Runs
+    orders: Orders
     # Child services, in the order of their start.
     stores: SecretStores
     lag: ReactorLag
     cron_service: "CronService[str | None]"
     web: WebServer
+    web_config_watch: WebConfigWatch | None
     # Closed when all others have stopped.
     workers: WorkerThreads
     http: BoundedHTTPClient
@@ -72,6 +76,8 @@ class ReporterService(MultiService):
         self._stopping = False
         for child in (parts.stores, parts.lag, parts.cron_service, parts.web):
             child.setServiceParent(self)
+        if parts.web_config_watch is not None:
+            parts.web_config_watch.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
         """Join ``parent``, an application: twistd gets its log observer from there."""
@@ -155,17 +161,10 @@ class ReporterService(MultiService):
 
     def collect_now(self) -> None:
         """Collect all repositories now, unless a collection is running."""
-        if self._stopping:
-            return
-        self._parts.stores.forget_failures()
-        if self._parts.runs.collect_all():
-            self._log.info("collecting all repositories now")
-        else:
-            self._log.info("a collection is already running; not starting another")
+        if not self._stopping:
+            self._parts.orders.collect(None)
 
     def reload(self) -> None:
         """Load the config again; use a valid one from the next collection on."""
-        if self._stopping:
-            return
-        self._parts.stores.forget_failures()
-        self._parts.loader.reload()
+        if not self._stopping:
+            self._parts.orders.reload()

@@ -26,6 +26,7 @@ from ..concurrency.resolver import DaemonThreadResolver
 from ..config import ConfigContext, load_config
 from ..config.secrets_of_config import secrets_of
 from ..config.sharding import Shard
+from ..config.web_config_file import WebConfigFile
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
@@ -40,15 +41,18 @@ from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import Address, AddressError, Listener
+from ..web.security.gate import Security
 from ..web.server import make_site
 from .children import SecretStores, WebServer
 from .descriptors import connections_for, raise_limit
 from .garbage import set_apart
 from .log_observer import observer_factory
 from .log_queue import LogQueue
+from .orders import Orders
 from .reactor_lag import ReactorLag
 from .reload import ConfigLoader
 from .service import Parts, ReporterService
+from .web_config_watch import WebConfigWatch
 
 _log = Logger()
 
@@ -77,9 +81,18 @@ def wire(
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
+    # After the reactor has got its clock, for the rate limit.
+    security = Security(reactor)
+    watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
+    orders = Orders(collection.loader, collection.runs, collection.stores)
     page = collection.page
     site = make_site(
-        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+        reactor,
+        lambda openmetrics: in_turns(reactor, page.steps(openmetrics)),
+        __version__,
+        limits,
+        security,
+        orders if options["enable-lifecycle"] else None,
     )
     parts = Parts(
         reactor=reactor,
@@ -87,10 +100,12 @@ def wire(
         loader=collection.loader,
         collector=collection.collector,
         runs=collection.runs,
+        orders=orders,
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
         web=WebServer(reactor, listener, site),
+        web_config_watch=watch,
         workers=collection.workers,
         http=collection.http,
     )
@@ -212,6 +227,25 @@ def _checked_listener(address: Address) -> Listener:
     except AddressError as error:
         raise ValueError(f"--bind: {error}") from None
     return listener
+
+
+def _web_config_watch(
+    path: str | None, directory: str, reactor: Any, security: Security
+) -> WebConfigWatch | None:
+    """
+    Let ``security`` use the file of ``--web-config``; return what follows its changes.
+
+    :raises ValueError: it is invalid.
+    """
+    if not path:
+        return None
+    file = WebConfigFile(path, directory)
+    try:
+        security.use(file.load())
+    except ConfigError as error:
+        problems = "\n".join(f"--web-config: {one}" for one in error.problems)
+        raise ValueError(problems) from None
+    return WebConfigWatch(reactor, file, security)
 
 
 def _web_limits(concurrency: int) -> Limits:

@@ -14,9 +14,14 @@ from tests.doubles.tools import tool
 
 
 class Prometheus:
-    """A real Prometheus that scrapes ``address`` every second, with rule files of ``rules``."""
+    """
+    A real Prometheus that scrapes ``address`` every second, with rule files of ``rules``, and
+    with ``more`` lines in the config of its job.
+    """
 
-    def __init__(self, folder: Folder, address: str, rules: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, folder: Folder, address: str, rules: Sequence[Path] = (), more: str = ""
+    ) -> None:
         folder.write(
             "prometheus.yml",
             "global: {evaluation_interval: 1s}\n"
@@ -24,6 +29,7 @@ class Prometheus:
             "scrape_configs:\n"
             "- job_name: restic-reporter\n"
             "  scrape_interval: 1s\n"
+            f"{more}"
             f"  static_configs: [{{targets: ['{address}']}}]\n",
         )
         with socket.create_server(("127.0.0.1", 0)) as free:

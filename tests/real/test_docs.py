@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks import fleet_chart
 from restic_reporter.backends import local, rest
 from restic_reporter.config import keys
+from restic_reporter.config import web_config_keys as web
 from restic_reporter.http.limits import HEAD_LIMIT
 from restic_reporter.metrics import definitions as families
 from restic_reporter.metrics.exposition import Family
@@ -27,6 +28,7 @@ from restic_reporter.readers.restic import STDOUT_LIMIT, WHOLE_STDOUT_LIMIT
 from restic_reporter.restic_format.json_members import PARTS_LIMIT, SMALL
 from restic_reporter.tap import Options
 from restic_reporter.web.connections import DEFAULT_LIMITS
+from restic_reporter.web.security.passwords import MAX_CHECKS, MAX_CHECKS_OF_ADDRESS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -197,6 +199,8 @@ class ReferenceTests(SynchronousTestCase):
             f"--{name}": f"`{default}`" if default is not None else "none"
             for name, _, default, _ in parameters
         }
+        flags: list[Any] = Options.optFlags
+        expected.update({f"--{name}": "off" for name, *_ in flags})
         expected["--version"] = "none"
         self.assertEqual(listed, expected)
 
@@ -205,6 +209,14 @@ class ReferenceTests(SynchronousTestCase):
         config = section(self.text, "Config")
         known = set(keys.checks(["vault"], installed_plugins().makers))
         self.assertEqual(sorted(named(config)), sorted(known))
+
+    def test_web_config_keys(self) -> None:
+        """Every key of a web config is in its table."""
+        section_keys = (web.SECTIONS, web.TLS, web.HTTP, web.RATE_LIMIT)
+        known = [key for checks in section_keys for key in checks]
+        self.assertEqual(sorted(named(section(self.text, "Web config"))), sorted(known))
+        for header in web.HEADERS:
+            self.assertIn(f"`{header}`", self.text)
 
     def test_reasons(self) -> None:
         """Every reason has its row."""
@@ -231,5 +243,6 @@ class ReferenceTests(SynchronousTestCase):
             f"| {DEFAULT_LIMITS.max_connections} / {DEFAULT_LIMITS.max_body // 2**10} KiB |",
             f"| {DEFAULT_LIMITS.request_timeout:g} / {DEFAULT_LIMITS.response_timeout:g} /"
             f" {DEFAULT_LIMITS.keep_alive:g} s |",
+            f"| {MAX_CHECKS} / {MAX_CHECKS_OF_ADDRESS} | 503 |",
         ):
             self.assertIn(expected, limits)

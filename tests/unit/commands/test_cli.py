@@ -180,6 +180,26 @@ class CommandTests(SynchronousTestCase):
                 self.assertTrue(line.startswith(f"restic-reporter: {folder / 'c.json'}: "), line)
             self.assertNotIn("sesame", printed)
 
+    def test_web_config(self) -> None:
+        """A web config is checked too; all that is wrong with either file is told at once."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        config, web = folder / "c.json", folder / "web.yml"
+        for content, document, problems in (
+            ("[]", "rate_limit: {interval: 1s, burst: 1}", []),
+            ("[]", "rate_limi: {}", [f"{web}: unknown key 'rate_limi'"]),
+            ("[5]", "[]", [f"{web}: must be a map of keys", f"{config}: entry 1: "]),
+        ):
+            config.write_text(content)
+            web.write_text(document)
+            stderr = io.StringIO()
+            self.patch(sys, "stdout", io.StringIO())
+            self.patch(sys, "stderr", stderr)
+            status = main(["check-config", f"--config={config}", f"--web-config={web}"])
+            self.assertEqual(status, 1 if problems else 0)
+            for line, problem in zip(stderr.getvalue().splitlines(), problems, strict=False):
+                self.assertTrue(line.startswith(f"restic-reporter: {problem}"), line)
+
     def test_nobody_reads_the_output(self) -> None:
         """A reader that goes away causes no traceback."""
         read, write = os.pipe()
