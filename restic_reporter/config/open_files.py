@@ -53,7 +53,7 @@ def open_warning(path: str, secret: str) -> str | None:
     status = _status(path)
     if status is None or not status.st_mode & stat.S_IROTH:
         return None
-    return f"is readable by every user ({_access(status)}) and has a secret ({secret}); {_MEND}"
+    return f"is readable by every user ({_access(status)}) and has a secret ({secret}); {_ADVICE}"
 
 
 def config_warnings(

@@ -180,7 +180,7 @@ class LifecycleTests(WebConfigTestCase):
         self.assertEqual(self.ask("/-/reload", method="POST"), (200, "OK\n"))
         self.assertEqual(self.ask("/-/collect?url=other", method="POST")[0], 202)
         daemon.program.wait_for("collecting other now")
-        daemon.program.wait_for("collected 1 repositories")
+        daemon.program.wait_for("collected 1 repository")
         metrics = Metrics(self.ask("/metrics")[1])
         self.assertEqual(
             set(metrics.series("backup_snapshot_count")), {(("url", "other"),), (("url", "repo"),)}

@@ -69,7 +69,9 @@ class ReloadTests(SynchronousTestCase):
         """A bug is told without details, and the next reload works."""
         end = self.loader.reload()
         self.loader.reloads[0].errback(ZeroDivisionError("sesame"))
-        self.assertEqual(self.successResultOf(end), ["config not reloaded because of a bug; see the log"])
+        self.assertEqual(
+            self.successResultOf(end), ["config not reloaded because of a bug; see the log"]
+        )
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.loader.reload()
         self.assertEqual(len(self.loader.reloads), 2)
