@@ -16,9 +16,7 @@ from urllib.parse import unquote
 
 from attrs import Factory, define, field
 
-from tests.doubles.fake_vault_http import Answer, Misbehaviour, Request, Server
-
-Reply = Answer | Misbehaviour
+from tests.doubles.fake_vault_http import Answer, Reply, Request, Server
 
 
 class Deleted:
@@ -90,7 +88,8 @@ class FakeVault:
     ``seen`` are all tokens that came, ``paths`` what was read. A ``trouble`` stands in for
     the answers to its kind, and under ``""`` to all; those of ``passing`` once each, in turn,
     where one that is ``None`` leaves the answer as it is. ``wide`` policies allow all of ``kv/``,
-    ordinary ones only what is right for the version.
+    ordinary ones only what is right for the version. ``changed`` is called, in any thread, after
+    each request and each misbehaviour.
     """
 
     pem: bytes | None = None
@@ -104,6 +103,7 @@ class FakeVault:
     denied: set[str] = field(factory=set)
     troubles: dict[str, Reply] = field(factory=dict)
     passing: dict[str, list[Reply | None]] = field(factory=dict)
+    changed: Callable[[], object] = lambda: None
     counts: Counter[str] = field(factory=Counter, init=False)
     paths: list[str] = field(factory=list, init=False)
     seen: list[str] = field(factory=list, init=False)
@@ -116,7 +116,7 @@ class FakeVault:
     _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.server = Server(self._serve, self.pem)
+        self.server = Server(self._serve, self.pem, self.changed)
 
     def close(self) -> None:
         """End it."""
@@ -162,6 +162,7 @@ class FakeVault:
                 return self._answer(request)
             finally:
                 self.at_one_time -= 1
+                self.changed()
 
     def _answer(self, request: Request) -> Reply:
         kind, serve = self._route(request)

@@ -18,9 +18,9 @@ class AppRoleTests(VaultCase):
         store = await self.running(self.store())
         self.assertEqual(store.expires_at, self.now() + HOUR)
         for renewals in range(1, 21):
-            await self.pass_time(store, 0.649 * HOUR)
+            await self.pass_time(0.649 * HOUR)
             self.assertEqual(self.fake.counts["renew"], renewals - 1)
-            await self.pass_time(store, 0.001 * HOUR)
+            await self.pass_time(0.001 * HOUR)
             self.assertEqual(self.fake.counts["renew"], renewals)
             self.assertEqual(store.expires_at, self.now() + HOUR)
         self.assertEqual(self.fake.counts["login"], 1)
@@ -32,9 +32,9 @@ class AppRoleTests(VaultCase):
         for chance, due in ((0.0, 0.6 * HOUR), (1.0, 0.7 * HOUR)):
             store = await self.running(self.store(random=chance))
             renewals = self.fake.counts["renew"]
-            await self.pass_time(store, due - 1)
+            await self.pass_time(due - 1)
             self.assertEqual(self.fake.counts["renew"], renewals)
-            await self.pass_time(store, 1)
+            await self.pass_time(1)
             self.assertEqual(self.fake.counts["renew"], renewals + 1)
             store.stop()
 
@@ -43,7 +43,7 @@ class AppRoleTests(VaultCase):
         self.fake.role.max_ttl = 10 * HOUR
         store = await self.running(self.store())
         for _ in range(60):
-            await self.pass_time(store, HOUR)
+            await self.pass_time(HOUR)
             self.assertEqual(await self.look_up(store), {"key": "value-a"})
             assert store.expires_at is not None
             self.assertGreater(store.expires_at, self.now())
@@ -54,8 +54,8 @@ class AppRoleTests(VaultCase):
     async def test_batch(self) -> None:
         """Where tokens cannot be renewed, it logs in at two thirds."""
         self.fake.role.batch = True
-        store = await self.running(self.store())
-        await self.pass_time(store, 6.5 * HOUR)
+        await self.running(self.store())
+        await self.pass_time(6.5 * HOUR)
         self.assertEqual((self.fake.counts["login"], self.fake.counts["renew"]), (11, 0))
 
     async def test_hardly_any_lease(self) -> None:
@@ -63,8 +63,8 @@ class AppRoleTests(VaultCase):
         auth = {"client_token": "hvs.x", "lease_duration": 0.000001, "renewable": True}
         for kind in ("login", "renew"):
             self.fake.troubles[kind] = Answer(200, {"auth": auth})
-        store = await self.running(self.store())
-        await self.pass_time(store, 30)
+        await self.running(self.store())
+        await self.pass_time(30)
         self.assertLess(self.fake.counts.total(), 150)
 
     async def test_no_end(self) -> None:
@@ -77,10 +77,10 @@ class AppRoleTests(VaultCase):
     async def test_sleep(self) -> None:
         """After a sleep, in which only the wall clock went on, it is renewed in half an hour."""
         self.fake.role.ttl = 30 * DAY
-        store = await self.running(self.store())
-        await self.pass_time(store, DAY)
+        await self.running(self.store())
+        await self.pass_time(DAY)
         self.slept = 25 * DAY
-        await self.pass_time(store, HOUR / 2)
+        await self.pass_time(HOUR / 2)
         self.assertEqual(self.fake.counts["renew"], 1)
 
     async def test_revoked(self) -> None:
@@ -89,9 +89,7 @@ class AppRoleTests(VaultCase):
         for logins in (2, 3):
             self.fake.revoke()
             looked = gatherResults([self.look_up(store) for _ in range(50)])
-            while not looked.called:
-                await self.pass_time(store, 0.1)
-            self.assertEqual(await looked, [{"key": "value-a"}] * 50)
+            self.assertEqual(await self.passing(looked), [{"key": "value-a"}] * 50)
             self.assertEqual(self.fake.counts["login"], logins)
         self.assertEqual(len(set(self.fake.seen)), 3)
 
@@ -100,16 +98,12 @@ class AppRoleTests(VaultCase):
         self.fake.denied.update(f"no/{number}" for number in range(100))
         store = await self.running(self.store())
         refused = gatherResults([self.look_up_problem(store, path) for path in self.fake.denied])
-        while not refused.called:
-            await self.pass_time(store, 0.1)
-        self.assertTrue(all("denies access to" in message for message in await refused))
+        messages = await self.passing(refused)
+        self.assertTrue(all("denies access to" in message for message in messages))
         self.assertEqual(self.fake.counts["login"], 1)
         self.assertLessEqual(self.fake.counts["look"], 3)
         self.fake.revoke()
-        looked = self.look_up(store)
-        while not looked.called:
-            await self.pass_time(store, 0.1)
-        self.assertEqual(await looked, {"key": "value-a"})
+        self.assertEqual(await self.passing(self.look_up(store)), {"key": "value-a"})
 
     async def test_policy_without_looks(self) -> None:
         """Where the policy hides the token from itself, forbidden paths cause few logins."""
@@ -117,10 +111,8 @@ class AppRoleTests(VaultCase):
         self.fake.denied.add("no")
         store = await self.running(self.store())
         for _ in range(60):
-            refused = self.look_up_problem(store, "no")
-            while not refused.called:
-                await self.pass_time(store, 0.5)
-            self.assertIn("denies access to 'no'", await refused)
+            message = await self.passing(self.look_up_problem(store, "no"))
+            self.assertIn("denies access to 'no'", message)
         self.assertLessEqual(self.fake.counts["login"], 8)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
@@ -132,13 +124,13 @@ class AppRoleTests(VaultCase):
         message = await self.problem(store)
         self.assertIn("AppRole login rejected: invalid role or secret ID", message)
         self.assertIn(self.fake.address, message)
-        await self.pass_time(store, 1 + 2 + 4 + 8)
+        await self.pass_time(1 + 2 + 4 + 8)
         self.assertEqual(self.fake.counts["login"], 5)
-        await self.pass_time(store, HOUR)
+        await self.pass_time(HOUR)
         self.assertLessEqual(self.fake.counts["login"], 25)
         self.assertEqual(self.levels.count("error"), 1)
         self.fake.role.secret_ids.add("secret-id-1")
-        await self.pass_time(store, 300)
+        await self.pass_time(300)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_fails_at_once(self) -> None:
@@ -154,18 +146,18 @@ class AppRoleTests(VaultCase):
         # One login, tried four times.
         self.assertEqual(self.fake.counts["login"], 4)
         self.fake.troubles.clear()
-        await self.pass_time(store, 1.0)
+        await self.pass_time(1.0)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_trouble_with_renewals(self) -> None:
         """Renewals that fail are tried again; the token serves until its end, then a login does."""
         store = await self.running(self.store())
         self.fake.troubles["renew"] = SEALED
-        await self.pass_time(store, 0.95 * HOUR)
+        await self.pass_time(0.95 * HOUR)
         self.assertGreater(self.fake.counts["renew"], 5)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         self.assertEqual((self.fake.counts["login"], self.levels.count("error")), (1, 1))
-        await self.pass_time(store, 0.06 * HOUR + 300)
+        await self.pass_time(0.06 * HOUR + 300)
         self.assertEqual(self.fake.counts["login"], 2)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
@@ -173,15 +165,15 @@ class AppRoleTests(VaultCase):
         """One that works again leaves nothing behind."""
         store = await self.running(self.store())
         self.fake.passing["renew"] = [SEALED]
-        await self.pass_time(store, 0.7 * HOUR)
+        await self.pass_time(0.7 * HOUR)
         self.assertEqual((self.fake.counts["renew"], self.fake.counts["login"]), (2, 1))
         self.assertGreater(store.expires_at or 0, self.now() + 0.9 * HOUR)
 
     async def test_renewal_refused(self) -> None:
         """Where Vault refuses to renew, it logs in."""
         self.fake.role.default = False
-        store = await self.running(self.store())
-        await self.pass_time(store, 0.66 * HOUR)
+        await self.running(self.store())
+        await self.pass_time(0.66 * HOUR)
         self.assertEqual((self.fake.counts["renew"], self.fake.counts["login"]), (1, 2))
 
     async def test_logins_fail_near_the_maximum(self) -> None:
@@ -189,14 +181,14 @@ class AppRoleTests(VaultCase):
         self.fake.role.max_ttl = 1.5 * HOUR
         store = await self.running(self.store())
         self.fake.troubles["login"] = SEALED
-        await self.pass_time(store, 1.2 * HOUR)
+        await self.pass_time(1.2 * HOUR)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         self.assertEqual(self.levels.count("error"), 1)
-        await self.pass_time(store, HOUR)
+        await self.pass_time(HOUR)
         self.assertIn("sealed", await self.passing(self.look_up_problem(store)))
         self.assertEqual(store.expires_at, self.started_at + 1.5 * HOUR)
         self.fake.troubles.clear()
-        await self.pass_time(store, 300)
+        await self.pass_time(300)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_look_up_before_start(self) -> None:
@@ -231,7 +223,7 @@ class AppRoleTests(VaultCase):
         looked = self.look_up_problem(store)
         store.stop()
         self.assertIn("daemon is stopping", await looked)
-        await self.idle(store)
+        await self.idle()
         await self.no_timers(store)
         self.assertIsNone(store.expires_at)
         self.assertIn("daemon is stopping", await self.problem(store))
@@ -248,7 +240,7 @@ class OwnTokenTests(VaultCase):
     async def test_renewals(self) -> None:
         """It is renewed like any other."""
         store, _ = await self.started(HOUR)
-        await self.pass_time(store, 13 * HOUR)
+        await self.pass_time(13 * HOUR)
         self.assertEqual(self.fake.counts["renew"], 20)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         self.assertEqual(self.levels, ["info"] + ["debug"] * 20)
@@ -258,7 +250,7 @@ class OwnTokenTests(VaultCase):
         token = self.fake.issue(30 * DAY)
         self.clock.advance(29 * DAY)
         store = await self.running(self.store(self.fake.environment(token)))
-        await self.pass_time(store, 0)
+        await self.pass_time(0)
         self.assertEqual(self.fake.counts["renew"], 1)
         self.assertEqual(store.expires_at, self.now() + 30 * DAY)
 
@@ -275,15 +267,15 @@ class OwnTokenTests(VaultCase):
         self.assertEqual(store.expires_at, self.started_at + 30 * DAY)
         self.assertEqual(self.levels.count("warn"), 1)
         self.assertTrue([line for line in self.said if "VAULT_TOKEN expires at 20" in line])
-        await self.pass_time(store, 29 * DAY - 60)
+        await self.pass_time(29 * DAY - 60)
         self.assertEqual(self.levels.count("warn"), 1)
-        await self.pass_time(store, 120)
+        await self.pass_time(120)
         self.assertEqual(self.levels.count("warn"), 2)
-        await self.pass_time(store, DAY - HOUR)
+        await self.pass_time(DAY - HOUR)
         self.assertEqual(self.levels.count("warn"), 3)
         self.assertNotIn("error", self.levels)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
-        await self.pass_time(store, 2 * HOUR)
+        await self.pass_time(2 * HOUR)
         self.assertIn("VAULT_TOKEN expired", "".join(self.said))
         self.assertLessEqual(self.levels.count("error"), 2)
         self.assertLess(store.expires_at or 0, self.now())
@@ -291,12 +283,12 @@ class OwnTokenTests(VaultCase):
 
     async def test_maximum(self) -> None:
         """One whose lease shrinks draws a warning then."""
-        store, _ = await self.started(10 * DAY, max_ttl=30 * DAY)
-        await self.pass_time(store, 25.9 * DAY)
+        await self.started(10 * DAY, max_ttl=30 * DAY)
+        await self.pass_time(25.9 * DAY)
         self.assertNotIn("warn", self.levels)
-        await self.pass_time(store, 0.2 * DAY)
+        await self.pass_time(0.2 * DAY)
         self.assertEqual(self.levels.count("warn"), 1)
-        await self.pass_time(store, 3.89 * DAY)
+        await self.pass_time(3.89 * DAY)
         self.assertEqual(self.levels.count("warn"), 3)
         self.assertLess(self.fake.counts["renew"], 30)
 
@@ -311,7 +303,7 @@ class OwnTokenTests(VaultCase):
         self.assertEqual(self.levels, ["error"])
         self.assertIn("VAULT_TOKEN rejected", self.said[0])
         self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
-        await self.pass_time(store, HOUR)
+        await self.pass_time(HOUR)
         self.assertEqual(self.levels.count("error"), 1)
         self.assertLessEqual(self.fake.counts["look"], 30)
 
@@ -332,10 +324,10 @@ class OwnTokenTests(VaultCase):
         """One that cannot be renewed by us, and is by somebody else, goes on."""
         store, token = await self.started(10 * DAY, default=True)
         self.fake.troubles["renew"] = refusal(403, "permission denied")
-        await self.pass_time(store, 7 * DAY)
+        await self.pass_time(7 * DAY)
         self.assertEqual(self.levels.count("warn"), 1)
         token.ends += 10 * DAY
-        await self.pass_time(store, 4 * DAY)
+        await self.pass_time(4 * DAY)
         self.assertEqual(store.expires_at, self.started_at + 20 * DAY)
         self.assertNotIn("error", self.levels)
 
@@ -348,7 +340,7 @@ class OwnTokenTests(VaultCase):
             both = {**self.fake.environment(token), **self.fake.environment()}
             logins = self.fake.counts["login"]
             store = await self.running(self.store(both))
-            await self.pass_time(store, 1.5 * HOUR)
+            await self.pass_time(1.5 * HOUR)
             self.assertEqual(self.fake.counts["login"], logins + 1, properties)
             self.assertEqual(await self.look_up(store), {"key": "value-a"})
             store.stop()
