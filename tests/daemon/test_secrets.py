@@ -28,7 +28,6 @@ from tests.doubles.servers import (
     Daemon,
     Folder,
     RestServer,
-    wait_until,
 )
 from tests.doubles.tools import tool
 
@@ -227,7 +226,8 @@ class SecretsTests(SynchronousTestCase):
         good = {"repo": self.server.url("good"), "rest_vault_material": "server"}
         config = [{**good, "password": EXAMPLE_PASSWORD}, *chain(*failing.values())]
         for name in ("wait-a", "wait-b"):
-            os.mkfifo(self.folder.path / f"{name}.fifo")
+            for suffix in ("fifo", "pid"):
+                os.mkfifo(self.folder.path / f"{name}.{suffix}")
         daemon = Daemon(
             self.folder,
             config,
@@ -269,7 +269,7 @@ class SecretsTests(SynchronousTestCase):
     def look_at_children(self, daemon: int) -> None:
         """Look at what the daemon has started, while two of them wait for us."""
         paths = [self.folder.path / f"{name}.pid" for name in ("wait-a", "wait-b")]
-        wait_until(lambda: all(path.exists() and path.read_text().strip() for path in paths))
+        waiting = [int(path.read_text()) for path in paths]
         seen: dict[int, dict[str, str]] = {}
         for pid in children_of(daemon):
             with contextlib.suppress(OSError):
@@ -279,7 +279,7 @@ class SecretsTests(SynchronousTestCase):
                 # The arguments of a password_command are its own.
                 if "-argument" not in arguments and "-output" not in arguments:
                     self.assert_none(arguments, "arguments")
-        one, other = (seen[int(path.read_text())] for path in paths)
+        one, other = (seen[pid] for pid in waiting)
         self.assertEqual(one["SOME_KEY"], secret("env"))
         self.assertNotIn("SOME_KEY", other)
         for found in seen.values():
@@ -357,7 +357,7 @@ class SecretsTests(SynchronousTestCase):
             restic="/no/restic",
         )
         log = self.folder.path / "daemon.log"
-        wait_until(lambda: log.exists() and "listening on" in log.read_text())
+        self.folder.follow(log).wait_for("listening on")
         self.assertEqual(daemon.stop(), -2)
         self.assertEqual(self.vault.seen[0], secret("token"))
         for reason in ("secret", "exec", "internal"):

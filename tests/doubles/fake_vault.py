@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from attrs import Factory, define, field
 
 from tests.doubles.fake_vault_http import Answer, Reply, Request, Server
+from tests.doubles.servers import PATIENCE
 
 
 class Deleted:
@@ -112,7 +113,7 @@ class FakeVault:
     at_one_time: int = field(default=0, init=False)
     most_at_one_time: int = field(default=0, init=False)
     server: Server = field(init=False)
-    _lock: threading.RLock = field(factory=threading.RLock, init=False)
+    _lock: threading.Condition = field(factory=threading.Condition, init=False)
     _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -152,6 +153,12 @@ class FakeVault:
         """Forget all tokens."""
         self.tokens.clear()
 
+    def wait_for(self, kind: str, number: int) -> None:
+        """Block until so many requests of this kind have come."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: self.counts[kind] >= number, PATIENCE):
+                raise AssertionError(f"{kind}: {self.counts[kind]} of {number} in time")
+
     # Requests
 
     def _serve(self, request: Request) -> Reply:
@@ -162,6 +169,7 @@ class FakeVault:
                 return self._answer(request)
             finally:
                 self.at_one_time -= 1
+                self._lock.notify_all()
                 self.changed()
 
     def _answer(self, request: Request) -> Reply:

@@ -26,7 +26,7 @@ from restic_reporter.testing import read_request
 from tests.doubles.native_case import NOW, Kept, NativeCase, reactor
 from tests.doubles.native_repositories import PASSWORD, compressed, key_file, name_of, seal
 from tests.doubles.repositories import Outcome, no_tools, outcome
-from tests.doubles.servers import PATIENCE, restic, snapshots, wait_until
+from tests.doubles.servers import PATIENCE, restic, snapshots
 from tests.doubles.tools import tool
 
 # Who made it, the repository's version, and how it is compressed.
@@ -207,14 +207,16 @@ class EqualityTests(BothReaders):
         """The time of a lock that a running restic holds."""
         path = copy(made(*KINDS[-1]).path, self.mktemp())
         running = subprocess.Popen(
-            [tool("restic-0.19"), "-r", str(path), "--no-cache", "backup", "--stdin"],
+            [tool("restic-0.19"), "-r", str(path), "--no-cache", "backup", "-v", "--stdin"],
             env={"PATH": os.environ["PATH"], "RESTIC_PASSWORD": PASSWORD, "HOME": "/"},
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
         try:
-            wait_until(lambda: any(map(is_file_name, os.listdir(path / "locks"))))
+            assert running.stdout is not None
+            # It says so once it holds its lock.
+            self.assertTrue(any(b"start backup" in line for line in running.stdout))
             [lock] = filter(is_file_name, os.listdir(path / "locks"))
             result = await self.read(backend(path))
             said = json.loads(restic(path, "--no-lock", "cat", "lock", lock, password=PASSWORD))

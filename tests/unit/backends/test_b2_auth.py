@@ -88,6 +88,20 @@ class KeyTests(B2Case):
         await self.assert_fails(self.list(backend), Reason.AUTH, "b2_authorize_account")
 
 
+class LaterReactor:
+    """The reactor, with a clock that is ahead by ``later`` seconds."""
+
+    later = 0.0
+
+    def seconds(self) -> float:
+        """The time."""
+        return self.later + float(reactor.seconds())
+
+    def __getattr__(self, name: str) -> Any:
+        """All else."""
+        return getattr(reactor, name)
+
+
 class TokenTests(B2Case):
     """One authorization for all."""
 
@@ -149,14 +163,15 @@ class TokenTests(B2Case):
 
     async def test_old(self) -> None:
         """A token is renewed before its day is over."""
+        clock = LaterReactor()
+        self.tools = evolve(self.tools, reactor=clock)
         backend = self.backend("r0")
         await self.list(backend)
+        clock.later = session.TOKEN_LIFE - 60
         await self.list(backend)
         self.assertEqual(self.calls["authorize_account"], 1)
         self.fake.account.expire_tokens()
-        current = backend.session._current
-        assert current is not None
-        backend.session._current = evolve(current, moment=current.moment - session.TOKEN_LIFE)
+        clock.later = session.TOKEN_LIFE
         await self.list(backend)
         self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 1})
 
@@ -264,7 +279,6 @@ class FaultTests(B2Case):
                     call, status=status, headers={"Retry-After": "0"}, body=b"<html>busy"
                 )
         self.fake.fault(LIST, status=503, code="service_unavailable")
-        self.patch(self.http, "_random", lambda: 0.0)
         self.assertEqual(len((await self.list(self.backend())).snapshots), 3)
         self.assertEqual(
             self.calls, {"authorize_account": 4, "list_buckets": 4, "list_file_names": 4}

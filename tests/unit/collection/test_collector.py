@@ -23,11 +23,15 @@ class CollectorCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.collector = Collector(self.clock, lambda: NOW + self.clock.seconds(), self.concurrency)
+        self.make(self.concurrency)
         self.events: list[LogEvent] = []
         observer = cast(ILogObserver, self.events.append)
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def make(self, concurrency: int) -> None:
+        """Make the collector anew."""
+        self.collector = Collector(self.clock, lambda: NOW + self.clock.seconds(), concurrency)
 
     def use(self, *worlds: World) -> None:
         """Make these the config."""
@@ -209,7 +213,7 @@ class CollectTests(CollectorCase):
 
     def test_bug_in_on_read(self) -> None:
         """A bug in who is told of a read keeps no other repository from being read."""
-        self.collector._concurrency = 1
+        self.make(1)
         self.worlds(2)
         self.collector.on_read = lambda status: [][status.revision]
         self.collect()
@@ -231,7 +235,7 @@ class ConfigTests(CollectorCase):
 
     def test_during_a_collection(self) -> None:
         """A collection ends with the config that it began with."""
-        self.collector._concurrency = 1
+        self.make(1)
         old = [World.make(f"/{index}") for index in range(2)]
         waiting = [world.hold() for world in old]
         self.use(*old)
@@ -304,7 +308,7 @@ class SideBySideTests(CollectorCase):
 
     def test_own_deadline(self) -> None:
         """Each repository has its own time, which begins when its own read begins."""
-        self.collector._concurrency = 1
+        self.make(1)
         worlds = [World.make("/0", timeout=5), World.make("/1", timeout=20)]
         self.use(*worlds)
         waiting = [world.hold() for world in worlds]
@@ -380,7 +384,7 @@ class SideBySideTests(CollectorCase):
 
     def test_failed_ones_last(self) -> None:
         """What failed last time is read after all others."""
-        self.collector._concurrency = 1
+        self.make(1)
         worlds = self.worlds(4)
         for world in worlds[:2]:
             world.storage.list_error = ReadError(Reason.TIMEOUT, "silent")

@@ -1,5 +1,7 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+import gc
+import weakref
 from typing import Any
 
 from attrs import evolve
@@ -236,7 +238,18 @@ class MetricsPageTests(PageCase):
         self.collect()
         self.assertEqual(self.names("/p"), set())
         self.assertTrue(self.names("/q"))
-        self.assertEqual(set(self.page._kept), {"/q"})
+
+    def test_forgotten(self) -> None:
+        """Nothing of it is kept then."""
+        task = weakref.ref(self.world.task)
+        self.collect()
+        self.names("/p")
+        del self.world
+        self.use(World.make("/q"))
+        self.collect()
+        self.names("/q")
+        gc.collect()
+        self.assertIsNone(task())
 
     def test_changes_show(self) -> None:
         """What a collection changes is on the next page, with and without `prepare`."""

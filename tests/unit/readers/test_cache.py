@@ -10,6 +10,7 @@ from pathlib import Path
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.readers.cache import SnapshotCache, snapshots
 from restic_reporter.readers.cache.folder import CacheFolder, ForeignError
+from restic_reporter.testing import all_threads_back
 from tests.doubles.native_case import Kept, NativeCase, reactor
 from tests.doubles.native_repositories import SealedRepository, name_of, snapshot_json
 from tests.doubles.servers import PATIENCE, ROOT
@@ -282,11 +283,8 @@ class CacheTests(NativeCase):
             self.assertEqual((await self.read(source)).content.snapshot_count, number)
         self.assertEqual((len(calls), self.cached(), self.warnings()), (1, set(), 1))
         self.patch(snapshots, "_DISK_TIMEOUT", PATIENCE)
-        cache = self.reader.cache
-        assert cache is not None
         go_on.set()
-        while cache._hanging:
-            await self.workers.run(int)
+        await all_threads_back()
         self.memory = Kept()
         await self.read(source)
         self.assertEqual(self.cached(), source.names("snapshots"))
