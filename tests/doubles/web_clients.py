@@ -107,7 +107,7 @@ def get(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
 class SiteTestCase(TestCase):
     """Tests with a site of their own on a port of 127.0.0.1."""
 
-    timeout = 30.0
+    timeout = 120.0
     site: BoundedSite
     port: int
 
@@ -166,9 +166,10 @@ class SiteTestCase(TestCase):
         self,
         render: Callable[[bool], bytes | Awaitable[bytes]] = lambda openmetrics: b"a 1\n",
         limits: Limits | None = None,
+        clock: Any = reactor,
     ) -> None:
-        """Start a site; it and its connections end with the test."""
-        self.site = make_site(reactor, render, "1.2.3", limits or Limits())
+        """Start a site with this ``clock``; it and its connections end with the test."""
+        self.site = make_site(clock, render, "1.2.3", limits or Limits())
         listening = reactor.listenTCP(0, self.site, backlog=2000, interface="127.0.0.1")
         # Small buffers in the kernel, so that a client that does not read is felt soon.
         listening.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -508,9 +507,7 @@ class FakeTests(ReaderTestCase):
         task = Deferred.fromCoroutine(reading)
         with open(fifo) as told:
             family = [Watch(self, int(pid)) for pid in told.readline().split()]
-        began = time.monotonic()
         await task
-        self.assertLess(time.monotonic() - began, PATIENCE)
         self.assertEqual([one.gone(0) for one in family], [True] * 3)
 
     async def test_floods(self) -> None:

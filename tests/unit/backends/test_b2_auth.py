@@ -6,13 +6,14 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
-from twisted.internet.task import deferLater
 
 from restic_reporter.backends.b2 import session
+from restic_reporter.concurrency.daemon_threads import in_daemon_thread
 from restic_reporter.http import client
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from tests.doubles.b2_case import B2Case, fill
+from tests.doubles.fake_b2 import Held
 from tests.doubles.fake_b2_account import READ_ONLY
 from tests.doubles.hostile import BROKEN, FLOODS, MALFORMED, SLOW
 
@@ -115,6 +116,17 @@ class TokenTests(B2Case):
         """List six repositories of one key at one time."""
         return gatherResults([self.list(self.backend(path)) for path in self.paths])
 
+    def hold(self, call: str) -> Held:
+        """Have the next such call wait."""
+        held = Held()
+        self.addCleanup(held.go_on.set)
+        self.fake.fault(call, held=held)
+        return held
+
+    async def came(self, held: Held) -> None:
+        """Wait until the call has come."""
+        await in_daemon_thread(self.tools.reactor, held.came.wait)
+
     async def test_shared(self) -> None:
         """All who begin at one time share one authorization and one look for the bucket."""
         self.fake.latency = 0.05
@@ -142,11 +154,12 @@ class TokenTests(B2Case):
         await self.list_all()
         self.calls  # noqa: B018
         self.fake.account.expire_tokens()
-        self.fake.fault(LIST, delay=0.5)
+        held = self.hold(LIST)
         late = self.list(self.backend("r0"))
-        await deferLater(reactor, 0.1)
+        await self.came(held)
         await self.list(self.backend("r1"))
         self.assertNoResult(late)
+        held.go_on.set()
         await late
         self.assertEqual(self.calls, {"authorize_account": 1, "list_file_names": 4})
 
@@ -186,18 +199,19 @@ class TokenTests(B2Case):
 
     async def test_cancelled(self) -> None:
         """Who gives up waiting does not take the authorization from the others."""
-        self.fake.fault(AUTH, delay=0.2)
+        held = self.hold(AUTH)
         first, second = (self.list(self.backend(path)) for path in self.paths[:2])
         first.cancel()
         await self.assertFailure(first, CancelledError)
+        held.go_on.set()
         self.assertEqual(len((await second).snapshots), 3)
         self.assertEqual(self.calls["authorize_account"], 1)
 
     async def test_all_cancelled(self) -> None:
         """With nobody left who waits the request ends too, and the next one is a new one."""
-        self.fake.fault(AUTH, delay=0.5)
+        held = self.hold(AUTH)
         first, second = (self.list(self.backend(path)) for path in self.paths[:2])
-        await deferLater(reactor, 0.1)
+        await self.came(held)
         for one in (first, second):
             one.cancel()
             await self.assertFailure(one, CancelledError)
@@ -206,10 +220,11 @@ class TokenTests(B2Case):
 
     async def test_deadline(self) -> None:
         """Who has little time waits no longer, and does not shorten the others' time."""
-        self.fake.fault(AUTH, delay=0.5)
+        held = self.hold(AUTH)
         first = self.list(self.backend("r0"), seconds=0.1)
         second = self.list(self.backend("r1"))
         await self.assert_fails(first, Reason.TIMEOUT, "b2_authorize_account")
+        held.go_on.set()
         self.assertEqual(len((await second).snapshots), 3)
 
     async def test_unusable(self) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from restic_reporter.readers.process import guard as child_guard
 from restic_reporter.readers.process.child import ChildStoppedError, Exit, run_child
 from tests.doubles.child_programs import (
     DEAF_FAMILY,
-    PATIENCE,
     Output,
     Watch,
     python,
@@ -296,13 +294,11 @@ class StoppingTests(TestCase):
         """At the deadline a deaf child is killed, and the reason is the time."""
         output = Output()
         work = run_child(reactor, python(DEAF_FAMILY), PATH, output.feed, stdout_limit=2**20)
-        began = time.monotonic()
         deadline = Deadline.after(reactor, 1.0)
         error: Any = await self.assertFailure(
             Deferred.fromCoroutine(within(deadline, work, "reading")), ReadError
         )
         self.assertEqual(error.reason, Reason.TIMEOUT)
-        self.assertLess(time.monotonic() - began, PATIENCE)
         for pid in output.data.split():
             self.assertFalse(Path(f"/proc/{int(pid)}/cwd").exists())
 
@@ -395,14 +391,12 @@ class LeftoverTests(TestCase):
     async def test_grandchild_keeps_pipes(self) -> None:
         """The child's own answer counts, and what it leaves behind is ended with it."""
         output = Output()
-        began = time.monotonic()
         running = start(
             python(DEAF_FAMILY.replace("while True:", "if grandchild: os._exit(7)\nwhile True:")),
             output,
         )
         exit = await running
         self.assertEqual(exit, Exit(7, None, ""))
-        self.assertLess(time.monotonic() - began, PATIENCE)
         for pid in output.data.split():
             self.assertFalse(Path(f"/proc/{int(pid)}/cwd").exists())
 

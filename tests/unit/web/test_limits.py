@@ -1,14 +1,23 @@
 """Tests for what hostile, slow and numerous clients may cost, over real connections."""
 
+import contextlib
 import gc
 import os
 import resource
 import socket
+from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from restic_reporter.concurrency.deadline import sleep
 from restic_reporter.web.connections import Limits, State
+from tests.doubles.stepped_reactor import SteppedReactor
 from tests.doubles.web_clients import Client, SiteTestCase, get, reactor
 
 MEGABYTE = 1_000_000
@@ -21,11 +30,32 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def later(seconds: float) -> "Deferred[None]":
-    """Fires after so many seconds."""
-    deferred: Deferred[None] = Deferred()
-    reactor.callLater(seconds, deferred.callback, None)
-    return deferred
+@implementer(IReadDescriptor)
+class Readable:
+    """``event`` fires when something can be read from ``client``, or its end."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.event: Deferred[None] = Deferred()
+        self._client = client
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._client.fileno()
+
+    def doRead(self) -> None:
+        """Tell it, once."""
+        reactor.removeReader(self)
+        self.event.callback(None)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The end is read like anything else."""
+        if not self.event.called:
+            self.doRead()
+
+    def logPrefix(self) -> str:
+        """Of this class."""
+        return "Readable"
 
 
 class Flood:
@@ -213,18 +243,16 @@ class SlowReaderTests(SiteTestCase):
             ("GET", "/"),
             ("GET", "/x"),
         ):
-            self.serve(lambda openmetrics: self.page)
+            self.serve(lambda openmetrics: self.page, Limits(response_timeout=1))
             before = resident()
             client = await self.connect()
             client.transport.pauseProducing()
             flood = Flood(client, get(path, method=method) * 1000, 400 * MEGABYTE)
-            sent = -1
-            while flood.sent != sent or not sent:
-                sent = flood.sent
-                await later(0.3)
+            await self.until(lambda: bool(self.stalled))
+            self.assertLess(resident() - before, 40 * MEGABYTE)
+            await client.lost
             self.assertLess(flood.sent, 100 * MEGABYTE)
             self.assertLess(resident() - before, 40 * MEGABYTE)
-            client.transport.abortConnection()
 
     async def test_gone(self) -> None:
         """Once they are gone, so is the page they held."""
@@ -251,14 +279,14 @@ class TimeoutTests(SiteTestCase):
             client = await self.connect(before)
             if before:
                 await client.response()
-            dripped = 0
-            for byte in b"GET / HTTP/1.1\r\na: " + b"b" * 1000:
-                if client.lost.called:
-                    break
-                client.transport.write(bytes([byte]))
-                dripped += 1
-                await later(0.01)
-            self.assertLess(dripped, 500)
+            await self.drip(client, chain(b"GET / HTTP/1.1\r\na: ", repeat(ord("b"))))
+
+    async def drip(self, client: Client, request: Iterator[int]) -> None:
+        """Send it byte by byte until the site closes the connection."""
+        dripping = LoopingCall(lambda: client.transport.write(bytes([next(request)])))
+        dripping.start(0.01)
+        await client.lost
+        dripping.stop()
 
     async def test_half_pipelined(self) -> None:
         """The rest of a request that came along with a whole one has the same deadline."""
@@ -269,12 +297,18 @@ class TimeoutTests(SiteTestCase):
 
     async def test_keep_alive(self) -> None:
         """Between two requests a connection may wait longer than for the rest of one."""
-        self.serve(limits=Limits(request_timeout=0.2, keep_alive=0.6))
+        clock = SteppedReactor()
+        self.serve(limits=Limits(request_timeout=30, keep_alive=130), clock=clock)
         client = await self.connect(get("/-/ready"))
         await client.response()
-        await later(0.4)
+        await self.until_count(1, State.IDLE)
+        clock.advance(129)
         client.transport.write(get("/-/ready"))
         await client.response()
+        await self.until_count(1, State.IDLE)
+        clock.advance(129)
+        self.assertFalse(client.lost.called)
+        clock.advance(1)
         await client.lost
 
 
@@ -406,8 +440,9 @@ class ConnectionCountTests(SiteTestCase):
             client.transport.pauseProducing()
             client.transport.write(get())
             await self.until_count(1, State.RESPONDING)
-            # Until the kernel's buffers are full.
-            await later(0.05)
+            # Until the kernel's buffers are full: being stalled for a moment is not that, and
+            # nothing tells it.
+            await sleep(reactor, 0.05)
             for channel in self.channels(State.RESPONDING):
                 channel.loseConnection()
         self.assertEqual(self.site.connections.count(State.CLOSING), 2)
@@ -436,14 +471,9 @@ class ConnectionCountTests(SiteTestCase):
             for client in sockets:
                 client.connect_ex(("127.0.0.1", self.port))
             for client in sockets:
-                while True:
-                    try:
-                        self.assertEqual(client.recv(1), b"")
-                        break
-                    except BlockingIOError:
-                        await later(0.01)
-                    except ConnectionError:
-                        break
+                await Readable(client).event
+                with contextlib.suppress(ConnectionError):
+                    self.assertEqual(client.recv(1), b"")
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             for descriptor in taken:
