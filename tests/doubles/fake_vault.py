@@ -27,7 +27,7 @@ class Deleted:
 
 
 class Destroyed(Deleted):
-    """In place of a document: its latest version was destroyed."""
+    """The same, but destroyed."""
 
     destroyed = True
 
@@ -158,8 +158,6 @@ class FakeVault:
         with self._lock:
             if not self._lock.wait_for(lambda: self.counts[kind] >= number, PATIENCE):
                 raise AssertionError(f"{kind}: {self.counts[kind]} of {number} in time")
-
-    # Requests
 
     def _serve(self, request: Request) -> Reply:
         with self._lock:
