@@ -49,8 +49,6 @@ class Connection(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Shake hands, in this thread."""
-        self.server.open.add(self.request)
-        self.server.ports.add(self.client_address[1])
         if isinstance(self.request, ssl.SSLSocket):
             self.request.do_handshake()
         super().setup()
@@ -141,6 +139,13 @@ class Server(ThreadingHTTPServer):
             )
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, and know it before its thread runs, so that `close` ends it."""
+        accepted, address = super().get_request()
+        self.open.add(accepted)
+        self.ports.add(address[1])
+        return accepted, address
 
     def count(self, number: int) -> None:
         """Add to ``pushed``."""
