@@ -1,13 +1,12 @@
 """
-The contracts between the rooms of the program, and with plugins of other people.
+The interfaces between the rooms of the program, and to plugins of other packages.
 
-This module is imported at each run of anybody's ``twistd``, by the plugins that implement
-its interfaces; so it imports nothing that takes time.
+Each run of any ``twistd`` imports this through the plugins, so it imports nothing slow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
@@ -28,62 +27,61 @@ if TYPE_CHECKING:
 
 class IBackend(Interface):
     """
-    Sees which files one repository has, and fetches some as they are; it decrypts none.
+    Lists the files of one repository and loads some of them; it decrypts nothing.
 
-    A backend is made anew when the config is loaded and lives until the next load. It may
-    keep state between calls (an authorization, say). It is never called twice at one time,
-    but for as many calls of `load` as it allows.
+    A backend is created when the config is loaded and lives until the next load. It may keep
+    state between calls, such as an authorization. Its calls never overlap, except up to
+    `concurrent_loads` calls of `load`.
     """
 
-    concurrent_loads: int = Attribute("How many calls of `load` may be under way at one time.")
+    concurrent_loads: int = Attribute("The number of calls of `load` that may run at one time.")
 
     def list(deadline: Deadline, meter: Meter) -> Awaitable[Listing]:
         """
-        List the repository's snapshot files and locks as they are now.
+        List the repository's current snapshot files and locks.
 
-        An ``async def`` or a Deferred. It must end by ``deadline``, must stop its work and
-        close its sockets when it is cancelled, must hold no more than a bounded amount of
-        memory whatever the server sends, and must never block the reactor. Each request
-        and each byte of an answer is counted in ``meter``.
+        An ``async def`` or a Deferred. It must end by ``deadline``, stop its work and close
+        its sockets when it is cancelled, use a bounded amount of memory whatever the server
+        sends, and never block the reactor. It counts each request and each byte of a response
+        in ``meter``.
 
-        A folder that is not there, in a repository that is, counts as empty. A repository
-        that is not there is an error, never an empty `Listing`: an empty one would let
-        alerts clear. Locks that cannot be listed are a ``locks_error``: they matter less
-        than the snapshots.
+        A missing folder in an existing repository counts as empty. A missing repository is an
+        error, never an empty `Listing`, which would clear alerts. If the locks cannot be
+        listed, set ``locks_error``: they matter less than the snapshots.
 
         :raises ReadError: with the reason, and a message without secrets.
         """
 
     def list_keys(deadline: Deadline, meter: Meter) -> Awaitable[frozenset[str]]:
         """
-        The names of 64 hex digits in ``keys/``.
+        Return the names of 64 hex digits in ``keys/``.
 
-        Asked only where a reader has to open the repository and the listing did not tell
-        them. What is said of `list` holds here too.
+        Called only if a reader has to open the repository and the listing has no ``keys``.
+        The rules of `list` apply.
 
         :raises ReadError: with the reason, and a message without secrets.
         """
 
     def load(path: str, limit: int, deadline: Deadline, meter: Meter) -> Awaitable[bytes]:
         """
-        Fetch one file of the repository, whole and still encrypted.
+        Return the content of one file of the repository, complete and still encrypted.
 
         ``path`` is ``config``, or ``keys/``, ``snapshots/`` or ``locks/`` with a name from a
-        listing. What is said of `list` holds here too.
+        listing. The rules of `list` apply.
 
-        :raises ReadError: ``not_found`` where there is no such file, ``too_large`` where it
-            has more than ``limit`` bytes, ``protocol`` where it arrives incomplete or
-            altered: see `restic_reporter.restic_format.file_hash.check_content`.
+        :raises ReadError: ``not_found`` if there is no such file, ``too_large`` if it has more
+            than ``limit`` bytes, ``protocol`` if it is truncated or altered: see
+            `restic_reporter.restic_format.file_hash.check_content`.
         """
 
 
 @frozen
 class BackendTools:
     """
-    What a backend is given to work with: nothing of the daemon need be imported globally.
+    The parts of the daemon that a backend may use.
 
-    ``shared`` belongs to all backends of one config load: what several repositories can
-    have in common, like an authorization, is kept there under a key of the backend's own.
+    ``shared`` is common to all backends of one config load. It keeps state that several
+    repositories share, such as an authorization, under a key of the backend's own.
     """
 
     reactor: Any
@@ -94,52 +92,51 @@ class BackendTools:
 
 class IBackendMaker(IPlugin):
     """
-    A kind of storage that can be listed; found through ``twisted.plugin``.
+    Creates the backends of one kind of storage.
 
-    An instance stands in a module of ``twisted/plugins/``.
+    A plugin puts an instance into a module of ``twisted/plugins/``.
     """
 
     name: str = Attribute("The value of the label ``backend``, like 'rest'.")
 
     schemes: Sequence[str] = Attribute(
-        "What may stand before the first colon of a repository, like ('rest',)."
+        "The text before the first colon of a repository, like ('rest',)."
     )
 
     keys: Sequence[Key] = Attribute(
-        "The keys of the config that only its repositories have; all begin with `name` and '_'."
-        " Where one has a `field`, the key ``NAME_STORE_material`` names a document."
+        "The config keys for its repositories only; all begin with `name` and '_'. If one has a"
+        " `field`, the key ``NAME_STORE_material`` names a document."
     )
 
     locates: bool = Attribute(
-        "Whether the listings of its backends have a `location`. Where restic does not know a"
-        " scheme, it can read the repository only so."
+        "Whether the listings of its backends have a `location`. Without one, restic cannot read"
+        " repositories whose scheme it does not support."
     )
 
     def configure(own: OwnKeys) -> BackendSettings | None:
         """
-        Turn the keys of one entry, and its ``repo``, into settings: `Repository.settings`.
+        Return `Repository.settings` from the keys of one entry and its ``repo``.
 
-        Does no input or output. All that is wrong is noted by ``own.problem``; then the result
-        does not matter.
+        Does no I/O. Reports errors by ``own.problem``; the result is not used then.
         """
 
     def make(repository: Repository, tools: BackendTools) -> IBackend:
         """
-        The backend for one repository, whose scheme is among `schemes`.
+        Return the backend for one repository, whose scheme is one of `schemes`.
 
-        Does no input or output.
+        Does no I/O.
 
-        :raises ValueError: the repository cannot be served; the message says why, without
-            secrets.
+        :raises ValueError: the repository is not supported; the message gives the reason,
+            without secrets.
         """
 
 
 @define
 class Memory:
     """
-    What a reader keeps of one repository from one read to the next, as it likes.
+    Anything that a reader keeps for one repository between reads.
 
-    It is emptied when the repository's entry changes, and goes with the repository.
+    It is cleared when the repository's entry changes or is removed.
     """
 
     kept: Any = None
@@ -148,22 +145,22 @@ class Memory:
 @frozen
 class ReadRequest:
     """
-    What a reader is asked for: the snapshots of ``repository`` that ``table`` lacks.
+    A request for the snapshots of ``repository`` that ``table`` lacks.
 
-    ``backend`` and the ``listing`` that it has just given are ``None`` where nothing but the
-    reader sees the repository. ``new`` are the listed snapshots that ``table`` lacks, ``gone``
-    those that it had until now and that are not listed any more. ``access`` is what opens the
-    repository now, ``None`` where that was not looked at.
+    ``backend`` and its latest ``listing`` are ``None`` if only the reader can list the
+    repository. ``new`` are the listed snapshots that ``table`` lacks, ``gone`` those removed
+    from it because they are no longer listed. ``access`` has the current keys and config,
+    ``None`` if they were not read.
 
-    ``known`` are the label values (host, user) of the sets shown so far, which are kept first
-    where there are too many. What is asked of ``backend`` is counted in ``meter``.
+    ``known`` has the label values (host, user) of the sets shown or expected so far; they take
+    precedence if there are too many sets. Requests to ``backend`` are counted in ``meter``.
     """
 
     repository: Repository
     backend: IBackend | None
     listing: Listing | None
     meter: Meter
-    known: frozenset[tuple[str, str]]
+    known: Container[tuple[str, str]]
     deadline: Deadline
     memory: Memory
     table: SnapshotTable
@@ -175,94 +172,99 @@ class ReadRequest:
 @frozen
 class ReadResult:
     """
-    What a reader has to say, besides the snapshots that it has put into the table.
+    The result of a read, besides the snapshots that were added to the table.
 
-    ``unreadable`` are the ids (or their first 8 digits) of snapshots that it saw and could
-    not read. ``stopped`` says that it gave up because of these: then nothing is known of the
-    other snapshots. ``seen`` are the ids of all snapshots that it read, where it has listed
-    the repository by itself, else ``None``; ``nameless`` is how many it saw without a usable
-    id. ``oldest_lock`` is when the oldest lock was made, in Unix seconds; ``None`` without a
-    lock that could be read.
+    ``unreadable`` are the ids (or their first 8 digits) of snapshots that could not be read.
+    ``stopped`` means that the reader gave up because of them, so the state of the others is
+    unknown. ``seen`` are the ids of all snapshots that it read if it listed the repository
+    itself, else ``None``; ``nameless`` is the number of snapshots without a usable id.
+    ``lock_times`` are those of the readable locks in Unix seconds.
     """
 
     unreadable: frozenset[str] = frozenset()
     stopped: bool = False
     seen: frozenset[str] | None = None
     nameless: int = 0
-    oldest_lock: float | None = None
+    lock_times: Sequence[float] = ()
 
 
 class ISnapshotReader(Interface):
-    """Gets the snapshots of a repository, decrypted."""
+    """Reads and decrypts the snapshots of a repository."""
 
     name: str = Attribute("The value of the label ``reader``, like 'restic'.")
 
     incremental: bool = Attribute(
-        "Whether it reads only what is new, so that asking it costs little: it is asked at each"
-        " change, of locks too. Another one is asked only for snapshots."
+        "Whether it reads only new files, which is cheap: it is then called for each change, also"
+        " of locks. Other readers are called only for changed snapshots."
     )
 
     def read(request: ReadRequest) -> Awaitable[ReadResult]:
         """
-        Put all snapshots that ``request.table`` lacks into it; it may put in others too.
+        Add all snapshots that ``request.table`` lacks to it; it may add others too.
 
-        What was read stays valid whatever becomes of the read, as a snapshot file never
+        Snapshots that were read stay valid even if the read fails, as a snapshot file never
         changes and is named by its hash. A snapshot that has vanished is no error.
 
-        An ``async def`` or a Deferred; when it is cancelled it leaves no process, no work
-        in threads beyond what is at hand, and no lock behind. It never writes to the
-        repository.
+        An ``async def`` or a Deferred. When cancelled, it leaves no process, no lock and no
+        work in threads beyond the current step. It never writes to the repository.
 
-        It does not compare the table with a listing: that is the collection's part.
+        It does not compare the table with a listing; the collection does that.
 
         :raises ReadError: with the reason, and a message without secrets.
+        """
+
+    def open(request: ReadRequest) -> Awaitable[None]:
+        """
+        Test that the entry's password opens the repository. Read no snapshot.
+
+        For the rest, what is said of `read` holds here too.
         """
 
 
 class ISecretStore(Interface):
     """
-    Keeps secrets for others: gives the documents at paths.
+    Returns documents with secrets by path.
 
-    It is made once and lives as long as the daemon, logging in by itself as often as that is
-    needed. It never blocks the reactor.
+    It is created once and lives as long as the daemon. It logs in again by itself when needed
+    and never blocks the reactor.
     """
 
     available: bool = Attribute(
-        "Whether it is set up at all. Where it is not, each look-up fails, and a reload of the"
-        " config does not wait for what is in it."
+        "Whether it is configured. If not, each look-up fails, and a reload of the config does not"
+        " wait for its documents."
     )
 
     expires_at: float | None = Attribute(
-        "When the access that it has now ends, in Unix seconds; for one that has ended and has no"
-        " successor, when that was. None where there was none yet, or one without an end."
+        "The time in Unix seconds when the current access expires; in the past if it has expired"
+        " without a new one. None before the first access, and if it never expires."
     )
 
     def secrets() -> Iterable[Secret]:
-        """Its own secrets, which must not show in anything that is printed."""
+        """Return its own secrets, which must be masked in all output."""
 
     def start() -> None:
-        """Log in, and keep the access alive from now on; what goes wrong is logged."""
+        """Log in and keep the access valid from now on; log errors."""
 
     def look_up(path: str, deadline: Deadline) -> Awaitable[Mapping[str, object]]:
         """
-        The document at ``path``, whose values may be of any kind.
+        Return the document at ``path``; its values may have any type.
 
-        An ``async def`` or a Deferred; it may be called many times at one time, and must end
-        by ``deadline``. It need not keep anything for the next time.
+        An ``async def`` or a Deferred. Many calls may run at one time; each must end by
+        ``deadline``. Caching is not needed.
 
-        :raises ReadError: ``secret``; the message names no value.
+        :raises ReadError: ``secret``; the message contains no value of the document.
         """
 
     def forget_failures() -> None:
-        """Ask again at once: an order by hand may mean that somebody has mended something."""
+        """Do not back off any longer: an operator may have corrected the cause."""
 
     def stop() -> None:
-        """Do nothing more. Returns at once, whatever still hangs, and nothing waits for that."""
+        """Stop all work; return at once, even if requests are still running."""
 
 
 @frozen
 class StoreTools:
-    """What a secret store is given to work with; ``now`` is the wall clock in Unix seconds."""
+    """The parts of the daemon that a secret store may use; ``now`` returns Unix seconds."""
 
     reactor: Any
     http: BoundedHTTPClient
@@ -271,21 +273,21 @@ class StoreTools:
 
 class ISecretStoreMaker(IPlugin):
     """
-    A kind of secret store; found through ``twisted.plugin``.
+    Creates a secret store.
 
-    An instance stands in a module of ``twisted/plugins/``.
+    A plugin puts an instance into a module of ``twisted/plugins/``.
     """
 
     name: str = Attribute(
-        "What its keys in the config begin with: the store 'vault' has the keys ``vault_material``,"
-        " ``b2_vault_material`` and the like."
+        "The name in its config keys: the store 'vault' has the keys ``vault_material``,"
+        " ``b2_vault_material`` and so on."
     )
 
     def make(environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
         """
-        The store, set up by the daemon's environment ``environ``.
+        Return the store, configured by the daemon's environment ``environ``.
 
-        Does no input or output.
+        Does no I/O.
 
-        :raises ValueError: it is set up by half; the message says what to mend.
+        :raises ValueError: the configuration is incomplete; the message names what is missing.
         """

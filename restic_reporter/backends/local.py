@@ -43,24 +43,19 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     :raises ReadError: it cannot be listed, or a folder has more than ``limit`` names.
     """
     config = _look_at_config(root)
+    empty: frozenset[str] = frozenset()
     snapshots, keys = (_names(os.path.join(root, one), limit) for one in ("snapshots", "keys"))
-    locks_error = None
+    locks, locks_error = None, None
     try:
         locks = _names(os.path.join(root, "locks"), limit)
     except ReadError as error:
-        locks, locks_error = None, error
+        locks_error = error
     if snapshots is None or locks is None or keys is None:
         # It may just have been unmounted.
         config = _look_at_config(root)
     if locks is None and locks_error is None:
-        locks = frozenset()
-    return Listing(
-        snapshots or frozenset(),
-        locks,
-        keys or frozenset(),
-        config=config,
-        locks_error=locks_error,
-    )
+        locks = empty
+    return Listing(snapshots or empty, locks, keys or empty, config=config, locks_error=locks_error)
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -181,17 +176,14 @@ class LocalBackend:
         return check_content(path, content)
 
     async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
-        return await within(
-            deadline, self._in_thread(function, *arguments), f"reading {self.root!r}"
-        )
+        async def in_thread() -> T:
+            try:
+                result = self.threads.run((type(self), self.label), function, *arguments)
+            except BusyError:
+                message = f"an earlier read of {self.root!r} still hangs"
+                raise ReadError(Reason.TIMEOUT, message) from None
+            except RuntimeError as error:
+                raise ReadError(Reason.NETWORK, f"{self.root!r}: {error}") from None
+            return await result
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        try:
-            result = self.threads.run((type(self), self.label), function, *arguments)
-        except BusyError:
-            raise ReadError(
-                Reason.TIMEOUT, f"an earlier read of {self.root!r} still hangs"
-            ) from None
-        except RuntimeError as error:
-            raise ReadError(Reason.NETWORK, f"{self.root!r}: {error}") from None
-        return await result
+        return await within(deadline, in_thread(), f"reading {self.root!r}")

@@ -1,74 +1,41 @@
-"""One run over all repositories: side by side, each under its own deadline."""
+"""Collects the repositories that are due: in parallel, each with its own deadline."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from itertools import islice
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
-from ..model.errors import ReadError, Reason
-from ..redaction.masks import redact
+from ..model.errors import ReadError
+from ..model.snapshot_table import SnapshotTable
+from .outcomes import note_failure, note_success, plural
 from .read_repository import read_repository
-from .state import CollectionState, Reading, RepositoryStatus, Task
+from .run import Progress, ReadOne, Run, Workers
+from .state import CollectionState, RepositoryStatus, Task
 
-# Seconds after which a collection says what is left, again and again.
+# Seconds between two log lines about the progress of a collection.
 PROGRESS_INTERVAL = 10.0
-
-# So many of the repositories that are being read are named then.
-_SHOWN = 3
 
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
 
 
-async def _as_they_are(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
+async def _unchanged(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
     return tasks
-
-
-@define
-class _Run:
-    """
-    One collection: what is left to read, what waits for its secrets, and whether it was told
-    to end.
-
-    ``reading`` has what is being read, by URL, and since when; the longest first. ``idle`` are
-    workers that wait for what waits for its secrets.
-    """
-
-    queue: deque[RepositoryStatus]
-    incomplete: list[RepositoryStatus]
-    reading: dict[str, float] = field(factory=dict)
-    cancelled: bool = False
-    idle: "list[Deferred[None]]" = field(factory=list)
-
-
-class _Workers(DeferredList):  # type: ignore[misc,valid-type]
-    """Waits for all workers of a run; cancelling it ends them and their queue."""
-
-    def __init__(self, workers: list["Deferred[None]"], run: _Run) -> None:
-        super().__init__(workers, consumeErrors=True)
-        self._run = run
-
-    def cancel(self) -> None:
-        """End all work."""
-        self._run.cancelled = True
-        super().cancel()
 
 
 @define
 class Collector:
     """
-    Brings the state of every repository up to date.
+    Updates the state of every repository.
 
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
-    ``concurrency`` repositories are read at one time. ``on_read`` is called with each
-    status right after it has changed.
+    ``concurrency`` repositories are read at one time. ``on_read`` is called with each changed
+    status; ``read`` reads one repository.
     """
 
     _log = Logger()
@@ -78,240 +45,186 @@ class Collector:
     _concurrency: int
     state: CollectionState = field(factory=CollectionState)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
+    _read_one: ReadOne = field(default=read_repository, alias="read")
     _tasks: dict[str, Task] = field(factory=dict)
-    _complete: Complete = _as_they_are
+    _complete: Complete = _unchanged
+    _run: Run | None = None
 
-    def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _as_they_are) -> None:
+    def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _unchanged) -> None:
         """
         Use ``tasks``, by label, from the next collection on.
 
-        ``complete`` gives those whose secrets are still to be looked up anew, or why not.
+        ``complete`` looks up the secrets that tasks lack; it returns each task or its error.
         """
         self._tasks = dict(tasks)
         self._complete = complete
 
     @property
     def count(self) -> int:
-        """How many repositories the next collection of all reads."""
+        """Return the number of configured repositories."""
         return len(self._tasks)
-
-    @property
-    def running(self) -> bool:
-        """Whether a collection is under way."""
-        return self.state.job.running
 
     def collect(
         self, labels: Collection[str] | None = None, complete: bool = True
     ) -> "Deferred[None]":
         """
-        Read the repositories with these ``labels``, by default all; and those that no
-        collection has read yet, or not since their entry was changed.
+        Read the repositories with these ``labels``, by default all.
 
-        ``complete`` says that this counts as a collection of all repositories, though some
-        with a schedule of their own may not be among ``labels``.
+        New and changed entries, and those never read, are always read too. ``complete`` makes
+        this count as a collection of all repositories, even if ``labels`` lacks those with
+        their own schedules.
 
-        The Deferred fires at the end of the run and never fails; cancelling it ends the
-        run, and it fires once nothing is at work any more.
+        Returns a Deferred that fires at the end and never fails. Cancelling it ends the run; it
+        fires when all work has stopped.
 
-        :raises RuntimeError: a collection is under way.
+        :raises RuntimeError: another collection is running.
         """
         if self.state.job.running:
-            raise RuntimeError("a collection is under way already")
+            raise RuntimeError("a collection is already running")
         return Deferred.fromCoroutine(self._collect(labels, complete))
 
     async def _collect(self, labels: Collection[str] | None, complete: bool) -> None:
+        job = self.state.job
         started = self._clock.seconds()
-        self.state.job.running = True
+        job.running = True
         try:
-            due = self._take_up_tasks(labels)
-            incomplete = [one for one in due if one.task.repository.materials]
-            ready = [one for one in due if not one.task.repository.materials]
-            # Those that failed last time wait until the others have been read, so that many
-            # dead servers delay nobody else.
-            run = _Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
-            progress = LoopingCall(self._log_progress, run, len(due))
-            progress.clock = self._clock
-            progress.start(PROGRESS_INTERVAL, now=False)
-            try:
-                workers = [Deferred.fromCoroutine(self._look_up(run))] if incomplete else []
-                workers += [
-                    Deferred.fromCoroutine(self._work(run))
-                    for _ in range(min(self._concurrency, len(due)))
-                ]
-                outcomes = await _Workers(workers, run)
-            finally:
-                progress.stop()
-            if run.cancelled:
-                self._log.info("the collection was ended early")
+            due = self._update_statuses(labels)
+            if not await self._read_all(due):
+                self._log.info("collection cancelled")
                 return
-            for succeeded, failure in outcomes:
-                if not succeeded:
-                    self._log.failure("a bug ended a worker of the collection", failure)
-            job, statuses = self.state.job, self.state.statuses.values()
             job.duration = self._clock.seconds() - started
-            job.error_count = sum(one.success is False for one in statuses)
+            job.error_count = sum(one.success is False for one in self.state.statuses.values())
             if complete:
                 job.last_success = self._now()
             self._log.info(
-                "collected {count} repositories in {seconds:.1f} s, {errors} could not be read",
+                f"collected {{count}} {plural('repository', len(due))} in {{seconds:.1f}} s,"
+                " {errors} could not be read",
                 count=len(due),
                 seconds=job.duration,
                 errors=sum(one.success is False for one in due),
             )
         finally:
-            self.state.job.running = False
+            job.running = False
 
-    def _log_progress(self, run: _Run, count: int) -> None:
-        now = self._clock.seconds()
-        longest = [
-            f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
-        ]
-        self._log.info(
-            "still collecting: {left} of {count} repositories left; longest at work: {longest}",
-            left=len(run.queue) + len(run.reading) + len(run.incomplete),
-            count=count,
-            longest=", ".join(longest) or "looking up secrets",
-        )
-
-    def _take_up_tasks(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
-        """Bring the statuses in line with the config; give those that are due."""
+    def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
+        """Update the statuses to the config; return those that are due."""
         for label in self.state.statuses.keys() - self._tasks.keys():
             del self.state.statuses[label]
         due = []
         for label, task in self._tasks.items():
             status = self.state.statuses.get(label)
-            fresh = status is None or (
-                status.task is not task and status.task.repository != task.repository
-            )
             if status is None:
                 status = self.state.statuses[label] = RepositoryStatus(task)
-            if fresh:
-                # What the old entry's password opened says nothing about the new one's.
-                status.fingerprint = status.access = None
-                status.memory = Memory()
-            status.task = task
-            if fresh or labels is None or label in labels or status.success is None:
+            is_due = labels is None or label in labels or status.unread
+            if status.task is not task:
+                if status.task.repository != task.repository:
+                    # The new entry's password may not open the repository.
+                    status.fingerprint = status.access = None
+                    status.memory = Memory()
+                    status.unread = is_due = True
+                status.task = task
+                status.revision += 1
+            if status.table.group_by != task.repository.group_by:
+                status.table = SnapshotTable(task.repository.group_by)
+            if is_due:
                 due.append(status)
         return due
 
-    async def _look_up(self, run: _Run) -> None:
-        """Put what waits for its secrets into the queue, or note why it cannot be read."""
-        complete, incomplete = self._complete, run.incomplete
-        started = self._clock.seconds()
-        tasks = [one.task for one in incomplete]
+    async def _read_all(self, due: Sequence[RepositoryStatus]) -> bool:
+        """Read the repositories that are ``due``; return whether that was not cancelled."""
+        incomplete = [one for one in due if one.task.repository.materials]
+        ready = [one for one in due if not one.task.repository.materials]
+        # Last time's failures are read last, so that many dead servers delay nobody else.
+        run = Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
+        self._run = run
+        progress = LoopingCall(self._log_progress, len(due))
+        progress.clock = self._clock
+        progress.start(PROGRESS_INTERVAL, now=False)
+        workers = [self._look_up(run)] if incomplete else []
+        workers += [self._work(run) for _ in range(min(self._concurrency, len(due)))]
         try:
-            for status, outcome in zip(incomplete, await complete(tasks), strict=True):
+            outcomes = await Workers([*map(Deferred.fromCoroutine, workers)], run)
+        finally:
+            progress.stop()
+            self._run = None
+        if run.cancelled:
+            return False
+        for succeeded, failure in outcomes:
+            if not succeeded:
+                self._log.failure("collection worker failed: bug in restic-reporter", failure)
+        return True
+
+    def progress(self) -> Progress:
+        """Return the progress of the running collection; nothing is left without one."""
+        run = self._run
+        return Progress(0, ()) if run is None else run.progress(self._clock.seconds())
+
+    def _log_progress(self, count: int) -> None:
+        progress = self.progress()
+        longest = [f"{url} ({seconds:.0f} s)" for url, seconds in progress.longest]
+        self._log.info(
+            f"still collecting: {{left}} of {{count}} {plural('repository', count)} left;"
+            " longest running: {longest}",
+            left=progress.left,
+            count=count,
+            longest=", ".join(longest) or "looking up secrets",
+        )
+
+    async def _look_up(self, run: Run) -> None:
+        """Queue the incomplete repositories with their secrets, or note the look-up's error."""
+        started = self._clock.seconds()
+        try:
+            outcomes = await self._complete([one.task for one in run.incomplete])
+            for status, outcome in zip(run.incomplete, outcomes, strict=True):
                 if isinstance(outcome, ReadError):
-                    status.duration = self._clock.seconds() - started
-                    self._note_failure(status, outcome)
-                    self._tell(status)
+                    note_failure(status, outcome)
+                    self._publish(status, started)
                     continue
                 label = outcome.repository.url
-                # A reload may have come meanwhile.
+                # A reload may have replaced the task during the look-up.
                 if self._tasks.get(label) is status.task:
                     self._tasks[label] = outcome
                 status.task = outcome
                 run.queue.append(status)
         finally:
             run.incomplete = []
-            for one in run.idle:
-                one.callback(None)
+            run.looked_up.callback(None)
 
-    async def _work(self, run: _Run) -> None:
+    async def _work(self, run: Run) -> None:
         while not run.cancelled:
             if run.queue:
-                status = run.queue.popleft()
-                url = status.task.repository.url
-                run.reading[url] = self._clock.seconds()
-                try:
-                    await self._read(status, run)
-                finally:
-                    del run.reading[url]
+                await self._read(run.queue.popleft(), run)
             elif run.incomplete:
-                waiting: Deferred[None] = Deferred(run.idle.remove)
-                run.idle.append(waiting)
-                await waiting
+                await run.looked_up
             else:
                 break
 
-    async def _read(self, status: RepositoryStatus, run: _Run) -> None:
-        """Read one repository and note how it went, unless it went as it did for a cancellation."""
+    async def _read(self, status: RepositoryStatus, run: Run) -> None:
+        """Read one repository and note the outcome, unless the run was cancelled."""
         url = status.task.repository.url
-        started = self._clock.seconds()
+        started = run.reading[url] = self._clock.seconds()
         deadline = Deadline.after(self._clock, status.task.timeout)
+        work = self._read_one(status.task, status, self._now(), self._clock, deadline)
         try:
-            reading = await within(
-                deadline,
-                read_repository(status.task, status, self._now(), self._clock, deadline),
-                "reading it",
-            )
-        except ReadError as error:
+            reading = await within(deadline, work, "reading the repository")
+        except Exception as error:
+            # Cancelled work may fail with any error.
             if run.cancelled:
                 return
-            self._note_failure(status, error)
-        except Exception:
-            if run.cancelled:
-                return
-            self._count_failure(status, Reason.INTERNAL)
-            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
-            self._log.error(
-                "cannot read {url}: a bug (internal)\n{traceback}",
-                url=url,
-                traceback=redact(Failure().getTraceback(), status.task.repository.secrets()),
-            )
+            note_failure(status, error)
         else:
-            self._note_success(status, reading)
-        status.duration = self._clock.seconds() - started
-        self._tell(status)
+            note_success(status, reading, self._now())
+        finally:
+            del run.reading[url]
+        self._publish(status, started)
 
-    def _tell(self, status: RepositoryStatus) -> None:
+    def _publish(self, status: RepositoryStatus, started: float) -> None:
+        status.duration = self._clock.seconds() - started
+        status.unread = False
         status.revision += 1
         try:
             self.on_read(status)
         except Exception:
-            # The others must be read all the same.
+            # The other repositories must still be read.
             url = status.task.repository.url
-            self._log.failure("cannot take note of {url}: a bug", url=url)
-
-    def _note_failure(self, status: RepositoryStatus, error: ReadError) -> None:
-        self._count_failure(status, error.reason)
-        self._log.error(
-            "cannot read {url}: {error} ({reason})",
-            url=status.task.repository.url,
-            error=redact(error.message, status.task.repository.secrets()),
-            reason=error.reason,
-        )
-
-    def _count_failure(self, status: RepositoryStatus, reason: Reason) -> None:
-        status.success = False
-        status.failures[reason] = status.failures.get(reason, 0) + 1
-
-    def _note_success(self, status: RepositoryStatus, reading: Reading) -> None:
-        status.success = True
-        status.last_success = self._now()
-        status.content = reading.content
-        status.fingerprint = reading.fingerprint
-        status.access = reading.access
-        status.locks = reading.locks
-        content = reading.content
-        emit = self._log.debug if reading.unchanged else self._log.info
-        emit(
-            "read {url}: {count} snapshots in {sets} backup sets"
-            + (", unchanged" if reading.unchanged else ""),
-            url=status.task.repository.url,
-            count=content.snapshot_count,
-            sets=len(content.sets) + content.dropped_sets,
-        )
-        if reading.locks_error is not None:
-            self._log.warn(
-                "{url}: cannot list the locks, so their metrics are left out: {error} ({reason})",
-                url=status.task.repository.url,
-                error=redact(reading.locks_error.message, status.task.repository.secrets()),
-                reason=reading.locks_error.reason,
-            )
-        if content.dropped_sets:
-            self._log.warn(
-                "{url}: {count} backup sets are beyond the limit and not shown",
-                url=status.task.repository.url,
-                count=content.dropped_sets,
-            )
+            self._log.failure("cannot update the metrics of {url}: bug in restic-reporter", url=url)

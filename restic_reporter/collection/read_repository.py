@@ -1,7 +1,7 @@
-"""One read of one repository: list it, and only where that shows something new, read it."""
+"""Reads one repository: lists it, and asks the reader only if the listing has changed."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, TypeVar
 
 from attrs import define, evolve, frozen
 from twisted.internet.defer import CancelledError
@@ -11,33 +11,35 @@ from ..concurrency.cooperative import at_once, in_turns
 from ..concurrency.deadline import Deadline, sleep
 from ..interfaces import IBackend, ReadRequest, ReadResult
 from ..model.access import Access
+from ..model.backup_sets import with_history
+from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
-from ..model.snapshot_table import Steps
+from ..model.freshness import Freshness
 from ..model.snapshots import Content, Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import fingerprint
+from .outcomes import plural
 from .state import Locks, Reading, RepositoryStatus, Task
 
 T = TypeVar("T")
 
 _NAMES_SHOWN = 5
 
-# Tables of so many snapshots take ten milliseconds or so, even if each is a set of its own.
+# Tables of up to this size take about 10 ms, even if each snapshot is a set of its own.
 _FEW = 2000
 
-# So many digits of a name are enough for people, and all that restic says of some.
+# The length of short ids: enough for people, and all that restic prints for some.
 _SHORT = 8
 
-# A repository that changes is looked at so often in a row, since each time there is less that
-# is new. Then there is a pause, in seconds, each twice as long as the one before: looks cost money.
-_LOOKS_IN_A_ROW = 4
+# A changing repository is listed this often without a pause, since each time less is new.
+# Later pauses (seconds) double, since listings cost money.
+_ATTEMPTS_IN_A_ROW = 4
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 
 
-@frozen
-class Changes:
-    """The ids of snapshots that are not listed any more, and of those still to be read."""
+class Changes(NamedTuple):
+    """The ids of removed snapshots, and of those still to be read."""
 
     gone: Sequence[str] = ()
     new: Sequence[str] = ()
@@ -49,22 +51,30 @@ async def read_repository(
     """
     Read the repository of ``task``, as of ``now`` (Unix seconds).
 
-    What it gives was true at one moment of the read, however the repository changes
-    meanwhile: it is the content of one single listing, each snapshot of which was read.
+    The result was true at one moment of the read, even if the repository changes meanwhile:
+    it is the content of a single listing, each snapshot of which was read.
 
-    :raises ReadError: what went wrong; ``partial`` where listed snapshots cannot be read, or
-        where the listing is another one at each look until the deadline.
+    :raises ReadError: reading failed; ``partial`` if listed snapshots cannot be read, or if
+        each listing until the deadline differs.
     """
-    return await _Read(task, status, now, clock, deadline).read()
+    read = _Read(task, status, now, clock, deadline)
+    try:
+        return await (read.alone() if task.backend is None else read.listed(task.backend))
+    except (CancelledError, ReadError) as error:
+        # Backends stop at the same deadline: either error may come first.
+        is_late = isinstance(error, CancelledError) or error.reason is Reason.TIMEOUT
+        if is_late and read.attempts >= 2 and deadline.remaining() <= 0:
+            raise read.changing() from None
+        raise
 
 
 @define(eq=False)
 class _Read:
     """
-    One read of one repository, which looks at it as often as it takes.
+    One read of one repository, which lists it until two listings agree.
 
-    Snapshot files never change and are named by their hash, so what was read once stays
-    valid, in reads that fail too.
+    Snapshot files never change and are named by their hash, so snapshots that were read stay
+    valid, even if the read fails.
     """
 
     _task: Task
@@ -72,37 +82,28 @@ class _Read:
     _now: float
     _clock: IReactorTime
     _deadline: Deadline
-    _looks: int = 0
+    attempts: int = 0
 
-    async def read(self) -> Reading:
-        try:
-            if self._task.backend is None:
-                return await self._read_alone()
-            return await self._read_listed(self._task.backend)
-        except (CancelledError, ReadError) as error:
-            # Backends end by the deadline as well, in the same moment: either may be first.
-            is_late = isinstance(error, CancelledError) or error.reason is Reason.TIMEOUT
-            if is_late and self._looks >= 2 and self._deadline.remaining() <= 0:
-                raise self._changing() from None
-            raise
-
-    async def _read_listed(self, backend: IBackend) -> Reading:
+    async def listed(self, backend: IBackend) -> Reading:
         status, reader = self._status, self._task.reader
-        listing = await self._list(backend)
+        listing = await backend.list(self._deadline, status.meter)
         same = status.content is not None and fingerprint(listing.snapshots) == status.fingerprint
         changes = Changes() if same else await self._changes(listing)
         seen, access = await self._look_at_access(backend, listing, same, changes)
-        before = status.access.token if status.access is not None else None
+        before = status.access.token if status.access else None
         must_ask = bool(changes.gone) or (access is not None and access.token != before)
         if reader.incremental and listing.locks:
-            known = status.locks.fingerprint if status.locks is not None else None
+            known = status.locks.fingerprint if status.locks else None
             must_ask = must_ask or fingerprint(listing.locks) != known
-        if status.content is not None and same and not must_ask and not self._has_matured():
+        matures_at = status.content.matures_at if status.content else None
+        # A snapshot from the future may have become a normal one.
+        matured = matures_at is not None and self._now >= matures_at
+        if status.content is not None and same and not must_ask and not matured:
             return Reading(
                 status.content,
                 status.fingerprint,
                 seen,
-                _locks(listing, status.locks.oldest if status.locks is not None else None),
+                _locks(listing, status.locks.times if status.locks else ()),
                 listing.locks_error,
                 unchanged=True,
             )
@@ -113,16 +114,16 @@ class _Read:
     async def _look_at_access(
         self, backend: IBackend, listing: Listing, same: bool, changes: Changes
     ) -> tuple[SeenAccess | None, Access | None]:
-        """What opens the repository, where it may be another than before."""
+        """Return the access for the status, and the current one if it was read."""
         status, moment = self._status, self._clock.seconds()
         must_look = status.access is None or status.access.must_look(listing, moment)
         if not same:
-            # It may have been made anew.
+            # The repository may have been created anew.
             must_look = must_look or listing.keys is None or not len(status.table)
         if not must_look:
             return status.access, None
         if (changes.new or changes.gone) and not self._task.reader.incremental:
-            # The reader opens it in any case.
+            # The reader opens the repository anyway.
             return SeenAccess.of(None, listing, moment), None
         access = await look_at_access(backend, listing, self._deadline, status.meter)
         return SeenAccess.of(access, listing, moment), access
@@ -135,34 +136,35 @@ class _Read:
         access: Access | None,
         must_ask: bool,
     ) -> Reading:
-        """Read what is new, and list again until one listing is known as a whole."""
+        """Read the new snapshots; list again until all snapshots of one listing are read."""
         status, reader = self._status, self._task.reader
-        locks = _locks(listing, status.locks.oldest if status.locks is not None else None)
-        # A first listing has nothing to be compared with.
+        locks = _locks(listing, status.locks.times if status.locks else ())
+        # Nothing confirms a first listing yet.
         doubtful = status.content is None
         while True:
             names = frozenset(listing.snapshots)
             result = ReadResult()
             if changes.new or must_ask or (changes.gone and reader.incremental):
                 result = await self._ask(listing, changes, access)
-                locks, must_ask = _locks(listing, result.oldest_lock), False
-            others, missing = await self._do(status.table.compare(names))
+                locks, must_ask = _locks(listing, result.lock_times), False
+            others, missing = await self._run(status.table.compare(names))
             unnamed = len(missing) if len(missing) <= result.nameless else 0
             whole = len(missing) == unnamed
             if whole and not (changes.gone or others or doubtful):
                 break
-            # A listing under way may show neither a file that is removed nor the one that was
-            # saved in its place, or the one of two that has gone first. Nothing has changed
-            # between two that are equal; the reader's own listing is as good as another one.
+            # A listing during a change may lack both a removed file and its replacement, or
+            # show a file that is already gone. Two equal listings prove that nothing changed
+            # in between; the reader's own listing may be the second.
             if whole and result.seen == names:
                 break
             await self._pause()
-            listing = await self._list(backend)
+            listing = await backend.list(self._deadline, status.meter)
             if whole and listing.snapshots == names:
                 break
             lost = [name for name in missing if name in listing.snapshots]
             if result.stopped:
-                lost = [name for name in lost if name[:_SHORT] in _short(result.unreadable)]
+                unreadable = {name[:_SHORT] for name in result.unreadable}
+                lost = [name for name in lost if name[:_SHORT] in unreadable]
             if lost and not whole:
                 raise _partial(lost)
             doubtful = False
@@ -174,29 +176,26 @@ class _Read:
             locks_error=listing.locks_error,
         )
 
-    async def _read_alone(self) -> Reading:
-        """Read a repository that nothing but the reader sees."""
+    async def alone(self) -> Reading:
+        """Read a repository that only the reader can list."""
         before: frozenset[str] = frozenset()
         while True:
             result = await self._ask(None, Changes(), None)
-            unreadable = _short(result.unreadable)
+            unreadable = frozenset(name[:_SHORT] for name in result.unreadable)
             if unreadable & before:
                 raise _partial(unreadable & before)
             if not unreadable:
                 seen = result.seen or frozenset()
-                gone, _ = await self._do(self._status.table.keep(seen))
+                gone, _ = await self._run(self._status.table.keep(seen))
                 if not gone:
                     return Reading(await self._content(seen, result.nameless))
             before = unreadable
             await self._pause()
 
-    async def _list(self, backend: IBackend) -> Listing:
-        return await backend.list(self._deadline, self._status.meter)
-
     async def _changes(self, listing: Listing) -> Changes:
-        """What has changed since the table was filled, which forgets what is gone."""
-        table = self._status.table
-        return Changes(*await self._do(table.keep(frozenset(listing.snapshots))))
+        """Return the changes since the table was filled; remove the gone snapshots from it."""
+        names = frozenset(listing.snapshots)
+        return Changes(*await self._run(self._status.table.keep(names)))
 
     async def _ask(
         self, listing: Listing | None, changes: Changes, access: Access | None
@@ -223,68 +222,74 @@ class _Read:
             )
         )
 
-    def _known(self) -> frozenset[tuple[str, str]]:
-        """The label values of the sets shown so far."""
+    def _known(self) -> "_Known":
         content = self._status.content
-        return frozenset((one.host, one.user) for one in content.sets) if content else frozenset()
+        sets = content.sets if content is not None else ()
+        return _Known(
+            self._task.repository.freshness, frozenset((one.host, one.user) for one in sets)
+        )
 
     async def _content(self, names: frozenset[str], unnamed: int) -> Content:
-        """What the snapshots ``names`` amount to, and so many more without a usable id."""
+        """Return the content of the snapshots ``names`` and of ``unnamed`` invalid ones."""
         table = self._status.table
-        await self._do(table.keep(names))
-        content = await self._do(table.content(self._now, self._known()))
+        await self._run(table.keep(names))
+        content = await self._run(table.content(self._now, self._known()))
+        before = self._status.content
         return evolve(
             content,
+            sets=with_history(content.sets, before.sets if before is not None else ()),
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )
 
-    async def _do(self, steps: Steps[T]) -> T:
-        """Work on the table, in turns with all else where that is long."""
+    async def _run(self, steps: Steps[T]) -> T:
+        """Work on the table, in turns with other work if it is large."""
         if len(self._status.table) <= _FEW:
             return at_once(steps)
         return await in_turns(self._clock, steps)
 
-    def _has_matured(self) -> bool:
-        """Whether a snapshot from the future has come to count like any other."""
-        content = self._status.content
-        return (
-            content is not None
-            and content.matures_at is not None
-            and self._now >= content.matures_at
-        )
-
     async def _pause(self) -> None:
-        """Wait before another look, the longer the more there were."""
-        self._looks += 1
-        if self._looks % _LOOKS_IN_A_ROW:
+        """Wait before another attempt, longer after many."""
+        self.attempts += 1
+        if self.attempts % _ATTEMPTS_IN_A_ROW:
             return
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._looks // _LOOKS_IN_A_ROW - 1))
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.attempts // _ATTEMPTS_IN_A_ROW - 1))
         if pause >= self._deadline.remaining():
-            raise self._changing()
+            raise self.changing()
         await sleep(self._clock, pause)
 
-    def _changing(self) -> ReadError:
+    def changing(self) -> ReadError:
         return ReadError(
             Reason.PARTIAL,
-            f"the repository is changing: it was another one at each of {self._looks} looks",
+            f"the repository is changing: it differed at each of {self.attempts} attempts;"
+            " collect it when no backup is running",
         )
 
 
-def _short(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name[:_SHORT] for name in names)
+@frozen
+class _Known:
+    """The label values of the sets that are shown already or expected."""
+
+    freshness: Freshness
+    shown: frozenset[tuple[str, str]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shown or (isinstance(name, tuple) and self.freshness.expects(*name))
 
 
-def _locks(listing: Listing, oldest: float | None = None) -> Locks | None:
+def _locks(listing: Listing, times: Sequence[float]) -> Locks | None:
     if listing.locks is None:
         return None
-    count = len(listing.locks)
-    return Locks(count, fingerprint(listing.locks), oldest if count else None)
+    return Locks(
+        len(listing.locks), fingerprint(listing.locks), tuple(times) if listing.locks else ()
+    )
 
 
 def _partial(missing: Collection[str]) -> ReadError:
     shown = ", ".join(sorted(name[:_SHORT] for name in missing)[:_NAMES_SHOWN])
     more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
     return ReadError(
-        Reason.PARTIAL, f"{len(missing)} listed snapshots cannot be read: {shown}{more}"
+        Reason.PARTIAL,
+        f"{len(missing)} listed {plural('snapshot', len(missing))} cannot be read: {shown}{more};"
+        " run 'restic check'",
     )

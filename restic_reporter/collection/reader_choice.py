@@ -1,4 +1,4 @@
-"""Which reader reads a repository."""
+"""Chooses the reader of a repository."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ from ..model.schemes import RESTIC_SCHEMES
 @frozen
 class Readers:
     """
-    The readers there are, and which to take.
+    The readers, and the rules for choosing one.
 
-    ``default``, out of `restic_reporter.interfaces.READERS`, is for repositories whose entries
-    name none. ``has_restic`` tells whether the program restic, called ``program``, is there.
+    ``default``, one of `restic_reporter.model.schemes.READERS`, is for entries without a
+    reader. ``has_restic`` returns whether restic, called ``program``, is installed.
     """
 
     restic: ISnapshotReader
@@ -25,36 +25,29 @@ class Readers:
     program: str = "restic"
 
     def warnings(self) -> list[str]:
-        """A sentence where the program restic is missing."""
-        if self.has_restic():
-            return []
-        return [
-            f"cannot find the program {self.program!r}; repositories that need restic will fail"
-        ]
+        """Return a warning if restic is missing."""
+        missing = f"cannot find the program {self.program!r}; repositories that need it will fail"
+        return [] if self.has_restic() else [missing]
 
     def reader_of(self, repository: Repository, maker: IBackendMaker | None) -> ISnapshotReader:
         """
-        The reader for ``repository``, whose backends ``maker`` makes; ``None`` where it has none.
+        Return the reader for ``repository``; ``maker`` is that of its backend, if it has one.
 
-        :raises ValueError: none can read it; the message says why.
+        :raises ValueError: the configured reader does not support the repository.
         """
         scheme = repository.scheme
-        known = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
+        restic_can = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
         wanted = repository.reader or self.default
-        if wanted == "native" and maker is None and known:
-            raise ValueError(f"'native' cannot read {scheme!r}: nothing but restic knows it")
-        if wanted == "restic" and not known and maker is not None:
+        if wanted == "native" and maker is None and restic_can:
             raise ValueError(
-                f"'restic' cannot read {scheme!r}: restic does not know it, and the backend"
-                f" {maker.name!r} does not tell where restic finds the snapshots"
+                f"reader: 'native' does not support {scheme!r}; use 'restic' or 'auto'"
             )
-        if wanted == "auto":
-            wanted = self._best(repository, maker, known)
+        if wanted == "restic" and maker is not None and not restic_can:
+            raise ValueError(
+                f"reader: 'restic' does not support {scheme!r}, and the backend {maker.name!r}"
+                " gives it no location; use 'native' or 'auto'"
+            )
+        if wanted == "auto" and maker is not None:
+            usable = restic_can and repository.settings.restic_reads and self.has_restic()
+            wanted = "restic" if usable else "native"
         return self.native if wanted == "native" else self.restic
-
-    def _best(self, repository: Repository, maker: IBackendMaker | None, known: bool) -> str:
-        if maker is None:
-            return "restic"
-        if not known or not repository.settings.restic_reads or not self.has_restic():
-            return "native"
-        return "restic"

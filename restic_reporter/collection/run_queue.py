@@ -1,4 +1,4 @@
-"""Which collection runs when: never two at one time, and none lost to another."""
+"""Queues the collections that are due: one at a time, and none is lost."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,8 +10,8 @@ from twisted.logger import Logger
 from ..schedule.cron import CronExpression
 from .collector import Collector
 
-# The key of the schedule of all repositories that have none of their own; any other key is
-# the label of one that has.
+# The key of the schedule of all repositories without their own; any other key is the label
+# of a repository with its own schedule.
 DEFAULT = None
 
 Keys = frozenset[str | None]
@@ -20,10 +20,9 @@ Keys = frozenset[str | None]
 @define
 class Runs:
     """
-    Starts collections: all at once, or those whose schedules are due.
+    Starts collections: of all repositories, or of those whose schedules are due.
 
-    ``tidy`` is called at the end of each. ``labels`` are those of all repositories,
-    ``own_schedules`` those of some of them.
+    ``tidy`` is called at the end of each. ``labels`` are those of all repositories.
     """
 
     _log = Logger()
@@ -41,61 +40,57 @@ class Runs:
 
     @property
     def resting(self) -> int:
-        """0 during a run, else a number that is another one after each."""
+        """Return 0 during a run, else a number that differs after each."""
         return 0 if self._running is not None else self._number + 1
 
     def set_schedules(
         self, labels: tuple[str, ...], own_schedules: Mapping[str, CronExpression]
     ) -> None:
-        """Another config is there: use these from the next run on."""
+        """Use the labels and schedules of a new config from the next run on."""
         self._labels = labels
         self._own_schedules = dict(own_schedules)
 
     def collect_all(self) -> bool:
-        """
-        Start a run over all repositories now.
-
-        :return: whether it was started: not while one is under way, nor after `stop`.
-        """
+        """Start a run of all repositories; return False during another run and after `stop`."""
         if self._running is not None or self._stopped:
             return False
-        self._start(None, None, complete=True)
+        self._start(None)
         return True
 
     def due(self, keys: Keys) -> None:
         """
-        The schedules with these ``keys`` are due.
+        Start a run for the due schedules with these ``keys``.
 
-        What is being collected right now is skipped, and counted. What is not waits for the
-        end of the run: a daily job must not be lost because an hourly one is at work.
+        Keys that are already being collected are skipped and counted. Others wait for the end
+        of the current run: an hourly run must not make a daily one get lost.
         """
         if self._stopped:
             return
         if self._running is None:
-            self._start_keys(keys)
+            self._start(keys)
             return
         late = {key for key in keys if self._current is None or key in self._current}
         if late:
             self._collector.state.job.skipped += 1
-            self._log.warn("a collection is due while one is under way: skipped")
+            self._log.warn("collection skipped: another one is still running")
         self._waiting |= keys - late
 
-    def _start_keys(self, keys: Keys) -> None:
-        labels = {key for key in keys if key is not None}
-        if DEFAULT in keys:
-            labels.update(label for label in self._labels if label not in self._own_schedules)
-        # Where every repository has a schedule of its own, there is no better sign of life.
-        complete = DEFAULT in keys or len(self._own_schedules) == len(self._labels)
-        self._start(keys, labels, complete)
-
-    def _start(self, keys: Keys | None, labels: set[str] | None, complete: bool) -> None:
+    def _start(self, keys: Keys | None) -> None:
+        """Start a run for the schedules with ``keys``, or of all repositories."""
+        labels, complete = None, True
+        if keys is not None:
+            labels = {key for key in keys if key is not None}
+            if DEFAULT in keys:
+                labels.update(label for label in self._labels if label not in self._own_schedules)
+            # If every repository has its own schedule, no run would be complete otherwise.
+            complete = DEFAULT in keys or len(self._own_schedules) == len(self._labels)
         self._current = keys
         self._running = self._collector.collect(labels, complete)
         self._running.addBoth(self._ended)
 
     def _ended(self, result: Any) -> None:
         if result is not None:
-            self._log.failure("a bug ended the collection", result)
+            self._log.failure("collection failed: bug in restic-reporter", result)
         self._running = None
         self._number += 1
         self._tidy()
@@ -104,12 +99,11 @@ class Runs:
             end.callback(None)
         keys, self._waiting = self._waiting, frozenset()
         if keys and not self._stopped:
-            self._start_keys(keys)
+            self._start(keys)
 
     def ended(self) -> "Deferred[None]":
-        """Fires at the end of the current run; at once where there is none."""
-        # When it is cancelled, who waited for it is gone; the callback is of no harm then.
-        end: Deferred[None] = Deferred(lambda _: None)
+        """Return a Deferred that fires at the end of the current run, or at once without one."""
+        end: Deferred[None] = Deferred()
         if self._running is None:
             end.callback(None)
         else:
@@ -117,7 +111,7 @@ class Runs:
         return end
 
     def stop(self) -> "Deferred[None]":
-        """End the current run and start no other; fires when nothing is at work any more."""
+        """Cancel the current run and start no other; fires when all work has stopped."""
         self._stopped = True
         ended = self.ended()
         if self._running is not None:

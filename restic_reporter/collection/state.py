@@ -1,4 +1,4 @@
-"""A repository, what reads it, and what is known of it: kept from one collection to the next."""
+"""Repositories and their statuses, kept from one collection to the next."""
 
 from attrs import define, field, frozen
 
@@ -14,10 +14,9 @@ from ..restic_format.file_names import Fingerprint
 @frozen
 class Task:
     """
-    A repository and what reads it.
+    A repository with its backend and its reader.
 
-    ``backend`` is ``None`` where the reader is all we have, and as long as secrets of the entry
-    are still to be looked up.
+    ``backend`` is ``None`` for schemes without one, and until the entry's secrets are looked up.
     """
 
     repository: Repository
@@ -30,26 +29,27 @@ class Task:
 @frozen
 class Locks:
     """
-    A repository's locks: how many, and when the oldest was made, in Unix seconds, where that
-    is known. ``fingerprint`` belongs to their names.
+    The locks of a repository: their number and the ``fingerprint`` of their names.
+
+    ``times`` are those of the locks in Unix seconds, as far as known.
     """
 
     count: int
     fingerprint: Fingerprint
-    oldest: float | None = None
+    times: tuple[float, ...] = ()
 
 
 @define
 class RepositoryStatus:
     """
-    What is known of one repository, kept from one collection to the next.
+    The status of one repository.
 
-    ``content`` and ``last_success`` (Unix seconds) are those of the last good read, and
-    survive failed ones. ``success`` and ``duration`` (seconds) are of the latest read,
-    ``None`` before the first. ``fingerprint`` belongs to the snapshots in ``content``, and
-    ``access`` is what opened the repository then. ``table`` has all snapshots read so far,
-    those of failed reads too. ``memory`` is the reader's own. ``revision`` grows with every
-    change, so that what was rendered can be kept until then.
+    ``content``, its ``fingerprint``, ``access``, ``locks`` and ``last_success`` (Unix seconds)
+    are of the last successful read. ``success`` and ``duration`` (seconds) are of the latest
+    read, ``None`` before the first; ``error`` is of that read too, without secrets. ``table``
+    has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
+    ``unread`` is set until the task in use was read. ``revision`` changes with every read and
+    task.
     """
 
     task: Task
@@ -59,7 +59,9 @@ class RepositoryStatus:
     memory: Memory = field(factory=Memory)
     fingerprint: Fingerprint | None = None
     access: SeenAccess | None = None
+    unread: bool = True
     success: bool | None = None
+    error: ReadError | None = None
     last_success: float | None = None
     duration: float | None = None
     failures: dict[Reason, int] = field(factory=dict)
@@ -70,8 +72,10 @@ class RepositoryStatus:
 @frozen
 class Reading:
     """
-    A good read. ``unchanged`` says that the listing was as before, so that ``content`` is
-    the old one. ``locks_error`` is why the locks could not be listed.
+    The result of a successful read.
+
+    ``unchanged`` means that the listing was as before and ``content`` is the previous one.
+    ``locks_error`` is set if listing the locks has failed.
     """
 
     content: Content
@@ -85,10 +89,10 @@ class Reading:
 @define
 class JobStatus:
     """
-    What is known of the collections as a whole. Times are Unix seconds.
+    The status of the collections as a whole; times are Unix seconds.
 
-    ``error_count`` is the number of repositories whose latest read has failed, as of the
-    end of the latest collection.
+    ``error_count`` is the number of repositories whose latest read has failed, as of the end
+    of the latest collection.
     """
 
     running: bool = False
@@ -100,7 +104,7 @@ class JobStatus:
 
 @define
 class ConfigStatus:
-    """How the latest load of the config went, and when one last went well, in Unix seconds."""
+    """The outcome of the latest config load, and the time of the last successful one."""
 
     successful: bool = True
     success_time: float | None = None
@@ -109,7 +113,7 @@ class ConfigStatus:
 @define
 class CollectionState:
     """
-    All that is known: of every repository by label, of the collections, and of the config.
+    The statuses of all repositories by label, of the collections and of the config.
 
     The collector, the queue of runs and the daemon write it; the metrics page reads it.
     """

@@ -1,7 +1,7 @@
-"""A config to tasks: which backend and which reader serve each repository."""
+"""Makes tasks from a config: each repository with its backend and its reader."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -9,14 +9,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..concurrency.cooperative import at_once, in_turns
-from ..concurrency.deadline import Deadline
 from ..config.document import Problems
 from ..interfaces import BackendTools, IBackend, IBackendMaker, ISnapshotReader
+from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
 from ..model.repository import Config, Repository
 from ..model.schemes import RESTIC_SCHEMES
 from ..model.settings import BrokenSettings
-from ..model.snapshots import Meter
 from ..plugin.discovery import BrokenPlugin
 from ..plugin.makers import in_one_line
 from ..redaction.masks import redact
@@ -30,22 +29,16 @@ _log = Logger()
 @implementer(IBackend)
 @frozen
 class BrokenBackend:
-    """Stands in for one that a plugin failed to give us: its repository fails, no other."""
+    """Replaces a backend that its plugin failed to create: only its repository fails."""
 
     problem: str
     concurrent_loads: int = 1
 
-    async def list(self, deadline: Deadline, meter: Meter) -> NoReturn:
-        """Always fails."""
+    async def list(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise the problem as ``internal``."""
         raise ReadError(Reason.INTERNAL, self.problem)
 
-    async def list_keys(self, deadline: Deadline, meter: Meter) -> NoReturn:
-        """Always fails."""
-        raise ReadError(Reason.INTERNAL, self.problem)
-
-    async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> NoReturn:
-        """Always fails."""
-        raise ReadError(Reason.INTERNAL, self.problem)
+    list_keys = load = list
 
 
 @frozen
@@ -53,10 +46,9 @@ class TaskMaker:
     """
     Makes the tasks of one config.
 
-    ``makers`` are by scheme. ``timeout`` (seconds) is for repositories that have none of their
-    own. ``broken`` are plugins that may have served the schemes that nobody serves.
-    ``lookups`` has the secrets of the config; ``completed`` is told of each repository whose
-    secrets have been looked up.
+    ``makers`` are by scheme. ``timeout`` (seconds) is for repositories without their own.
+    ``broken`` are plugins that may have served unknown schemes. ``lookups`` has the secrets of
+    the config; ``completed`` is called with each repository whose secrets were looked up.
     """
 
     makers: Mapping[str, IBackendMaker]
@@ -68,64 +60,47 @@ class TaskMaker:
     completed: Callable[[Repository], object] = lambda _: None
 
     def renewed(self) -> "TaskMaker":
-        """The task maker for another config, which shares nothing with the one before."""
+        """Return the same for another config, without shared secrets and backend state."""
         return evolve(self, lookups=self.lookups.renewed(), tools=evolve(self.tools, shared={}))
 
     def tasks(self, config: Config) -> dict[str, Task]:
         """
-        One task for each enabled repository, by label.
+        Return one task for each enabled repository, by label.
 
-        :raises ConfigError: backends refuse their repositories, or no reader can read them.
+        :raises ConfigError: backends refuse their repositories, or no reader supports them.
         """
-        return at_once(self._steps(config))
+        return at_once(self._tasks(config))
+
+    async def tasks_in_turns(self, config: Config) -> dict[str, Task]:
+        """Return the same in short steps: ten thousand tasks would block the reactor."""
+        return await in_turns(self.tools.reactor, self._tasks(config))
 
     def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
-        """What is allowed but worth a look: sentences."""
+        """Return warnings about programs that ``tasks`` need."""
         needed = any(task.reader is self.readers.restic for task in tasks.values())
         return self.readers.warnings() if needed else []
 
-    async def tasks_in_turns(self, config: Config) -> dict[str, Task]:
-        """The same, while others have their turns: ten thousand take their time."""
-        return await in_turns(self.tools.reactor, self._steps(config))
+    async def complete(self, tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
+        """Look up the secrets of ``tasks``; return each complete task or its error."""
+        outcomes = await self.lookups.complete(one.repository for one in tasks)
+        return await in_turns(self.tools.reactor, self._complete(tasks, outcomes))
 
-    def _steps(self, config: Config) -> Generator[None, None, dict[str, Task]]:
+    def _tasks(self, config: Config) -> Steps[dict[str, Task]]:
         problems = Problems()
         tasks = {}
         for repository in config.repositories:
             yield
-            where = f"entry {repository.position}"
             try:
                 reader = self.readers.reader_of(repository, self.makers.get(repository.scheme))
-            except ValueError as error:
-                problems.add(f"{where}: reader: {error}")
-                continue
-            try:
                 tasks[repository.url] = self._task(repository, reader)
             except ValueError as error:
-                problems.add(f"{where}: repo: {redact(str(error), repository.secrets())}")
+                problems.add(f"entry {repository.position}: {error}")
         problems.raise_any(config.name)
         return tasks
 
-    def _task(self, repository: Repository, reader: ISnapshotReader) -> Task:
-        maker = self.makers.get(repository.scheme)
-        timeout = repository.timeout or self.timeout
-        name = repository.scheme if maker is None else maker.name
-        backend: IBackend | None = None
-        if maker is not None and not repository.materials:
-            backend = _made(maker, repository, self.tools)
-        elif maker is None:
-            backend = self._without_maker(repository.scheme)
-        return Task(repository, name, backend, reader, timeout)
-
-    async def complete(self, tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
-        """``tasks`` with the secrets that they lack, or why they cannot be had."""
-        outcomes = await self.lookups.complete(one.repository for one in tasks)
-        steps = self._completing(tasks, outcomes)
-        return await in_turns(self.tools.reactor, steps)
-
-    def _completing(
+    def _complete(
         self, tasks: Sequence[Task], outcomes: Sequence[Repository | ReadError]
-    ) -> Generator[None, None, list[Task | ReadError]]:
+    ) -> Steps[list[Task | ReadError]]:
         result: list[Task | ReadError] = []
         for task, outcome in zip(tasks, outcomes, strict=True):
             yield
@@ -137,41 +112,46 @@ class TaskMaker:
             try:
                 result.append(self._task(outcome, task.reader))
             except ValueError as error:
-                problem = redact(str(error), outcome.secrets())
-                result.append(ReadError(Reason.SECRET, f"{where}: repo: {problem}"))
+                result.append(ReadError(Reason.SECRET, f"{where}: {error}"))
         return result
 
-    def _without_maker(self, scheme: str) -> IBackend | None:
-        if scheme in RESTIC_SCHEMES:
-            return None
-        plugins = "; ".join(map(str, self.broken))
-        return BrokenBackend(f"no plugin that works serves the scheme {scheme!r}: {plugins}")
+    def _task(self, repository: Repository, reader: ISnapshotReader) -> Task:
+        scheme = repository.scheme
+        maker = self.makers.get(scheme)
+        backend: IBackend | None = None
+        if maker is not None and not repository.materials:
+            backend = _make_backend(maker, repository, self.tools)
+        elif maker is None and scheme not in RESTIC_SCHEMES:
+            plugins = "; ".join(map(str, self.broken))
+            backend = BrokenBackend(
+                f"unknown scheme {scheme!r}, or its plugin is broken: {plugins}"
+            )
+        name = scheme if maker is None else maker.name
+        return Task(repository, name, backend, reader, repository.timeout or self.timeout)
 
 
-def _made(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:
+def _make_backend(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:
     """
-    The backend of ``repository``, or what stands in for it.
+    Return the backend of ``repository``, or a `BrokenBackend`.
 
     :raises ValueError: the maker refuses the repository.
     """
-    name = maker.name
     if isinstance(repository.settings, BrokenSettings):
         return BrokenBackend(repository.settings.problem)
+    failed = f"cannot create the backend {maker.name!r}"
     try:
         backend = maker.make(repository, tools)
-    except ValueError:
-        raise
+    except ValueError as error:
+        raise ValueError(f"repo: {redact(str(error), repository.secrets())}") from None
     except Exception as error:
-        # Not as a failure event: nobody knows what a plugin puts into its exceptions.
+        # Not as a failure event: a plugin's exceptions may contain secrets.
         _log.error(
-            "the backend {name!r} cannot be made for {url}\n{traceback}",
-            name=name,
+            "cannot create the backend {name!r} for {url}\n{traceback}",
+            name=maker.name,
             url=repository.url,
             traceback=redact(Failure().getTraceback(), repository.secrets()),
         )
-        return BrokenBackend(f"the backend {name!r} cannot be made: {in_one_line(error)}")
+        return BrokenBackend(f"{failed}: {in_one_line(error)}")
     if not IBackend.providedBy(backend):
-        return BrokenBackend(
-            f"the backend {name!r} cannot be made: {type(backend).__name__!r} is no IBackend"
-        )
+        return BrokenBackend(f"{failed}: {type(backend).__name__!r} is not an IBackend")
     return backend

@@ -1,75 +1,140 @@
-"""``restic-reporter``: the daemon without twistd, and what can be done beside it."""
+"""The command line of ``restic-reporter``."""
 
 import argparse
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 from .. import __version__
-from ..config.sharding import Shard, parse_shard
-from ..model.schemes import READERS
+from ..model.errors import ConfigError
 from ..redaction.masks import redact
+from ..tap import unknown_option
+from . import help_texts
+from .options import ALL, READING, add_options, daemon_options
 
 _NAME = "restic-reporter"
 
+SHELLS = ("bash", "zsh", "fish")
+
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and ends with status 1, as the daemon does."""
+    """Reports a mistake in one line, and ends with status 1, as the daemon does."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse ``args``; argparse calls this for each command, and would report less."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown and unknown[0][:1] == "-":
+            self.error(unknown_option(unknown[0].partition("=")[0], self._option_string_actions))
+        if unknown:
+            self.error(f"unexpected argument {unknown[0]!r}; see --help")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(1, redact(f"{self.prog}: {message}; see {self.prog} --help\n"))
+        """Exit with ``message``."""
+        if not message.endswith(("?", "see --help")):
+            message += "; see --help"
+        self.exit(1, redact(f"{self.prog}: {message}\n"))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The command line: each command is a parser of its own, with the function that ``run``s it."""
+def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
+    """
+    The command line: each command is a parser of its own, with the function that ``run``s it.
+
+    With ``every_option`` it knows those of ``run`` too, which twistd's code parses otherwise.
+    """
     parser = _Parser(
         prog=_NAME,
-        description="Tell Prometheus which restic backups are late or broken.",
+        description="Report late and broken restic backups to Prometheus.",
+        epilog=help_texts.COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_NAME} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    daemon = commands.add_parser(
+
+    def command(name: str, text: str, description: str, **more: Any) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,
+        )
+
+    daemon = command(
         "run",
-        help="run the daemon in the foreground",
-        description="Run the daemon in the foreground, without a pidfile.",
+        "run the daemon in the foreground",
+        help_texts.RUN,
         # The daemon's own options are parsed as twistd does it.
-        add_help=False,
-        prefix_chars="\0",
-        allow_abbrev=False,
+        add_help=every_option,
+        prefix_chars="-" if every_option else "\0",
     )
-    daemon.add_argument("options", nargs="*")
+    if every_option:
+        daemon.add_argument("--version", action="store_true", help="Show the version and exit.")
+        add_options(daemon, ALL)
+    else:
+        daemon.add_argument("options", nargs="*")
     daemon.set_defaults(run=_run)
-    backends = commands.add_parser(
-        "backends",
-        help="list the backends that are installed",
-        description="List what is installed: by scheme, the package that lists such repositories"
-        " and what reads them. Ends with status 1 where something of it is broken.",
-        allow_abbrev=False,
-    )
-    backends.set_defaults(run=_backends)
-    check = commands.add_parser(
+    check = command(
         "check-config",
-        help="check a config, and show it without its secrets",
-        description="Check a config as the daemon does it, and print it as JSON: with the defaults"
-        " in each entry, and without secrets. Ends with status 1 where the daemon would not take"
-        " it.",
-        allow_abbrev=False,
-    )
-    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="the file")
-    check.add_argument(
-        "--reader", choices=READERS, default="auto", help="as the daemon is given it"
+        "check a config, and show it without its secrets",
+        help_texts.CHECK_CONFIG,
+        epilog=help_texts.CHECK_CONFIG_EXAMPLES,
     )
     check.add_argument(
-        "--restic", metavar="PATH", default="restic", help="as the daemon is given it"
+        "--connect",
+        action="store_true",
+        help="Also connect to each repository and test its password. Reads no snapshots.",
     )
-    check.add_argument(
-        "--shard", metavar="I/N", type=_shard, default="0/1", help="as the daemon is given it"
-    )
+    add_options(check, READING, log_level="warn")
     check.set_defaults(run=_check_config)
+    collect = command(
+        "collect",
+        "read all repositories once and show the result",
+        help_texts.COLLECT,
+        epilog=help_texts.COLLECT_EXAMPLES,
+    )
+    collect.add_argument(
+        "--textfile",
+        metavar="OUT.prom",
+        help="Write the metrics to this file, for node_exporter. Its name must end in .prom.",
+    )
+    add_options(collect, (*READING, "cache-dir"), log_level="warn")
+    collect.set_defaults(run=_collect)
+    backends = command("backends", "list the installed backends", help_texts.BACKENDS)
+    backends.set_defaults(run=_backends)
+    completion = command(
+        "completion",
+        "print a script for shell completion",
+        help_texts.COMPLETION,
+        epilog=help_texts.COMPLETION_EXAMPLES,
+    )
+    completion.add_argument("shell", choices=SHELLS, help="The shell that reads the script.")
+    completion.set_defaults(run=_completion)
     return parser
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = make_parser()
+    option, known = next(iter(arguments), ""), parser._option_string_actions
+    if option[:1] == "-" and option not in known:
+        message = unknown_option(option, known)
+        if not message.endswith("?"):
+            name = next((one for one in arguments if one in _names(parser)), "run")
+            meant = shlex.join([_NAME, name, *(one for one in arguments if one != name)])
+            message = f"missing command; did you mean {meant!r}?"
+        parser.error(message)
+    return parser.parse_args(arguments)
+
+
+def _names(parser: argparse.ArgumentParser) -> Iterable[str]:
+    """Return the names of the commands."""
+    (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return commands.choices
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -83,49 +148,63 @@ def _backends(arguments: argparse.Namespace) -> int:
     from .backends import backends_table
 
     lines, problems = backends_table()
-    print(*lines, sep="\n")
-    sys.stdout.flush()
+    print(*lines, sep="\n", flush=True)
     _complain(problems)
     return 1 if problems else 0
 
 
-def _shard(text: str) -> Shard:
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _check_config(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    if arguments.connect:
+        from .collect import connect
+
+        return _once(lambda: connect(options))
     from twisted.internet import reactor
 
-    from ..model.errors import ConfigError
     from .check_config import check_config
 
     try:
-        directory = os.getcwd()
-    except OSError:
-        # It has been removed; what has an absolute path can be read all the same.
-        directory = os.curdir
-    try:
         checked = check_config(
-            arguments.config,
-            directory,
+            options["config"],
+            options["directory"],
             os.environ,
             reactor,
-            arguments.restic,
-            arguments.reader,
-            arguments.shard,
+            options["restic"],
+            options["reader"],
+            options["shard"],
         )
-    except ConfigError as error:
-        _complain(error.problems)
+    except (ConfigError, ValueError) as error:
+        _complain(str(error).splitlines())
         return 1
+    print(json.dumps(checked.entries, indent=2), flush=True)
+    _complain(checked.warnings)
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    from .collect import collect
+
+    return _once(lambda: collect(options, arguments.textfile))
+
+
+def _once(run: Callable[[], int]) -> int:
+    """The exit status of a command that reads repositories."""
+    from .single_run import Interrupted
+
+    try:
+        return run()
     except ValueError as error:
         _complain([str(error)])
         return 1
-    print(json.dumps(checked.entries, indent=2))
-    sys.stdout.flush()
-    _complain(checked.warnings)
+    except Interrupted as interrupted:
+        return interrupted.status
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from .completion import script
+
+    print(script(make_parser(every_option=True), arguments.shell))
     return 0
 
 
@@ -135,23 +214,15 @@ def _complain(problems: Iterable[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run a command, by default that of the process's own command line.
-
-    :return: the exit status.
-    """
+    """Run a command, by default that of the process's command line; return the exit status."""
     try:
-        parsed = make_parser().parse_args(arguments)
+        parsed = _parse(sys.argv[1:] if arguments is None else arguments)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who read our output has gone; the interpreter would complain when it flushes it.
+        # The reader of the output is gone; the interpreter's flush at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

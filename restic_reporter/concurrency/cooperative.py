@@ -16,12 +16,12 @@ TURN = 0.01
 
 def at_once(steps: Generator[None, None, T]) -> T:
     """Run all ``steps`` without a pause; return their result."""
-    while True:
-        try:
+    try:
+        while True:
             next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 async def in_turns(clock: IReactorTime, steps: Generator[None, None, T]) -> T:

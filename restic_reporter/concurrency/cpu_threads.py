@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from .daemon_threads import fire
+
 T = TypeVar("T")
 
 
@@ -105,7 +107,7 @@ class WorkerThreads:
                 outcome = work()
             except BaseException:
                 outcome = Failure()
-            self._reactor.callFromThread(_fire, job.result, outcome)
+            self._reactor.callFromThread(fire, job.result, outcome)
             # An idle thread must not keep what its last job was about.
             del job, work, outcome
 
@@ -118,8 +120,3 @@ class WorkerThreads:
             if self._stopped:
                 return None
             return (self._short or self._long).popleft()
-
-
-def _fire(result: "Deferred[Any]", outcome: object) -> None:
-    if not result.called:
-        result.callback(outcome)

@@ -68,12 +68,13 @@ def in_daemon_thread(
             outcome = function(*arguments)
         except BaseException:
             outcome = Failure()
-        reactor.callFromThread(_fire, result, outcome)
+        reactor.callFromThread(fire, result, outcome)
 
     threading.Thread(target=call, name="restic-reporter", daemon=True).start()
     return result
 
 
-def _fire(result: "Deferred[T]", outcome: T | Failure) -> None:
+def fire(result: "Deferred[T]", outcome: T | Failure) -> None:
+    """Fire ``result``, unless it was cancelled."""
     if not result.called:
         result.callback(outcome)

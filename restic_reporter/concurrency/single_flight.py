@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -15,13 +15,15 @@ class SingleFlight(Generic[T]):
     """
     Work that the first caller starts, and that callers who join meanwhile share.
 
-    The result is not kept: a caller after the end starts it again. It is cancelled when the
-    last caller cancels, unless ``outlives`` is set. ``after`` is called at its end, before
-    the callers get the result.
+    A caller after the end starts it again, unless ``keeps`` is set and the work succeeded. It
+    is cancelled when the last caller cancels, unless ``outlives`` is set. ``after`` is called
+    at its end, before the callers get the result.
     """
 
     _after: Callable[[], object] = lambda: None
     _outlives: bool = False
+    _keeps: bool = False
+    _kept: list[T] = field(factory=list, init=False)
     running: bool = field(default=False, init=False)
     _work: "Deferred[T] | None" = field(default=None, init=False)
     _waiting: "list[Deferred[T]]" = field(factory=list, init=False)
@@ -32,6 +34,8 @@ class SingleFlight(Generic[T]):
 
         Cancelling ends only this wait.
         """
+        if self._kept:
+            return succeed(self._kept[0])
         waiting: Deferred[T] = Deferred(self._leave)
         self._waiting.append(waiting)
         if not self.running:
@@ -58,6 +62,8 @@ class SingleFlight(Generic[T]):
         if self._work is not work:
             return  # this work was cancelled
         self._work, self.running = None, False
+        if self._keeps and not isinstance(outcome, Failure):
+            self._kept.append(outcome)
         self._after()
         self._notify(outcome)
 
@@ -69,5 +75,5 @@ class SingleFlight(Generic[T]):
 
 
 def _copy(failure: Failure) -> Failure:
-    """For one of several who are told of it: each adds its frames to the traceback."""
+    """Copy a failure for one of several callers: each adds its frames to the traceback."""
     return Failure(failure.value, failure.type, failure.getTracebackObject())

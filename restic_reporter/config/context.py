@@ -1,15 +1,13 @@
-"""What the config is read with, besides its text."""
+"""The surroundings of a config."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from ..interfaces import IBackendMaker
-
-
-def _everything(label: str) -> bool:
-    return True
+from .keys import stores_in
 
 
 @frozen
@@ -17,10 +15,10 @@ class ConfigContext:
     """
     The surroundings of a config.
 
-    Relative paths start in ``directory``. ``makers`` are the backends' makers by scheme,
-    ``stores`` the names of secret stores. With ``broken`` plugins, unknown schemes, stores and
-    keys may be theirs. ``environ`` is the daemon's environment. Only repositories whose labels
-    this process ``holds`` are in the result.
+    Relative paths start in ``directory``. ``makers`` are the makers of backends by scheme,
+    ``stores`` the names of secret stores. A ``broken`` plugin may serve unknown schemes and
+    stores, and have unknown keys. ``environ`` is the daemon's environment. The result has only
+    repositories whose label this process ``holds``.
     """
 
     directory: str
@@ -28,15 +26,20 @@ class ConfigContext:
     stores: tuple[str, ...] = ()
     broken: bool = False
     environ: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
-    holds: Callable[[str], bool] = _everything
+    holds: Callable[[str], bool] = lambda label: True
 
     @property
     def secret_keys(self) -> frozenset[str]:
-        """The keys of an entry whose values are secrets."""
+        """Return the keys of an entry with secret values."""
         marked = (key.name for maker in self.owners for key in maker.keys if key.secret)
         return frozenset(("password", *marked))
 
     @property
     def owners(self) -> tuple[IBackendMaker, ...]:
-        """Each maker once."""
+        """Return each maker once."""
         return tuple({maker.name: maker for maker in self.makers.values()}.values())
+
+    def stores_for(self, *keys: Iterable[object]) -> tuple[str, ...]:
+        """Return the secret stores for an entry with ``keys``; a broken plugin may be any."""
+        named = stores_in(chain(*keys), self.owners) if self.broken else ()
+        return tuple(sorted({*self.stores, *named}))

@@ -1,4 +1,4 @@
-"""The text of a config file to plain lists and maps; JSON, or YAML by the file's name."""
+"""Parse a config file into lists and maps: JSON, or YAML by the file's name."""
 
 import json
 import re
@@ -13,48 +13,40 @@ from ..model.errors import ConfigError
 
 _MAX_DEPTH = 100
 
-# Values in a YAML file once each alias stands for all that it refers to.
+# Values in a YAML file with each alias expanded.
 _MAX_VALUES = 1_000_000
 
-# How many problems are shown.
 _MAX_PROBLEMS = 50
 
-# How it begins, after comments and blank lines: with an item of a list, or a key without quotes.
+# After comments and blank lines, an item of a list, or a key without quotes.
 _YAML = re.compile(r"(?:[ \t]*(?:#[^\n]*|---[ \t]*)?\r?\n)*[ \t]*(?:-|\w+:)\s")
 
 
 @define
 class Problems:
-    """What is wrong with a config: the first problems, and how many more there are."""
+    """The first problems of a config, and the number of further ones."""
 
     shown: list[str] = field(factory=list)
     more: int = 0
 
     def add(self, *problems: str) -> None:
-        """Note some more."""
+        """Add some."""
         room = _MAX_PROBLEMS - len(self.shown)
         self.shown.extend(problems[:room])
-        self.more += max(0, len(problems) - room)
+        self.more += len(problems[room:])
 
     def raise_any(self, name: str) -> None:
-        """
-        Raise if there are any, in the file called ``name``.
-
-        :raises ConfigError: with all of them.
-        """
-        if not self.shown:
-            return
-        problems = [f"{name}: {problem}" for problem in self.shown]
-        if self.more:
-            problems.append(f"{name}: … and {self.more:,} more problems")
-        raise ConfigError(problems)
+        """Raise a `ConfigError` if there are problems in the file ``name``."""
+        more = [f"… and {self.more:,} more problems"] if self.more else []
+        if self.shown:
+            raise ConfigError([f"{name}: {problem}" for problem in (*self.shown, *more)])
 
 
 def parse_document(content: bytes, name: str) -> Any:
     """
-    The document in ``content``, which stands in the file called ``name``.
+    Return the document in the file ``name`` with this ``content``.
 
-    JSON maps with a key given twice come as `Repeating`; in YAML that is a syntax error.
+    JSON maps are `Repeating`; a duplicate key in YAML is a syntax error.
 
     :raises ConfigError: for a syntax error, with line and column.
     """
@@ -66,31 +58,32 @@ def parse_document(content: bytes, name: str) -> Any:
     is_yaml = name.endswith((".yaml", ".yml"))
     document = None
     if text.strip():
-        document = _parse_yaml(text, name) if is_yaml else _parse_json(text, name)
+        try:
+            document = _parse_yaml(text, name) if is_yaml else _parse_json(text, name)
+        except RecursionError:
+            raise ConfigError([f"{name}: nested too deeply"]) from None
     if document is None and (is_yaml or not text.strip()):
         raise ConfigError([f"{name}: is empty; must be a list of entries"])
     return document
 
 
 class Repeating(dict[str, Any]):
-    """A JSON map in which the keys ``repeated`` stand more than once."""
+    """A JSON map, with its duplicate keys in ``repeated``."""
 
     repeated: tuple[str, ...] = ()
 
 
 def repeated_keys(value: Any) -> tuple[str, ...]:
-    """The keys that stand more than once in the JSON map that became ``value``."""
+    """Return the duplicate keys of a JSON map."""
     return value.repeated if isinstance(value, Repeating) else ()
 
 
 def _map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) == len(pairs):
-        return result
-    repeating = Repeating(result)
-    counts = Counter(key for key, _ in pairs)
-    repeating.repeated = tuple(key for key, count in counts.items() if count > 1)
-    return repeating
+    result = Repeating(pairs)
+    if len(result) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        result.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return result
 
 
 def _parse_json(text: str, name: str) -> Any:
@@ -98,18 +91,15 @@ def _parse_json(text: str, name: str) -> Any:
         return json.loads(text, object_pairs_hook=_map)
     except json.JSONDecodeError as error:
         if _YAML.match(text):
-            problem = "looks like YAML; such a file must be named .yaml or .yml"
-            raise ConfigError([f"{name}: {problem}"]) from None
+            raise ConfigError([f"{name}: looks like YAML; rename it to .yaml or .yml"]) from None
         where = f"{name}: line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{where}: {error.msg}{_json_hint(text, error.pos)}"]) from None
-    except RecursionError:
-        raise ConfigError([f"{name}: nested too deeply"]) from None
     except ValueError:
         raise ConfigError([f"{name}: a number has too many digits"]) from None
 
 
 def _json_hint(text: str, position: int) -> str:
-    """What people most often did when JSON breaks here."""
+    """Return a hint for a syntax error at ``position``."""
     before, after = text[:position].rstrip(), text[position:]
     # Before Python 3.13 the decoder stops at the bracket, since then at the comma.
     at_bracket = re.match(r"[\]}]", after) and before.endswith(",")
@@ -117,29 +107,27 @@ def _json_hint(text: str, position: int) -> str:
         line = before.count("\n") + 1
         return f" (a trailing comma: remove the one at the end of line {line})"
     if after.startswith("'"):
-        return " (JSON wants double quotes)"
+        return " (JSON requires double quotes)"
     if after.startswith(("//", "#", "/*")):
-        return " (JSON has no comments; a file that is called .yaml may have them)"
+        return " (JSON has no comments; rename the file to .yaml)"
     if after.startswith(('"', "{")) and re.search(r'["\d}\]el]$', before):
-        return " (is a comma missing before this?)"
+        return " (missing comma before this?)"
     return ""
 
 
 class _RefusedError(yaml.MarkedYAMLError):
-    """Its problem is our own sentence."""
+    """An error with a problem in our own words."""
 
-
-def _refused(problem: str, event: yaml.Event) -> _RefusedError:
-    mark: Any = event.start_mark
-    return _RefusedError(problem=problem, problem_mark=mark)
+    def __init__(self, problem: str, at: Any) -> None:
+        super().__init__(problem=problem, problem_mark=at.start_mark)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """
-    PyYAML's safe loader, for JSON's types alone; a key that is given twice is an error.
+    PyYAML's safe loader, with only JSON's types, and an error for a duplicate key.
 
-    Anything that is not a number, true, false or null is text, as in YAML 1.2: a password may
-    be ``no``, ``2026-01-01`` or ``12:30:00`` without quotes.
+    All but numbers, true, false and null is text, as in YAML 1.2: a password may be ``no``,
+    ``2026-01-01`` or ``12:30:00`` without quotes.
     """
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
@@ -150,12 +138,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise _RefusedError(
-                    problem=f"the key {key!r} stands twice in one map",
-                    problem_mark=key_node.start_mark,
-                )
             if isinstance(key, Hashable):
+                if key in seen:
+                    raise _RefusedError(f"duplicate key {key!r}", key_node)
                 seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -163,12 +148,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError):  # a number of thousands of digits
-            raise yaml.MarkedYAMLError(
-                problem="this value cannot be understood; a text must stand in quotes",
-                problem_mark=node.start_mark,
-            ) from None
+            raise _RefusedError("invalid value; put text in quotes", node) from None
 
 
+_IN_QUOTES = "a value that begins with {!r} must be in quotes"
 _INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
 for _kind, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -184,13 +167,13 @@ for _kind, _pattern, _first in (
 
 def _check_events(text: str) -> None:
     """
-    Refuse what PyYAML would take too much time, memory or stack for, and all tags.
+    Do nothing for harmless YAML without tags.
 
     :raises RecursionError: it is nested too deeply, which would end the process.
-    :raises yaml.MarkedYAMLError: for anything else.
+    :raises yaml.MarkedYAMLError: it would need too much time or memory, or has a tag.
     """
     sizes: dict[str, int | None] = {}
-    # The anchor of each list and map that is open, and how many values are in it so far.
+    # The anchor of each open list and map, and the number of its values so far.
     nested: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text, Loader=_Loader):
         size = 0
@@ -208,29 +191,26 @@ def _check_events(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             known = sizes.get(anchor or "", 0)
             if known is None:
-                raise _refused("an alias refers to what it is in", event)
+                raise _RefusedError("an alias refers to a value that contains it", event)
             size, anchor = known, None
         if getattr(event, "tag", None) is not None:
-            raise _refused("a value that begins with '!' must stand in quotes", event)
+            raise _RefusedError(_IN_QUOTES.format("!"), event)
         if size and anchor is not None:
             sizes[anchor] = size
         outer, number = nested[-1]
         nested[-1] = (outer, number + size)
         if number + size > _MAX_VALUES:
-            raise _refused(f"the aliases stand for more than {_MAX_VALUES:,} values", event)
+            raise _RefusedError(f"aliases expand to more than {_MAX_VALUES:,} values", event)
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong, without the words of the file that PyYAML may quote: a password, say."""
+    """Return the problem, without text of the file: PyYAML may quote a password."""
     problem = error.problem or error.context or "not YAML"
     if isinstance(error, _RefusedError):
         return problem
-    if "tag handle" in problem:
-        return "a value that begins with '!' must stand in quotes"
-    if "undefined alias" in problem:
-        return "a value that begins with '*' must stand in quotes"
-    if "anchor" in problem:
-        return "a value that begins with '&' must stand in quotes"
+    for words, character in (("tag handle", "!"), ("undefined alias", "*"), ("anchor", "&")):
+        if words in problem:
+            return _IN_QUOTES.format(character)
     return problem
 
 
@@ -244,5 +224,3 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise ConfigError([f"{name}{where}: {_yaml_problem(error)}"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{name}: {error}"]) from None
-    except RecursionError:
-        raise ConfigError([f"{name}: nested too deeply"]) from None

@@ -1,25 +1,18 @@
-"""The keys that an entry may have, and what their values must look like."""
+"""The keys of an entry, and checks of their values."""
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
+from . import freshness
 from .document import repeated_keys
+from .wording import kind, unknown
 
-# Part of the contract, but this version has nothing that could honour them; ignoring one
-# would be worse than refusing it. In a disabled entry they do no harm.
-LATER = (
-    "max_age",
-    "expect",
-    "retired",
-)
-
-# The end of the keys that name a document in a secret store.
+# Ends the keys that name a document in a secret store.
 MATERIAL = "_material"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -30,7 +23,7 @@ def _string(value: Any) -> str | None:
         return "must not contain half a surrogate pair" if _SURROGATE.search(value) else None
     if isinstance(value, int | float | date) and not isinstance(value, bool):
         return "must be a string: put it in quotes"
-    return f"must be a string, not {_kind(value)}"
+    return f"must be a string, not {kind(value)}"
 
 
 def _nonempty(value: Any) -> str | None:
@@ -43,67 +36,47 @@ def _nonempty(value: Any) -> str | None:
 
 
 def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"must be true or false, not {_kind(value)}"
+    return None if isinstance(value, bool) else f"must be true or false, not {kind(value)}"
 
 
 def _seconds(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"must be a number of seconds, not {_kind(value)}"
+        return f"must be a number of seconds, not {kind(value)}"
     if not 0 < value <= LONGEST_TIMEOUT:
-        return "must be a number of seconds above 0, and at most a year"
+        return "must be a number of seconds greater than 0, at most a year"
     return None
-
-
-def _reader(value: Any) -> str | None:
-    return None if value in READERS else f"must be one of {', '.join(READERS)}"
 
 
 def _environment(value: Any) -> str | None:
     if not isinstance(value, dict):
-        return f"must be a map of strings, not {_kind(value)}"
+        return f"must be a map of strings, not {kind(value)}"
     for name in repeated_keys(value):
-        return f"{name!r} stands twice"
+        return f"duplicate name {name!r}"
     for name, content in value.items():
         if _string(name) or not name or "=" in name or "\0" in name:
-            return f"{name!r} cannot be the name of an environment variable"
+            return f"invalid name of an environment variable: {name!r}"
         if name in OURS:
-            return f"{name} is set by restic-reporter itself: use {OURS[name]!r}"
+            return f"{name} is set by restic-reporter; use the key {OURS[name]!r}"
         problem = _string(content)
         if problem is not None or "\0" in content:
             return f"{name}: {problem or 'must not contain a NUL'}"
     return None
 
 
-# Variables that tell restic what the entry tells it already.
+_SAME_NAME = (
+    *("password", "password_file", "password_command", "key_hint", "cacert", "tls_client_cert"),
+    *("rest_username", "rest_password"),
+)
+
+# Variables that restic-reporter sets for restic, with the keys of their values.
 OURS: Mapping[str, str] = {
-    "RESTIC_PASSWORD": "password",
-    "RESTIC_PASSWORD_FILE": "password_file",
-    "RESTIC_PASSWORD_COMMAND": "password_command",
     "RESTIC_REPOSITORY": "repo",
     "RESTIC_REPOSITORY_FILE": "repo",
-    "RESTIC_KEY_HINT": "key_hint",
-    "RESTIC_CACERT": "cacert",
-    "RESTIC_TLS_CLIENT_CERT": "tls_client_cert",
-    "RESTIC_REST_USERNAME": "rest_username",
-    "RESTIC_REST_PASSWORD": "rest_password",
+    **{f"RESTIC_{key.upper()}": key for key in _SAME_NAME},
 }
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, date):
-        return "a date"
-    names = {bool: "true or false", str: "a string", dict: "a map", list: "a list"}
-    return names.get(
-        type(value), "a number" if isinstance(value, int | float) else "something else"
-    )
-
-
-def _anything(value: Any) -> str | None:
-    return None
-
-
+# Each returns the problem of a value, if any.
 CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "disabled": _boolean,
     "repo": _nonempty,
@@ -114,61 +87,34 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "tls_client_cert": _nonempty,
     "key_hint": _nonempty,
     "env": _environment,
-    "reader": _reader,
+    "reader": lambda value: None if value in READERS else f"must be one of {', '.join(READERS)}",
     "timeout": _seconds,
     "cron": _nonempty,
-    **dict.fromkeys(LATER, _anything),
+    **freshness.CHECKS,
 }
 
 
-def unknown(key: object, known: Collection[str]) -> str:
-    """The sentence about a key that is none of ``known``, with the nearest one that is."""
-    offered = [one for one in known if one not in LATER]
-    near = difflib.get_close_matches(str(key), offered, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(offered)}"
-    return f"unknown key {key!r}{hint}"
-
-
 def password_sources(stores: Iterable[str]) -> tuple[str, ...]:
-    """The keys of which an entry needs exactly one."""
-    return (
-        *("password", "password_file", "password_command"),
-        *(f"{store}{MATERIAL}" for store in stores),
-    )
+    """Return the keys of which an entry needs exactly one."""
+    documents = (f"{store}{MATERIAL}" for store in stores)
+    return ("password", "password_file", "password_command", *documents)
 
 
 def from_documents(maker: IBackendMaker) -> tuple[str, ...]:
-    """The keys of a backend whose values a document may give."""
+    """Return the keys of a backend whose values may be in a document."""
     return tuple(key.name for key in maker.keys if key.field is not None)
 
 
 def materials(maker: IBackendMaker, stores: Iterable[str]) -> dict[str, str]:
-    """The keys that name a document for a backend's keys, with the stores they name it in."""
+    """Return the keys that name a document with a backend's values, each with its store."""
     if not from_documents(maker):
         return {}
     return {f"{maker.name}_{store}{MATERIAL}": store for store in stores}
 
 
 def own_keys(maker: IBackendMaker, stores: Iterable[str]) -> tuple[str, ...]:
-    """All keys that only the repositories of one backend have."""
+    """Return all keys that only the repositories of one backend have."""
     return (*(key.name for key in maker.keys), *materials(maker, stores))
-
-
-def alternatives(
-    stores: Collection[str], makers: Iterable[IBackendMaker]
-) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """
-    Keys that stand for one another.
-
-    An entry that has a key of one alternative takes none of the others from the defaults.
-    """
-    return (
-        tuple((source,) for source in password_sources(stores)),
-        *(
-            (from_documents(maker), *((key,) for key in materials(maker, stores)))
-            for maker in makers
-        ),
-    )
 
 
 def merge(
@@ -177,27 +123,37 @@ def merge(
     stores: Collection[str],
     makers: Iterable[IBackendMaker],
 ) -> dict[Any, Any]:
-    """``entry`` with what it takes from ``defaults``."""
+    """
+    Return ``entry`` completed from ``defaults``.
+
+    Some keys are alternatives: an entry with one of them takes none of the others.
+    """
+    alternatives: list[Sequence[Collection[str]]] = [
+        [{key} for key in password_sources(stores)],
+        freshness.ALTERNATIVES,
+    ]
+    for maker in makers:
+        alternatives.append([from_documents(maker), *({key} for key in materials(maker, stores))])
     own = set(entry)
-    for group in alternatives(stores, makers):
+    for group in alternatives:
         for chosen in group:
             if not entry.keys().isdisjoint(chosen):
                 own.update(key for other in group if other != chosen for key in other)
     return {**{key: value for key, value in defaults.items() if key not in own}, **entry}
 
 
-def stores_in(entry: Mapping[Any, Any], makers: Iterable[IBackendMaker]) -> set[str]:
-    """The names of secret stores that the keys of ``entry`` speak of, installed or not."""
+def stores_in(keys: Iterable[object], makers: Iterable[IBackendMaker]) -> set[str]:
+    """Return the names of secret stores in ``keys``, installed or not."""
     uses = "|".join(re.escape(f"{maker.name}_") for maker in makers)
     pattern = re.compile(rf"(?:{uses})?([a-z][a-z0-9]*){MATERIAL}")
-    found = (pattern.fullmatch(key) for key in entry if isinstance(key, str))
+    found = (pattern.fullmatch(key) for key in keys if isinstance(key, str))
     return {match[1] for match in found if match}
 
 
 def checks(
     stores: Iterable[str], makers: Iterable[IBackendMaker]
 ) -> Mapping[str, Callable[[Any], str | None]]:
-    """What checks the value of each key, where these are the secret stores and backends."""
+    """Return the check of each key, with these secret stores and backends."""
     stores = tuple(stores)
     own: dict[str, Callable[[Any], str | None]] = {}
     for maker in makers:
@@ -209,16 +165,13 @@ def checks(
 def check(
     entry: Mapping[Any, Any], stores: Iterable[str], makers: Iterable[IBackendMaker]
 ) -> dict[Any, str]:
-    """What is wrong with the keys of one entry, and with the types of their values."""
+    """Return the problems of an entry's keys and of their values' types."""
     known = checks(stores, makers)
     problems: dict[Any, str] = {}
     for key, value in entry.items():
         if key not in known:
             problems[key] = unknown(key, known)
-            continue
-        problem = known[key](value)
-        if problem is not None:
+        elif (problem := known[key](value)) is not None:
             problems[key] = f"{key}: {problem}"
-    for key in repeated_keys(entry):
-        problems[key] = f"{key}: stands twice"
+    problems.update({key: f"duplicate key {key!r}" for key in repeated_keys(entry)})
     return problems

@@ -1,116 +1,112 @@
-"""Files with secrets, the config among them, and which users can read them."""
+"""Warn of files with secrets, the config included, that every user can read."""
 
 import grp
 import os
 import pwd
+import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import chain, islice
 from typing import Any
-
-from attrs import frozen
 
 from ..redaction.secret import url_passwords
 from .sources import resolve
 
-# Of one kind; beyond that they are counted.
+# Further files are only counted.
 _WARNINGS = 20
 
-_MEND = "chgrp it to the daemon's group, then chmod 0640"
+# Names in ``env`` whose values are probably secret, and those that only resemble them.
+_SECRET = re.compile(r"CREDENTIAL|KEY|PASS|SECRET|TOKEN|_SAS$", re.IGNORECASE)
+_HARMLESS = re.compile(r".*_(FILE|ID|NAME|PATH)|GOOGLE_APPLICATION_CREDENTIALS", re.IGNORECASE)
+
+_ADVICE = "chgrp it to the daemon's group, then chmod 0640"
 
 
-@frozen
-class Access:
-    """Whose a regular file is; ``str`` is like ``root:root 0644``."""
-
-    user: int
-    group: int
-    mode: int
-
-    def __str__(self) -> str:
-        try:
-            group = grp.getgrgid(self.group).gr_name
-        except KeyError:
-            group = str(self.group)
-        return f"{user_name(self.user)}:{group} {self.mode:04o}"
+def _status(path: str) -> os.stat_result | None:
+    """Return the status of a regular file; ``None`` for other and missing files."""
+    with suppress(OSError, ValueError):
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            return status
+    return None
 
 
-def user_name(user: int) -> str:
-    """The name of the user with this number, or the number."""
+def _access(status: os.stat_result) -> str:
+    """Return owner and mode, such as ``root:root 0644``."""
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return f"{_user_name(status.st_uid)}:{group} {stat.S_IMODE(status.st_mode):04o}"
+
+
+def _user_name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
         return str(user)
 
 
-def access_of(place: str) -> Access | None:
-    """Of the regular file at ``place``; ``None`` where there is none, or none any more."""
-    try:
-        status = os.stat(place)
-    except (OSError, ValueError):
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return Access(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-
-
 def config_warnings(
-    place: str, entries: Sequence[Any], defaults: Mapping[Any, Any], secret_keys: Collection[str]
+    path: str, entries: Sequence[Any], defaults: Mapping[Any, Any], secret_keys: Collection[str]
 ) -> Iterator[str]:
-    """A warning if all users can read the config at ``place`` and it holds a secret."""
-    access = access_of(place)
-    if access is None or not access.mode & stat.S_IROTH:
+    """Yield a warning if every user can read the config at ``path`` and it has a secret."""
+    status = _status(path)
+    if status is None or not status.st_mode & stat.S_IROTH:
         return
-    named = ((f"entry {position}", entry) for position, entry in enumerate(entries, 1))
-    for where, entry in (("defaults", defaults), *named):
-        for key in _secrets(entry, secret_keys):
-            yield (
-                f"is readable by every user ({access}) and holds a secret ({where}: {key}); {_MEND}"
-            )
-            return
+    places = chain(
+        (f"defaults: {key}" for key in _secrets(defaults, secret_keys)),
+        (
+            f"entry {n}: {key}"
+            for n, one in enumerate(entries, 1)
+            for key in _secrets(one, secret_keys)
+        ),
+    )
+    for place in islice(places, 1):
+        yield f"is readable by every user ({_access(status)}) and has a secret ({place}); {_ADVICE}"
 
 
 def _secrets(entry: Any, secret_keys: Collection[str]) -> Iterator[Any]:
-    """The keys of an ``entry`` that hold secrets."""
+    """Yield the keys of an ``entry`` that have secrets."""
     for key, value in entry.items() if isinstance(entry, dict) else ():
-        secret = key == "env" or key in secret_keys
-        if value and (secret or (key == "repo" and any(url_passwords(str(value))))):
+        if value and (key in secret_keys or (key == "repo" and any(url_passwords(str(value))))):
             yield key
+        for name, one in value.items() if key == "env" else ():
+            named = _SECRET.search(name) and not _HARMLESS.fullmatch(name)
+            if one and (named or any(url_passwords(one))):
+                yield f"env: {name}"
 
 
 def file_warnings(
     files: Mapping[tuple[str, str], list[int]], directory: str, environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """A sentence for each file with secrets that all can read; ``files`` are by key and path."""
+    """Yield a warning for each file; they are by key and path, with the entries' positions."""
     for (key, path), (first, *others) in islice(files.items(), _WARNINGS):
         more = f" and {len(others)} more" if others else ""
-        access = access_of(resolve(path, directory, environ))
-        if access is not None:
-            yield (
-                f"entry {first}{more}: {key}: {path!r} is readable by every user ({access});"
-                f" {_MEND}"
-            )
+        status = _status(resolve(path, directory, environ))
+        if status is not None:
+            readable = f"{path!r} is readable by every user ({_access(status)}); {_ADVICE}"
+            yield f"entry {first}{more}: {key}: {readable}"
     if len(files) > _WARNINGS:
         yield f"{len(files) - _WARNINGS} more files with secrets are readable by every user"
 
 
-def user_warnings(places: Iterable[tuple[str, str]]) -> Iterator[str]:
+def user_warnings(files: Iterable[tuple[str, str]]) -> Iterator[str]:
     """
-    A sentence where we are not the user for whom the files are.
+    Yield a warning if another user than ours owns a file: the daemon may not be able to read it.
 
-    ``places`` are the files by the paths that the user has written. Files of root that we can
-    read are meant for our group.
+    ``files`` are written and absolute paths. Files of root that we can read are for our group.
     """
     user = os.geteuid()
-    unknown = "cannot tell whether the daemon's user can read"
     if user == 0:
-        yield f"check-config runs as root and {unknown} the files; run it as that user"
+        yield "cannot check as root which files the daemon can read; run as the daemon's user"
         return
-    for path, place in places:
-        access = access_of(place)
-        if access is not None and access.user not in (0, user):
+    for path, place in files:
+        status = _status(place)
+        if status is not None and status.st_uid not in (0, user):
             yield (
-                f"check-config runs as {user_name(user)} and {unknown} {path!r} of"
-                f" {user_name(access.user)}; run it as that user"
+                f"cannot check as {_user_name(user)} if the daemon can read {path!r} of"
+                f" {_user_name(status.st_uid)}; run as the daemon's user"
             )
             return

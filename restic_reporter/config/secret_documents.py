@@ -1,4 +1,4 @@
-"""Documents of secret stores: what an entry wants of them, and what it becomes with them. Pure."""
+"""Complete repositories with documents from secret stores. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from ..model.repository import Material, Repository
 from ..model.settings import BackendSettings, BrokenSettings, OwnKeys
 from ..redaction.secret import Secret
 
-_IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
+_INVALID = re.compile("[\0\ud800-\udfff]")
 
 Documents = Mapping[tuple[str, str], Mapping[str, object]]
 
 
 def password_document(key: str, store: str, path: str) -> Material:
-    """The document at ``path`` in ``store`` that has the repository's password."""
+    """Return the document at ``path`` in ``store`` with the repository's password."""
     return Material(key, store, path, (("key", "password"),))
 
 
 def keys_document(maker: IBackendMaker, key: str, store: str, path: str) -> Material:
-    """The document at ``path`` in ``store`` that has the values of a backend's keys."""
+    """Return the document at ``path`` in ``store`` with the values of a backend's keys."""
     fields = tuple((one.field, one.name) for one in maker.keys if one.field is not None)
     return Material(key, store, path, fields)
 
 
 def settings_of(maker: IBackendMaker, own: OwnKeys) -> BackendSettings | None:
     """
-    What the backend makes of its keys, with the values of secret keys among the secrets.
+    Return the backend's settings, whose secrets include the values of secret keys.
 
-    ``None`` where that cannot be; then ``own`` has problems.
+    ``None`` means that ``own`` has problems.
     """
     try:
         settings = maker.configure(own)
         if not isinstance(settings, BackendSettings) and (settings is not None or not own.problems):
             raise TypeError("neither settings nor a problem")
     except Exception as error:
-        # The plugin's bug fails its own repositories. Its text may hold anything.
+        # A bug of a plugin fails only its repositories. The text may contain a secret.
         problem = f"the backend {maker.name!r} cannot read its keys: {type(error).__name__}"
         return BrokenSettings(problem=problem)
     if settings is None:
@@ -52,18 +52,20 @@ def complete(
     repository: Repository, documents: Documents, makers: Mapping[str, IBackendMaker]
 ) -> Repository:
     """
-    ``repository`` with what was missing, out of ``documents`` by store and path.
+    Return ``repository`` with the values from ``documents``, which are by store and path.
 
-    :raises ValueError: a document lacks a field, or has something else than a string there.
-        The message names key, path and field, and no value.
+    :raises ValueError: a field is missing or invalid; the message has no value.
     """
     values: dict[str, str] = {}
     sources: dict[str, str] = {}
     for one in repository.materials:
-        texts = _texts(one, documents[one.store, one.path])
-        for (name, key), text in zip(one.fields, texts, strict=True):
-            values[key] = text
-            sources[key] = f"{_place(one)}: the field {name!r}"
+        document = documents[one.store, one.path]
+        place = f"{one.key}: {one.path!r}"
+        for name, key in one.fields:
+            if name not in document:
+                raise ValueError(f"{place}: the document has no field {name!r}")
+            sources[key] = f"{place}: the field {name!r}"
+            values[key] = _text(document[name], sources[key])
     password = values.pop("password", None)
     if password is not None:
         repository = evolve(repository, password=Secret(password))
@@ -84,23 +86,13 @@ def complete(
     return evolve(repository, materials=(), own=None)
 
 
-def _texts(one: Material, document: Mapping[str, object]) -> list[str]:
-    """The wanted fields of ``document``, each without the line end that came from a file."""
-    texts = []
-    for field, _ in one.fields:
-        if field not in document:
-            raise ValueError(f"{_place(one)}: the document has no field {field!r}")
-        value = document[field]
-        if not isinstance(value, str):
-            raise ValueError(f"{_place(one)}: the field {field!r} is no string")
-        value = value.rstrip("\r\n")
-        if not value:
-            raise ValueError(f"{_place(one)}: the field {field!r} is empty")
-        if _IMPOSSIBLE.search(value):
-            raise ValueError(f"{_place(one)}: the field {field!r} has characters that cannot be")
-        texts.append(value)
-    return texts
-
-
-def _place(one: Material) -> str:
-    return f"{one.key}: {one.path!r}"
+def _text(value: object, source: str) -> str:
+    """Return ``value`` without the newline at a file's end."""
+    text = value.rstrip("\r\n") if isinstance(value, str) else None
+    if text is None:
+        raise ValueError(f"{source} is not a string")
+    if not text:
+        raise ValueError(f"{source} is empty")
+    if _INVALID.search(text):
+        raise ValueError(f"{source} has invalid characters")
+    return text

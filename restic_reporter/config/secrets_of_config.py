@@ -1,4 +1,4 @@
-"""All secrets of a config, as they may come up in what is printed. Pure."""
+"""Find all secrets of a config, to mask them in output. Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,28 +9,24 @@ from ..redaction.secret import Secret, private_key_secrets, url_passwords
 
 def masks_of(config: Config) -> Masks:
     """
-    What finds every secret of ``config``.
+    Return the masks of every secret of ``config``; in a second for 10,000 repositories.
 
-    A secret that stands in a label too, such as a region in ``env``, is none. Takes a second for
-    10,000 repositories; any thread may do it.
+    A value that is part of a label too, such as a region in ``env``, is not a secret.
     """
-    return Masks.of(
-        secrets_of(config.repositories), [repository.url for repository in config.repositories]
-    )
+    return Masks.of(secrets_of(config.repositories), [one.url for one in config.repositories])
 
 
 def secrets_of(repositories: Iterable[Repository]) -> Iterator[Secret]:
-    """Every secret of some repositories, and what is sent in its place."""
-    # Usually they share one, and looking into it takes time.
+    """Yield every secret of some repositories, and its encoded forms."""
+    # Most share one, and parsing it takes time.
     certificates: set[bytes] = set()
     for repository in repositories:
-        # Not the location as a whole: without a password in it it is no secret.
+        # The location is no secret but for its password.
         yield from url_passwords(repository.location.reveal())
         if isinstance(repository.password, Secret):
             yield repository.password
         yield from repository.settings.secrets
         yield from repository.env.values()
-        if repository.transport.client_certificate is not None:
-            certificates.add(repository.transport.client_certificate)
+        certificates.add(repository.transport.client_certificate or b"")
     for pem in certificates:
         yield from private_key_secrets(pem)

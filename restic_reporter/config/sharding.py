@@ -1,4 +1,4 @@
-"""Which of several daemons with the same config reads which repository. Pure."""
+"""Divide the repositories of one config among several daemons. Pure."""
 
 import re
 from hashlib import blake2b
@@ -10,7 +10,7 @@ MAX_COUNT = 1000
 
 @frozen
 class Shard:
-    """The part with number ``index`` (from 0) out of ``count``; ``str`` writes it ``1/4``."""
+    """Shard ``index``, from 0, of ``count``; ``str`` returns ``1/4``."""
 
     index: int
     count: int
@@ -19,7 +19,7 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def holds(self, label: str) -> bool:
-        """Whether the repository with this ``label`` belongs to it."""
+        """Return whether the repository with this ``label`` is in the shard."""
         return shard_of(label, self.count) == self.index
 
 
@@ -27,29 +27,24 @@ WHOLE = Shard(0, 1)
 
 
 def parse_shard(text: str) -> Shard:
-    """
-    The shard that ``text``, like ``1/4``, means.
-
-    :raises ValueError: it means none; the message says why.
-    """
+    """Return the shard in ``text``, such as ``1/4``; raise a ValueError if it is invalid."""
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None:
-        raise ValueError(f"{text!r} must look like I/N: the number of this shard, and of all")
+        raise ValueError(f"invalid value {text!r}; must be I/N: shard I of N")
     index, count = int(match[1]), int(match[2])
     if not 1 <= count <= MAX_COUNT:
-        raise ValueError(f"{text!r}: there may be 1 to {MAX_COUNT} shards")
+        raise ValueError(f"invalid value {text!r}; N must be 1 to {MAX_COUNT}")
     if index >= count:
-        raise ValueError(f"{text!r}: shards count from 0, so the last one is {count - 1}/{count}")
+        raise ValueError(f"invalid value {text!r}; the last shard is {count - 1}/{count}")
     return Shard(index, count)
 
 
 def shard_of(label: str, count: int) -> int:
     """
-    The number, from 0, of the one shard out of ``count`` that holds ``label``.
+    Return the number, from 0, of the shard out of ``count`` that has ``label``.
 
-    The same on every machine and in every version: siblings must agree. It is the jump
-    consistent hash of Lamping and Veach: from ``count`` to ``count + 1`` only those labels
-    move that the new shard takes, about one out of ``count + 1``.
+    It is the same on every machine and in every version, as daemons must agree: the jump
+    consistent hash of Lamping and Veach. With one more shard only its own labels move.
     """
     digest = blake2b(label.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     key = int.from_bytes(digest)

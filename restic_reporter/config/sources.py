@@ -1,4 +1,4 @@
-"""Where passwords come from: files and commands, read as restic reads its own."""
+"""Read passwords from files and commands as restic does, and other files that a config names."""
 
 import errno
 import os
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 from ..model.repository import PasswordCommand
 
-# Stands for the folder of the service's credentials, as in systemd's own units.
+# The folder of the service's credentials, as in systemd's units.
 _CREDENTIALS = "%d/"
 
 _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
-# What restic, by Go's unicode.IsSpace, trims; Python's own notion has four more.
+# Trimmed by restic, after Go's unicode.IsSpace; Python's str.strip() trims four more.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -21,38 +21,28 @@ _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".jo
 
 def resolve(path: str, directory: str, environ: Mapping[str, str]) -> str:
     """
-    Where the file is that an entry calls ``path``: in ``directory`` where that is relative, and
-    with ``%d/`` at its beginning among the credentials that systemd has for the service.
+    Return ``path`` with ``directory`` before a relative one, and ``%d/`` replaced by the folder of
+    systemd's credentials.
 
-    :raises ValueError: systemd has given none.
+    :raises ValueError: there is no such folder.
     """
     if not path.startswith(_CREDENTIALS):
         return os.path.join(directory, path)
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if not credentials:
         raise ValueError(
-            "'%d/' stands for $CREDENTIALS_DIRECTORY, which is not set: systemd sets it for a"
-            " service that has LoadCredential="
+            "'%d/' means $CREDENTIALS_DIRECTORY, which is not set; add LoadCredential= to the"
+            " systemd service"
         )
     return os.path.join(directory, credentials, path.removeprefix(_CREDENTIALS))
 
 
-def read_file(path: str, limit: int) -> bytes:
-    """
-    The content of a file.
-
-    :raises OSError: it cannot be read.
-    :raises ValueError: it has more than ``limit`` bytes.
-    """
-    return read_private_file(path, limit)[0]
-
-
 def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
     """
-    The content of a file, and whether all users of this machine may read it too.
+    Return the content of a file, and whether every user can read it.
 
-    Anything but a regular file might be waited for without end. The exceptions are descriptors
-    that were passed on, ``/dev/fd/63`` for instance: whoever passes them, fills them.
+    Only regular files are allowed, as others could block for ever, and inherited descriptors
+    such as ``/dev/fd/63``, which the parent process fills.
 
     :raises OSError: it cannot be read.
     :raises ValueError: it is not a regular file, or has more than ``limit`` bytes.
@@ -65,7 +55,7 @@ def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             kind = "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
-            raise ValueError(f"is {kind}: it must be a regular file, or /dev/fd/N or /dev/stdin")
+            raise ValueError(f"is {kind}; must be a regular file, /dev/fd/N or /dev/stdin")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"has more than {limit} bytes")
@@ -74,16 +64,13 @@ def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
 
 def password_text(content: bytes) -> str:
     """
-    The password in a file's content or a command's output, read as restic reads its own.
+    Return the password in a file's content or a command's output.
 
-    restic drops white space around it, not just the newline at its end, and understands
-    byte order marks.
+    Like restic, strip all white space around it, and decode byte order marks.
 
-    :raises ValueError: the content is no text, or there is nothing in it.
+    :raises ValueError: the content is empty, or not text.
     """
-    encoding = "utf-8-sig"
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = content.decode(encoding).strip(_WHITE_SPACE)
     except UnicodeDecodeError:
@@ -94,11 +81,7 @@ def password_text(content: bytes) -> str:
 
 
 def split_command(text: str) -> PasswordCommand:
-    """
-    The program and arguments in ``text``, split like a shell would.
-
-    :raises ValueError: there are none, or the quotes do not match.
-    """
+    """Return the command in ``text``, split as a shell does; raise a ValueError if invalid."""
     try:
         arguments = shlex.split(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Child services of the daemon, which start and stop with it."""
+"""Child services of the daemon: the secret stores and the web server."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -20,7 +20,7 @@ _SCRAPE_TIMEOUT = 5.0
 
 
 class SecretStores(Service):
-    """The secret stores by name. A bug in one is logged, and harms no other."""
+    """The secret stores by name; a bug in one is logged and harms no other."""
 
     _log = Logger()
 
@@ -33,28 +33,28 @@ class SecretStores(Service):
         self._each("start", lambda store: store.start())
 
     def stopService(self) -> None:
-        """Stop each; none is waited for."""
+        """Stop each, without waiting."""
         super().stopService()
         self._each("stop", lambda store: store.stop())
 
     def forget_failures(self) -> None:
-        """Ask anew from now on, since somebody has given an order by hand."""
-        self._each("ask anew", lambda store: store.forget_failures())
+        """Let each retry at once, after a signal of the user."""
+        self._each("retry", lambda store: store.forget_failures())
 
     def secrets(self) -> Iterable[Secret]:
-        """The stores' own secrets."""
+        """Return the stores' own secrets."""
         return [one for store in self.stores.values() for one in store.secrets()]
 
-    def _each(self, what: str, call: Callable[[ISecretStore], object]) -> None:
+    def _each(self, verb: str, call: Callable[[ISecretStore], object]) -> None:
         for name, store in self.stores.items():
             try:
                 call(store)
             except Exception:
-                self._log.failure("secret store {name!r} failed to {what}", name=name, what=what)
+                self._log.failure("secret store {name!r} failed to {verb}", name=name, verb=verb)
 
 
 class WebServer(Service):
-    """The port, and the site behind it once `open` is called."""
+    """The port, and the site on it from `open` on."""
 
     _log = Logger()
 
@@ -67,45 +67,35 @@ class WebServer(Service):
 
     @property
     def address(self) -> str:
-        """The address as the user gave it."""
+        """Return the address as the user wrote it."""
         return self._listener.address.text
 
     def privilegedStartService(self) -> None:
-        """
-        Take the port, while we may; connections are refused until `open`.
-
-        :raises AddressError: it cannot be had.
-        """
+        """Bind the port while privileged, or raise an `AddressError`; listen only in `open`."""
         self._listener.bind()
 
     async def open(self) -> None:
-        """
-        Serve from now on, unless stopped meanwhile.
-
-        :raises AddressError: another process listens there after all.
-        """
+        """Serve from now on, unless stopped; raise an `AddressError` if another process does."""
         if self._stopped:
             return
         self._port = await self._listener.listen(self._reactor, self._site)
         if self._stopped:
             self._port.stopListening()
             return
-        self._log.info("listening on {address}", address=_shown(self._port.getHost()))
+        host: Any = self._port.getHost()
+        if isinstance(host, UNIXAddress):
+            address = os.fsdecode(host.name or b"")
+        else:
+            address = f"[{host.host}]" if ":" in host.host else host.host
+            address += f":{host.port}"
+        self._log.info("listening on {address}", address=address)
 
     def stopService(self) -> "Deferred[Any]":
-        """Refuse new connections; fires when the responses in flight are out."""
+        """Refuse new connections; fire when all responses in flight are sent."""
         super().stopService()
         self._stopped = True
         self._listener.release()
-        ends = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
-        stopped = None if self._port is None else self._port.stopListening()
-        if stopped is not None:
-            ends.append(stopped)
+        ends: list[Deferred[Any]] = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
+        if self._port is not None:
+            ends.append(maybeDeferred(self._port.stopListening))
         return DeferredList(ends, consumeErrors=True)
-
-
-def _shown(host: Any) -> str:
-    if isinstance(host, UNIXAddress):
-        return os.fsdecode(host.name or b"")
-    name = f"[{host.host}]" if ":" in host.host else host.host
-    return f"{name}:{host.port}"

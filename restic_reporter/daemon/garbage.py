@@ -1,21 +1,20 @@
-"""Python's garbage collector, which must not hold the reactor."""
+"""Keep Python's garbage collector from blocking the reactor."""
 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# So many collections of young garbage before one of all that is not set apart.
+# Young collections before a full one.
 _NEVER = 2**30
 
 
 def set_apart() -> None:
     """
-    Collect all garbage, and leave what is alive now to no later collection.
+    Collect all garbage, and exclude all living objects from later collections.
 
-    That is hundreds of thousands of objects with ten thousand repositories: each look through
-    them would hold the reactor for a quarter of a second. What is set apart still goes when
-    nothing refers to it, but not when it is part of a cycle. So call this at rest: what is at
-    work, and may fail, leaves cycles of exceptions.
+    With 10,000 repositories these are hundreds of thousands: each collection would block the
+    reactor for a quarter of a second. Excluded objects are still freed, but not in a cycle. So
+    call this at rest: work that fails leaves cycles of exceptions.
     """
     gc.collect()
     gc.freeze()
@@ -24,10 +23,10 @@ def set_apart() -> None:
 @contextmanager
 def long_lived(resting: Callable[[], object]) -> Iterator[None]:
     """
-    What is made in here stays: look for garbage only among what is young, then set all apart.
+    Collect only young garbage inside, and exclude the new objects from later collections.
 
-    Not so after an exception, nor unless ``resting`` returns the same true value before and
-    after: that nothing was at work meanwhile. One at a time.
+    They are not excluded after an exception, nor if work was going on: ``resting`` must return
+    the same true value before and after. Not reentrant.
     """
     before = resting()
     thresholds = gc.get_threshold()

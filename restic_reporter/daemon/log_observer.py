@@ -1,8 +1,9 @@
-"""The log that twistd writes: of which level its events must be, and without their secrets."""
+"""Filter the log that twistd writes by level, and mask its secrets."""
 
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from string import Formatter
 from typing import IO, Any, cast
 
@@ -28,32 +29,31 @@ from .twisted_events import PlainEvents
 
 Redact = Callable[[str], str]
 
-# Of an event; more takes the reactor longer than it may.
+# Characters of one event: masking more would block the reactor.
 TEXT_LIMIT = 2**15
 
-# So much more is looked at and then left out: a secret that is cut off would not be found.
+# Masked beyond the limit, then cut off: a secret cut in two would not be found.
 _OVERLAP = 2**12
 
-# What says where an event comes from, and nothing of what happened.
+# Fields of an event without secrets.
 _KEPT = ("log_time", "log_level", "log_namespace", "isError")
 
-
-# The logger of a module is named after it, or after a class in it.
+# Each logger is named after its module.
 _OURS = f"{__name__.partition('.')[0]}."
 
 
 @frozen
 class _MaskedFields(Formatter):
-    """Formats as `str.format` does, with each value masked; the words around them stay."""
+    """Formats as `str.format` does, and masks each value, but not the text around them."""
 
     redact: Redact
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """Format one value; what the daemon has counted or chosen itself is no secret."""
+        """Return one formatted value; numbers and reasons are no secrets."""
         if isinstance(value, int | float | Reason):
             return format(value, format_spec)
         if isinstance(value, str):
-            # Masked first: half a secret, cut off by the format, would not be recognised.
+            # Masked first: the format could cut a secret in two.
             return format(self.redact(value), format_spec)
         return self.redact(format(value, format_spec))
 
@@ -62,37 +62,28 @@ class _MaskedFields(Formatter):
 @frozen
 class RedactingObserver:
     """
-    Hands events on as nothing but their level and text, message and traceback, after ``redact``.
+    Passes on only the level and text of an event, traceback included, with secrets masked.
 
-    The words of our own messages are left as they are: masks in these would tell a password
-    that is one of them. Nothing else that an event holds, such as a failure with all that
-    belongs to it, reaches ``observer``.
+    The words of our own messages are never masked: a mask would show that a password is one of
+    them. Other fields of an event, such as a failure, do not reach ``observer``.
     """
 
     observer: ILogObserver
     redact: Redact
 
     def __call__(self, event: LogEvent) -> None:
-        """Hand on ``event``."""
+        """Pass on ``event``."""
         shown = {key: event[key] for key in _KEPT if key in event}
         level = event.get("log_level")
-        self.observer(
-            {
-                **shown,
-                # What Twisted's observers write before the text, in brackets.
-                "log_system": "-" if level is None else level.name,
-                "log_format": "{log_text}",
-                "log_text": self._text(event),
-            }
-        )
+        # Twisted's observers write log_system before the text, in brackets.
+        shown["log_system"] = "-" if level is None else level.name
+        self.observer({**shown, "log_format": "{log_text}", "log_text": self._text(event)})
 
     def _text(self, event: LogEvent) -> str:
         if f"{event.get('log_namespace')}.".startswith(_OURS):
-            try:
+            # Twisted has a text for events that cannot be formatted.
+            with suppress(Exception):
                 return self._own_text(event)
-            except Exception:
-                # It cannot be formatted, which Twisted has a text for.
-                pass
         return self._shown(_as_text(event))
 
     def _own_text(self, event: LogEvent) -> str:
@@ -113,36 +104,25 @@ def _as_text(event: LogEvent) -> str:
 
 @frozen
 class _Unbuffered:
-    """
-    A stream for `textFileLogObserver` that writes straight to a descriptor.
+    """A file without a buffer, whose lock a hanging thread would hold: Python's exit needs it."""
 
-    A thread that hangs in writing to one of Python's own would hold the lock of its buffer,
-    and the interpreter aborts at its end where it cannot have that.
-    """
-
-    _descriptor: int
-
-    @classmethod
-    def stdout(cls) -> "_Unbuffered":
-        """One for the standard output, which fails where that is closed."""
-        return cls(-1 if sys.stdout is None else sys.stdout.fileno())
+    descriptor: int
 
     def write(self, text: str) -> None:
         """Write all of ``text``."""
         data = text.encode("utf-8", "backslashreplace")
         while data:
-            data = data[os.write(self._descriptor, data) :]
+            data = data[os.write(self.descriptor, data) :]
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing, as nothing is buffered."""
 
 
 def take_logger(twistd_options: dict[str, Any]) -> Callable[[], Any] | None:
     """
-    What ``--logger`` names, and makes an observer; ``None`` where it names nothing.
+    Return the function named by ``--logger``, if any, and remove the option.
 
-    To be called while options are parsed: twistd is not to know of it, since it would hand
-    that observer all events as they are.
+    Call this while options are parsed: twistd would pass unmasked events to its observer.
     """
     name = twistd_options.get("logger")
     if not name:
@@ -150,7 +130,7 @@ def take_logger(twistd_options: dict[str, Any]) -> Callable[[], Any] | None:
     try:
         make: Callable[[], Any] = namedAny(name)
     except Exception:
-        return None  # twistd will say so itself.
+        return None  # twistd reports it.
     twistd_options["logger"] = None
     return make
 
@@ -163,12 +143,10 @@ def observer_factory(
     queue: LogQueue | None = None,
 ) -> Callable[[], ILogObserver] | None:
     """
-    What makes twistd's log observer, so that it only sees events of ``level`` and above, and
-    these through ``redact``.
+    Return a function that makes twistd's log observer, for events of ``level`` and above.
 
-    The observer that ``logger`` makes gets them, if there is one, at once. Else they go into
-    ``queue``, which writes them where twistd's own would: to syslog, a file or stdout. ``None``
-    where twistd's own should be asked: it has an error to report.
+    They pass through ``redact`` to the observer of ``logger``, if any, else through ``queue`` to
+    twistd's target: syslog, a file or stdout. ``None`` means that twistd must report an error.
     """
     logfile = twistd_options.get("logfile")
     foreground = twistd_options.get("nodaemon") or twistd_options.get("debug")
@@ -187,7 +165,9 @@ def observer_factory(
             syslog: Any = SyslogObserver(twistd_options.get("prefix") or "").emit
             observer = LegacyLogObserverWrapper(syslog)
         elif logfile == "-" or (foreground and not logfile):
-            observer = textFileLogObserver(cast(IO[str], _Unbuffered.stdout()))
+            # Twisted will replace sys.stdout, which is None if it is closed.
+            stdout = _Unbuffered(-1 if sys.stdout is None else sys.stdout.fileno())
+            observer = textFileLogObserver(cast(IO[str], stdout))
         else:
             observer = textFileLogObserver(LogFile.fromFullPath(logfile or "twistd.log"))
         if queue is not None and logger is None:
@@ -195,7 +175,7 @@ def observer_factory(
             observer = queue
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
         if predicate.defaultLogLevel < LogLevel.warn:
-            # It tells of each 1xx answer, which a hostile server sends by the thousand.
+            # It logs each 1xx response, and a hostile server sends thousands.
             predicate.setLogLevelForNamespace("twisted.web._newclient", LogLevel.warn)
         plain = PlainEvents(RedactingObserver(observer, redact))
         return FilteringLogObserver(plain, [predicate])

@@ -1,4 +1,4 @@
-"""A log observer that never waits for the program, disk or terminal that takes the log."""
+"""Write the log in a thread, so that a slow disk, pipe or terminal blocks nothing."""
 
 import sys
 import threading
@@ -10,29 +10,28 @@ from attrs import define, field
 from twisted.logger import ILogObserver, LogEvent, LogLevel, LogPublisher
 from zope.interface import implementer
 
-# Bytes of memory that events may take while they wait to be written.
+# Bytes of memory for waiting events.
 LIMIT = 4 * 2**20
 
-# Bytes that an event takes beside its text.
+# Bytes of an event besides its text.
 _EVENT_SIZE = 1024
 
-# Seconds until a write that failed, on a full disk for instance, is tried again.
+# Seconds until the retry of a failed write, on a full disk for example.
 RETRY = 1.0
 
-# Seconds in all that the end of the process waits for the log.
-PATIENCE = 0.5
+# Seconds that the end of the process waits for the log in all.
+TIMEOUT = 0.5
 
 
 @implementer(ILogObserver)
 @define(eq=False)
 class LogQueue:
     """
-    Hands events to ``observer`` in a thread, in order, from `start` on.
+    Passes events from `.log_observer.RedactingObserver` to ``observer`` in a thread, in order.
 
-    The events are those of `.log_observer.RedactingObserver`: texts without secrets.
-    Once more than ``limit`` bytes of them wait, new ones are dropped until the queue is empty;
-    then an event says how many lines were ``dropped``, which is their total. Until `start`
-    events wait: twistd forks after its first ones, and a thread does not survive that.
+    Beyond ``limit`` bytes new events are dropped until the queue is empty; then an event gives
+    the number of missing lines. ``dropped`` is their total. Events wait for `start`: twistd
+    forks after the first ones, and a thread does not survive a fork.
     """
 
     observer: Callable[[LogEvent], object] = field(factory=LogPublisher)
@@ -42,16 +41,16 @@ class LogQueue:
     _changed: threading.Condition = field(factory=threading.Condition)
     _events: deque[LogEvent] = field(factory=deque)
     _size: int = 0
-    _untold: int = 0
+    _unreported: int = 0
     _writing: bool = False
     _thread: threading.Thread | None = None
     _deadline: float | None = None
 
     def __call__(self, event: LogEvent) -> None:
-        """Take ``event``. After `finish` wait, for a bounded time, until it is written."""
+        """Queue ``event``; after `finish`, wait until it is written, or for the timeout."""
         # The lock is reentrant: garbage collection in here can log.
         with self._changed:
-            if self._untold or self._size + _size(event) > self._limit:
+            if self._unreported or self._size + _size(event) > self._limit:
                 self._drop(event)
             else:
                 self._size += _size(event)
@@ -61,19 +60,20 @@ class LogQueue:
             self._wait(self._deadline)
 
     def start(self) -> None:
-        """Begin to write. Call it after the last fork."""
+        """Begin to write; call this after the last fork."""
         self._thread = threading.Thread(target=self._work, name="restic-reporter-log", daemon=True)
         self._thread.start()
 
-    def finish(self, patience: float = PATIENCE) -> None:
+    def finish(self, timeout: float = TIMEOUT) -> None:
         """
-        Wait until all is written, and from now on after each event too, since the process may
-        end after any of them: for at most ``patience`` seconds in all.
+        Wait until all is written, for at most ``timeout`` seconds in all.
+
+        Later events wait too, as the process may end after any of them.
         """
         if self._deadline is None:
-            self._deadline = time.monotonic() + patience
+            self._deadline = time.monotonic() + timeout
         if self._thread is None:
-            # The start has failed. While Python ends it starts no thread.
+            # The start failed, and Python starts no threads at exit.
             while self._events:
                 self._observed(self._next())
             self._writing = False
@@ -82,14 +82,14 @@ class LogQueue:
     def _drop(self, event: LogEvent) -> None:
         lines = _text(event).count("\n") + 1
         self.dropped += lines
-        self._untold += lines
+        self._unreported += lines
 
     def _wait(self, deadline: float) -> None:
         with self._changed:
-            self._changed.wait_for(self._is_idle, max(0.0, deadline - time.monotonic()))
-
-    def _is_idle(self) -> bool:
-        return not (self._events or self._untold or self._writing)
+            self._changed.wait_for(
+                lambda: not (self._events or self._unreported or self._writing),
+                max(0.0, deadline - time.monotonic()),
+            )
 
     def _work(self) -> None:
         while True:
@@ -101,23 +101,23 @@ class LogQueue:
         with self._changed:
             self._writing = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._events or self._untold)
+            self._changed.wait_for(lambda: self._events or self._unreported)
             self._writing = True
             if not self._events:
-                dropped, self._untold = self._untold, 0
+                dropped, self._unreported = self._unreported, 0
                 return _notice(dropped)
             event = self._events.popleft()
             self._size -= _size(event)
             return event
 
     def _observed(self, event: LogEvent) -> bool:
-        """Whether no other try can help: it is written, or it cannot be."""
+        """Write ``event``; return whether no retry is needed."""
         try:
             self.observer(event)
         except OSError:
             return False
         except Exception:
-            # There is nowhere to say so but the count.
+            # It cannot be logged, only counted.
             with self._changed:
                 self._drop(event)
         return True

@@ -1,4 +1,4 @@
-"""How long the reactor was held: the time in which nobody else had a turn."""
+"""Measure how long the reactor is blocked."""
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -9,10 +9,10 @@ INTERVAL = 0.025
 
 class ReactorLag(Service):
     """
-    A timer that looks how late it is called, as long as the service runs.
+    A timer that measures its own delay while the service runs.
 
-    What holds the reactor delays it, all but the part that passes before it is due: a hold is
-    seen up to `INTERVAL` seconds too short, and a shorter one perhaps not at all.
+    A block is measured up to `INTERVAL` seconds too short: it delays the timer only from the
+    time when that is due.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -26,14 +26,14 @@ class ReactorLag(Service):
         self._wait()
 
     def stopService(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         super().stopService()
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
 
     def take(self) -> float:
-        """The longest hold since the last call of this, in seconds."""
+        """Return the longest block since the previous call, in seconds."""
         longest = max(self._longest, self._late())
         self._longest = 0.0
         return longest
@@ -44,8 +44,5 @@ class ReactorLag(Service):
         return max(0.0, self._clock.seconds() - self._call.getTime())
 
     def _wait(self) -> None:
-        self._call = self._clock.callLater(INTERVAL, self._called)
-
-    def _called(self) -> None:
         self._longest = max(self._longest, self._late())
-        self._wait()
+        self._call = self._clock.callLater(INTERVAL, self._wait)

@@ -1,4 +1,4 @@
-"""Loads the config, and swaps it in whole."""
+"""Load the config, and replace the running one as a whole."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ from ..schedule.cron import CronExpression
 from ..schedule.cron_service import CronService
 from .garbage import long_lived
 
-# A config, or a password file, may be on a network mount that hangs.
+# Seconds. A network mount with the config or a password file can hang.
 _LOAD_TIMEOUT = 60.0
 
 Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
@@ -31,10 +31,10 @@ Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
 @define(eq=False)
 class ConfigLoader:
     """
-    Gives the config, and all that is made of it, to those who work with it.
+    Loads the config, and passes it and its tasks to all users.
 
     ``load_config`` reads and checks the file; it blocks. ``cron`` is for repositories without
-    a schedule of their own.
+    their own schedule.
     """
 
     _log = Logger()
@@ -54,16 +54,12 @@ class ConfigLoader:
     _stopped: bool = False
 
     def load(self) -> None:
-        """
-        Load and use the config at start, where nobody waits.
-
-        :raises ConfigError: with all that is wrong.
-        """
+        """Load and use the config at start, or raise a `ConfigError`; it blocks."""
         config, maker = self._load_config(), self._task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 
     def reload(self) -> None:
-        """Load the config again; a good one is used from the next collection on."""
+        """Load the config again; use a valid one from the next collection on."""
         if self._stopped:
             return
         if self._running:
@@ -71,10 +67,12 @@ class ConfigLoader:
             return
         self._running = True
         reloaded = Deferred.fromCoroutine(self._reload())
-        reloaded.addErrback(lambda failure: self._log.failure("a bug in reloading", failure))
+        reloaded.addErrback(
+            lambda failure: self._log.failure("config not reloaded because of a bug", failure)
+        )
 
     def stop(self) -> None:
-        """Swap in no other config."""
+        """Keep the running config from now on."""
         self._stopped = True
 
     async def _reload(self) -> None:
@@ -88,24 +86,20 @@ class ConfigLoader:
                 if self._stopped:
                     return
                 self._use(*loaded)
-        except ConfigError as error:
+        except BaseException as error:
             status.successful = False
-            for problem in error.problems:
+            if not isinstance(error, ConfigError | ReadError):
+                raise
+            problems = error.problems if isinstance(error, ConfigError) else (error.message,)
+            for problem in problems:
                 self._log.error(
                     "config not reloaded, keeping the running one: {problem}", problem=problem
                 )
-        except ReadError as error:
-            status.successful = False
-            self._log.error(
-                "config not reloaded, keeping the running one: {problem}", problem=error.message
-            )
-        except BaseException:
-            status.successful = False
-            raise
         else:
+            count = len(loaded[0].repositories)
+            repositories = "1 repository" if count == 1 else "{count} repositories"
             self._log.info(
-                "config reloaded: {count} repositories, from the next collection on",
-                count=len(loaded[0].repositories),
+                f"config reloaded: {repositories}, from the next collection on", count=count
             )
         finally:
             self._running = False
@@ -114,7 +108,7 @@ class ConfigLoader:
                 self.reload()
 
     async def _loaded(self) -> Loaded | ConfigError:
-        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
+        """Return config and tasks, or an error: raised, it would keep half a config in a cycle."""
         maker = self._task_maker.renewed()
         config = await in_daemon_thread(self._reactor, _config_or_error, self._load_config)
         if isinstance(config, ConfigError):
@@ -130,15 +124,13 @@ class ConfigLoader:
     def _use(
         self, config: Config, masks: Masks, tasks: Mapping[str, Task], maker: TaskMaker
     ) -> None:
-        """Swap ``config`` in, with all that was made of it."""
+        """Replace the running config."""
         self._redactor.replace(masks)
         self._collector.set_tasks(tasks, maker.complete)
         self._http.keep_only(one.transport for one in config.repositories)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         self._runs.set_schedules(tuple(tasks), own)
-        schedules: dict[str | None, CronExpression] = {DEFAULT: self._cron}
-        schedules.update(own)
-        self._cron_service.set_schedules(schedules)
+        self._cron_service.set_schedules(own | {DEFAULT: self._cron})
         status = self._collector.state.config
         status.successful = True
         status.success_time = self._now()

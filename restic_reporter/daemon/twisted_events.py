@@ -1,4 +1,4 @@
-"""Twisted's own events: dropped where they tell nothing that ours do not, else in our words."""
+"""Reword Twisted's own log events, and drop those that repeat ours."""
 
 import re
 
@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from .. import __version__
 
-# By what Twisted logs; words of our own are never masked.
+# By Twisted's words; as they are ours, they are never masked.
 _OUR_WORDS = {
     "twistd {version} ({exe} {pyVersion}) starting up.": (
         f"starting restic-reporter {__version__} (Twisted {{version}}, Python {{pyVersion}})"
@@ -20,19 +20,19 @@ _OUR_WORDS = {
 
 _DROPPED = {"reactor class: {reactor}.", "Main loop terminated."}
 
-# These are of Twisted's older kind, without a format.
+# Legacy events of Twisted, without a format.
 _DROPPED_TEXT = re.compile(r"BoundedSite( \(TLS\))? starting on .+|\(\w+ Port .+ Closed\)")
 
 
 @implementer(ILogObserver)
 @frozen
 class PlainEvents:
-    """Hands events on to ``observer``, Twisted's own in plain words or not at all."""
+    """Passes events on to ``observer``, Twisted's own reworded or dropped."""
 
     observer: ILogObserver
 
     def __call__(self, event: LogEvent) -> None:
-        """Hand on ``event``."""
+        """Pass on ``event``."""
         namespace = str(event.get("log_namespace"))
         if namespace.startswith("twisted."):
             format = event.get("log_format")

@@ -1,4 +1,4 @@
-"""The one place that puts the rooms of the daemon together."""
+"""Wire the parts of the daemon, from all rooms."""
 
 import atexit
 import shutil
@@ -8,15 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from .. import __version__
 from ..collection.collector import Collector
+from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
+from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState
 from ..collection.task_maker import TaskMaker
+from ..concurrency.cooperative import in_turns
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
@@ -57,32 +60,98 @@ def wire(
     environ: Mapping[str, str],
 ) -> ReporterService:
     """
-    The daemon's service, not yet started, from the values of `restic_reporter.tap.Options`
-    and twistd's own.
+    Return the daemon's service, from the values of `restic_reporter.tap.Options` and twistd's.
 
-    :raises ValueError: it cannot run like this; the message is for the user.
+    :raises ValueError: it cannot run with these; the message is for the user.
     """
-    # Twisted's timers follow the wall clock, so that a step back by an hour would stretch
-    # every deadline by an hour.
+    lag = ReactorLag(reactor)
+    log_queue = LogQueue()
+    # If the start fails, the reactor never runs.
+    atexit.register(log_queue.finish)
+    listener = _checked_listener(options["bind"])
+    limits = _web_limits(options["concurrency"])
+    collection = wire_collection(
+        options,
+        reactor,
+        environ,
+        reactor_lag=lag.take,
+        log_lines_dropped=lambda: log_queue.dropped,
+    )
+    page = collection.page
+    site = make_site(
+        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+    )
+    parts = Parts(
+        reactor=reactor,
+        log_queue=log_queue,
+        loader=collection.loader,
+        collector=collection.collector,
+        runs=collection.runs,
+        stores=collection.stores,
+        lag=lag,
+        cron_service=collection.cron_service,
+        web=WebServer(reactor, listener, site),
+        workers=collection.workers,
+        http=collection.http,
+    )
+    pidfile = twistd_options.get("pidfile")
+    return ReporterService(
+        parts,
+        pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
+        log_observer=observer_factory(
+            twistd_options,
+            options["log-level"],
+            collection.redactor.redact,
+            options["logger"],
+            log_queue,
+        ),
+    )
+
+
+@frozen
+class Collection:
+    """The parts that read repositories, for the daemon or a single run, and their state."""
+
+    state: CollectionState
+    page: MetricsPage
+    loader: ConfigLoader
+    collector: Collector
+    runs: Runs
+    cron_service: "CronService[str | None]"
+    stores: SecretStores
+    redactor: Redactor
+    workers: WorkerThreads
+    http: BoundedHTTPClient
+
+
+def wire_collection(
+    options: Mapping[str, Any],
+    reactor: Any,
+    environ: Mapping[str, str],
+    read: ReadOne = read_repository,
+    **page_values: Any,
+) -> Collection:
+    """
+    Return the parts that read repositories: with the config loaded, and not started.
+
+    ``read`` reads one repository; ``page_values`` are for `MetricsPage`.
+
+    :raises ValueError: it cannot run with these options; the message is for the user.
+    """
+    # Twisted's timers use the wall clock: an hour back would extend each deadline by an hour.
     reactor.seconds = time.monotonic
     reactor.installNameResolver(DaemonThreadResolver(reactor))
     check_time_zone()
     plugins = installed_plugins()
     makers = by_scheme(plugins.makers)
-    for broken in plugins.broken:
-        _log.error("the plugin {broken}", broken=str(broken))
-    listener = _checked_listener(options["bind"])
+    for plugin in plugins.broken:
+        _log.error("the plugin {broken}", broken=str(plugin))
     store_makers = by_name(plugins.stores)
     shard: Shard = options["shard"]
-    limits = _web_limits(options["concurrency"])
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
     vault = stores.stores.get("vault")
-    lag = ReactorLag(reactor)
-    log_queue = LogQueue()
-    # Where the start fails the reactor never runs.
-    atexit.register(log_queue.finish)
     state = CollectionState()
     page = MetricsPage(
         state,
@@ -90,26 +159,20 @@ def wire(
         lambda: cron_service.next_due,
         shard=str(shard),
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
-        reactor_lag=lag.take,
-        log_lines_dropped=lambda: log_queue.dropped,
+        **page_values,
     )
-    collector = Collector(reactor, time.time, options["concurrency"], state, page.prepare)
+    collector = Collector(
+        reactor, time.time, options["concurrency"], state, page.prepare, read=read
+    )
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
-        clock=reactor,
-        now=time.time,
-        due=runs.due,
-        schedules={},
+        clock=reactor, now=time.time, due=runs.due, schedules={}
     )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
+    broken = bool(plugins.broken)
     context = ConfigContext(
-        options["directory"],
-        makers,
-        tuple(store_makers),
-        bool(plugins.broken),
-        environ,
-        shard.holds,
+        options["directory"], makers, tuple(store_makers), broken, environ, shard.holds
     )
     loader = ConfigLoader(
         reactor=reactor,
@@ -134,37 +197,14 @@ def wire(
     try:
         loader.load()
     except ConfigError as error:
-        raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    site = make_site(reactor, partial(page.render_in_turns, reactor), __version__, limits)
-    parts = Parts(
-        reactor=reactor,
-        log_queue=log_queue,
-        loader=loader,
-        collector=collector,
-        runs=runs,
-        stores=stores,
-        lag=lag,
-        cron_service=cron_service,
-        web=WebServer(reactor, listener, site),
-        workers=workers,
-        http=http,
-    )
-    pidfile = twistd_options.get("pidfile")
-    return ReporterService(
-        parts,
-        pidfile=str(Path(options["directory"], pidfile)) if pidfile else None,
-        log_observer=observer_factory(
-            twistd_options, options["log-level"], redactor.redact, options["logger"], log_queue
-        ),
+        raise ValueError(f"invalid config\n{error}") from None
+    return Collection(
+        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http
     )
 
 
 def _checked_listener(address: Address) -> Listener:
-    """
-    The listener for ``address``, whose port is free now: later we may be in the background.
-
-    :raises ValueError: it is not.
-    """
+    """Return the listener for ``address``; raise a ValueError while the user still sees it."""
     listener = Listener(address)
     try:
         listener.bind()
@@ -175,13 +215,13 @@ def _checked_listener(address: Address) -> Listener:
 
 
 def _web_limits(concurrency: int) -> Limits:
-    """The web server's limits, with no more connections than there are descriptors for."""
+    """Return the web server's limits, with connections limited by the file descriptors."""
     descriptors, usual = raise_limit(), DEFAULT_LIMITS.max_connections
     connections = connections_for(descriptors, concurrency, usual)
     if connections < usual:
         _log.warn(
-            "only {connections} clients can be connected at one time, as there are {descriptors}"
-            " file descriptors: raise the limit (ulimit -n, LimitNOFILE=)",
+            "only {connections} clients can be connected at a time, with {descriptors} file"
+            " descriptors; raise the limit (ulimit -n, LimitNOFILE=)",
             connections=connections,
             descriptors=descriptors,
         )
@@ -191,11 +231,7 @@ def _web_limits(concurrency: int) -> Limits:
 def _stores(
     makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], tools: StoreTools
 ) -> dict[str, ISecretStore]:
-    """
-    The secret stores by name.
-
-    :raises ValueError: one is set up by half.
-    """
+    """Return the secret stores by name; raise a ValueError if settings are incomplete."""
     stores = {}
     for name, maker in makers.items():
         try:
@@ -203,12 +239,9 @@ def _stores(
         except ValueError:
             raise
         except Exception as error:
-            # Not as a failure event: nobody knows what a plugin puts into its exceptions.
-            _log.error(
-                "the secret store {name!r} cannot be made: {kind}",
-                name=name,
-                kind=type(error).__name__,
-            )
+            # Without its text: an exception of a plugin can contain secrets.
+            kind = type(error).__name__
+            _log.error("the secret store {name!r} cannot be made: {kind}", name=name, kind=kind)
     return stores
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from random import random as default_random
 from typing import Any, TypeVar
 
+from attrs import define, field
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IResponse
 
 from ..concurrency.deadline import Deadline, sleep, within
 from ..model.errors import ReadError, Reason
@@ -32,6 +32,7 @@ _PLACES = 1024
 _IDEMPOTENT = frozenset({"GET", "HEAD"})
 
 
+@define(eq=False)
 class BoundedHTTPClient:
     """
     Sends requests, each within its deadline and limits, over persistent connections.
@@ -44,26 +45,16 @@ class BoundedHTTPClient:
     :param idle_timeout: seconds that a server may send nothing.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        *,
-        connections_per_host: int = 8,
-        random: Callable[[], float] = default_random,
-        now: Callable[[], float] = time.time,
-        connect_timeout: float = 10.0,
-        idle_timeout: float = 30.0,
-    ) -> None:
-        self._reactor = reactor
-        self._connections_per_host = connections_per_host
-        self._random = random
-        self._now = now
-        self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
-        self._routes: dict[Transport, Route] = {}
-        self._places: dict[tuple[str, Transport], Place] = {}
-        self._waiting: set[Deferred[Any]] = set()
-        self._closed = False
+    _reactor: Any
+    _connections_per_host: int = field(default=8, kw_only=True)
+    _random: Callable[[], float] = field(default=default_random, kw_only=True)
+    _now: Callable[[], float] = field(default=time.time, kw_only=True)
+    _connect_timeout: float = field(default=10.0, kw_only=True)
+    _idle_timeout: float = field(default=30.0, kw_only=True)
+    _routes: dict[Transport, Route] = field(factory=dict, init=False)
+    _places: dict[tuple[str, Transport], Place] = field(factory=dict, init=False)
+    _waiting: "set[Deferred[Any]]" = field(factory=set, init=False)
+    _closed: bool = field(default=False, init=False)
 
     async def request(
         self,
@@ -108,7 +99,7 @@ class BoundedHTTPClient:
             exchange = Exchange(what, body_limit, self._idle_timeout)
             meter.count_request(operation)
             route = self._route(transport)
-            sending: Deferred[IResponse]
+            sending: Deferred[Any]
             if place.uri is not None and is_plain(rest) and (body is None or place.ipv6):
                 # The same request as treq's, without its layers.
                 producer = None if body is None else BytesProducer(body)
@@ -116,8 +107,16 @@ class BoundedHTTPClient:
                     exchange, method.upper().encode(), place.uri, rest.encode(), sent, producer
                 )
             else:
+                agent = ExchangeAgent(route, exchange)
                 sending = maybeDeferred(
-                    self._send, ExchangeAgent(route, exchange), method, url, sent, body
+                    HTTPClient(agent, data_to_body_producer=BytesProducer).request,
+                    method,
+                    url,
+                    headers=sent,
+                    data=body,
+                    allow_redirects=False,
+                    unbuffered=True,
+                    reactor=self._reactor,
                 )
             return Answer(exchange, partial(meter.count_bytes, operation), sending).whole
 
@@ -165,20 +164,6 @@ class BoundedHTTPClient:
             raise
         finally:
             self._waiting.discard(waiting)
-
-    def _send(
-        self, agent: ExchangeAgent, method: str, url: str, headers: Headers, body: bytes | None
-    ) -> "Deferred[Any]":
-        client = HTTPClient(agent, data_to_body_producer=BytesProducer)
-        return client.request(
-            method,
-            url,
-            headers=headers,
-            data=body,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
 
     def _place(self, origin: str, transport: Transport) -> Place:
         place = self._places.get((origin, transport))

@@ -1,4 +1,4 @@
-"""Where a request's connection comes from: a pool of bounded ones, or a new one."""
+"""Connections for requests: from a pool of bounded ones, or new ones."""
 
 # Name resolution imports this at its first use; if no file descriptor is left then, Twisted's
 # resolver never ends.
@@ -9,19 +9,10 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import (
-    IProtocol,
-    IProtocolFactory,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.web.client import URI, Agent, HostnameCachingHTTPSPolicy, HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import (
-    IAgent,
-    IBodyProducer,
-    IPolicyForHTTPS,
-    IResponse,
-)
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from ..model.errors import Reason
@@ -54,10 +45,10 @@ class BoundedEndpoint:
 
 
 class BoundedPool(HTTPConnectionPool):
-    """A pool that puts the connection it hands out under the exchange's limits."""
+    """A pool whose connections enforce the limits of their exchanges."""
 
     cachedConnectionTimeout = _CACHED_CONNECTION_TIMEOUT
-    # A retry of the pool's own would be neither counted nor bounded.
+    # The pool's own retries would be neither counted nor limited.
     retryAutomatically = False
     retired = False
 
@@ -75,7 +66,7 @@ class BoundedPool(HTTPConnectionPool):
         return super().getConnection(key, endpoint).addCallback(enter)
 
     def retire(self) -> "Deferred[Any]":
-        """Close what is idle, and from now on what becomes idle; fires when the former is."""
+        """Close connections that are or become idle; fires when those idle now are closed."""
         self.retired = True
         closed: Deferred[Any] = self.closeCachedConnections()
         return closed
@@ -93,43 +84,20 @@ class BoundedPool(HTTPConnectionPool):
             super()._putConnection(key, connection)
 
 
-class _RouteAgent(Agent):
-    """Sends requests whose URI has been parsed already, each to an endpoint of its own."""
-
-    def send(
-        self,
-        endpoint: BoundedEndpoint,
-        method: bytes,
-        path: bytes,
-        headers: Headers,
-        body: IBodyProducer | None,
-    ) -> Deferred[IResponse]:
-        """The answer to a request for ``path`` (and query)."""
-        uri = endpoint.uri
-        key = (uri.scheme, uri.host, uri.port)
-        return self._requestWithEndpoint(key, endpoint, method, uri, headers, body, path)
-
-
 class Route:
-    """All that is kept of one `Transport`: its idle connections and TLS contexts."""
+    """The idle connections and TLS contexts of one `Transport`."""
 
     def __init__(
-        self,
-        reactor: Any,
-        transport: Transport,
-        connections_per_host: int,
-        connect_timeout: float,
+        self, reactor: Any, transport: Transport, connections_per_host: int, connect_timeout: float
     ) -> None:
         self.reactor = reactor
         self.connect_timeout = connect_timeout
-        self._transport = transport
-        self._policy: IPolicyForHTTPS = HostnameCachingHTTPSPolicy(
-            TLSPolicy.for_transport(transport), _CONTEXTS
-        )
+        self._unix_socket = transport.unix_socket
+        self._policy = HostnameCachingHTTPSPolicy(TLSPolicy(transport), _CONTEXTS)
         self._opened: set[BoundedConnection] = set()
         self._pool = BoundedPool(reactor)
         self._pool.maxPersistentPerHost = connections_per_host
-        self._agent = _RouteAgent(reactor, self._policy, pool=self._pool)
+        self._agent = Agent(reactor, self._policy, pool=self._pool)
 
     def send(
         self,
@@ -141,20 +109,21 @@ class Route:
         body: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         """
-        The answer to the one request of ``exchange``, as soon as its headers are there.
+        Send the request of ``exchange`` to the server of ``uri``, for ``path`` (and query).
 
-        ``uri`` tells the server, ``path`` (and query) what to ask it for. An answer whose
-        body is not to be read is refused.
+        Fires with the response after its headers, if `Exchange.check` accepts it.
         """
         endpoint = BoundedEndpoint(exchange, self, uri)
-        answer = self._agent.send(endpoint, method, path, headers, body)
+        key = (uri.scheme, uri.host, uri.port)
+        # Not `Agent.request`, which would parse the URI at each request.
+        answer = self._agent._requestWithEndpoint(key, endpoint, method, uri, headers, body, path)
         return answer.addCallback(exchange.check)
 
     def connect(self, uri: URI, factory: IProtocolFactory) -> Deferred[Any]:
-        """A new connection to the server of ``uri``: a `BoundedConnection`."""
+        """Open a `BoundedConnection` to the server of ``uri``."""
 
         def connected(connection: BoundedConnection) -> BoundedConnection:
-            # Aborted for an answer that was whole, it has become idle before it closes.
+            # If aborted after a complete response, it has become idle before it closes.
             protocol = connection.wrappedProtocol
             connection.closed.addCallback(lambda _: self._pool.drop(protocol))
             return connection
@@ -165,21 +134,18 @@ class Route:
 
     def _endpoint(self, uri: URI) -> IStreamClientEndpoint:
         endpoint: IStreamClientEndpoint
-        if self._transport.unix_socket is None:
-            endpoint = HostnameEndpoint(
-                self.reactor, uri.host, uri.port, timeout=self.connect_timeout
-            )
+        reactor, timeout = self.reactor, self.connect_timeout
+        if self._unix_socket is None:
+            endpoint = HostnameEndpoint(reactor, uri.host, uri.port, timeout=timeout)
         else:
-            endpoint = UNIXClientEndpoint(
-                self.reactor, self._transport.unix_socket, timeout=self.connect_timeout
-            )
+            endpoint = UNIXClientEndpoint(reactor, self._unix_socket, timeout=timeout)
         if uri.scheme == b"https":
             creator = self._policy.creatorForNetloc(uri.host, uri.port)
             endpoint = wrapClientTLS(creator, endpoint)
         return endpoint
 
     def retire(self) -> None:
-        """Close what is idle; connections in use go on until they are."""
+        """Close idle connections; others are closed when they become idle."""
         self._pool.retire()
 
     async def close(self) -> None:
@@ -196,7 +162,7 @@ class Route:
 @implementer(IAgent)
 @frozen
 class ExchangeAgent:
-    """What treq's client is given to send the one request of an exchange with."""
+    """Sends the request of one ``exchange`` for treq's client."""
 
     route: Route
     exchange: Exchange
@@ -210,6 +176,6 @@ class ExchangeAgent:
     ) -> Deferred[IResponse]:
         parsed = URI.fromBytes(uri)
         sent = Headers() if headers is None else headers.copy()
-        # In place of treq's own, which would take what it decodes.
+        # Instead of treq's own value, which would accept what it decodes.
         sent.setRawHeaders(b"Accept-Encoding", [b"identity"])
         return self.route.send(self.exchange, method, parsed, parsed.originForm, sent, bodyProducer)

@@ -3,13 +3,9 @@
 import re
 from typing import Any
 
-from attrs import Factory, field, frozen
+from attrs import frozen
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL.crypto import X509, PKey
 from OpenSSL.SSL import VERIFY_FAIL_IF_NO_PEER_CERT, VERIFY_PEER, Connection, Error
 from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
@@ -86,7 +82,7 @@ def parse_client_certificate(pem: bytes) -> dict[str, Any]:
         # ValueError or UnsupportedAlgorithm, depending on the library's version and the key.
         raise ValueError(f"{what}: invalid private key, or of an unknown type") from None
     own, *chain = _load_certificates(pem, what)
-    if _spki(key) != _spki(own):
+    if key.public_key() != own.public_key():
         raise ValueError(f"{what}: private key does not match the first certificate")
     try:
         private_key = PKey.from_cryptography_key(key)  # type: ignore[arg-type]
@@ -97,13 +93,6 @@ def parse_client_certificate(pem: bytes) -> dict[str, Any]:
         "certificate": X509.from_cryptography(own),
         "extraCertChain": [X509.from_cryptography(certificate) for certificate in chain],
     }
-
-
-def _spki(holder: Any) -> bytes:
-    public: bytes = holder.public_key().public_bytes(
-        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    )
-    return public
 
 
 class CertificateRefusedError(Error):
@@ -160,36 +149,22 @@ class _Unverified:
 
 
 @implementer(IPolicyForHTTPS)
-@frozen
 class TLSPolicy:
     """Verifies a server by the trust root and its DNS name or IP address."""
 
-    trust_root: Any = Factory(platformTrust)
-    client_certificate: dict[str, Any] = field(factory=dict, repr=False)
-    verify: bool = True
-
-    @classmethod
-    def for_transport(cls, transport: Transport) -> "TLSPolicy":
-        """
-        Return the policy for ``transport``.
-
-        :raises ValueError: its PEM is invalid.
-        """
+    def __init__(self, transport: Transport) -> None:
+        """:raises ValueError: the PEM of ``transport`` is invalid."""
         ca, own = transport.ca_certificates, transport.client_certificate
-        return cls(
-            platformTrust() if ca is None else parse_ca_certificates(ca),
-            {} if own is None else parse_client_certificate(own),
-            transport.verify,
-        )
+        self._trust_root = platformTrust() if ca is None else parse_ca_certificates(ca)
+        self._own = {} if own is None else parse_client_certificate(own)
+        self._verify = transport.verify
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
-        if not self.verify:
+        if not self._verify:
             return _Unverified(hostname)
         name = hostname.decode("ascii")
         creator = optionsForClientTLS(
-            name,
-            trustRoot=self.trust_root,
-            extraCertificateOptions=dict(self.client_certificate),
+            name, trustRoot=self._trust_root, extraCertificateOptions=dict(self._own)
         )
         is_address = isIPAddress(name) or isIPv6Address(name)
         return _Verified(creator, IPAddress_ID(name) if is_address else DNS_ID(name))

@@ -1,1 +1,1 @@
-"""From the state of all repositories to exposition text."""
+"""Renders the state of all repositories as exposition text."""

@@ -1,34 +1,28 @@
-"""The metrics' names, types and help texts: what docs/reference.md lists."""
+"""The names, types and help texts of the metrics, as in docs/reference.md."""
+
+from functools import partial
 
 from .exposition import Family
 
-_LATEST = "As of the latest scheduled collection"
-
-# The values of a repository's content stay after a failed read.
-_LAST_READ = "As of the last scheduled collection that read the repository"
-
 _AT_SCRAPE = "As of the scrape, not of a scheduled collection"
-
+_AGED = "As of the scrape; the snapshots are those of the last scheduled collection"
 _IN_USE = "As of the scrape; a config takes effect at the next scheduled collection"
 
-_SINCE_START = "Since the start, as of the latest scheduled collection"
+
+def _family(
+    kind: str, name: str, text: str, when: str = "As of the latest scheduled collection"
+) -> Family:
+    return Family(name, kind, f"{text}. {when}.")
 
 
-def _gauge(name: str, text: str, when: str = _LATEST) -> Family:
-    return Family(name, "gauge", f"{text}. {when}.")
-
-
-def _content(name: str, text: str) -> Family:
-    return _gauge(name, text, _LAST_READ)
-
-
-def _counter(name: str, text: str, when: str = _SINCE_START) -> Family:
-    return Family(name, "counter", f"{text}. {when}.")
-
-
-def _info(name: str, text: str, when: str) -> Family:
-    return Family(name, "info", f"{text}. {when}.")
-
+_gauge = partial(_family, "gauge")
+_info = partial(_family, "info")
+_counter = partial(
+    _family, "counter", when="Since the start, as of the latest scheduled collection"
+)
+# The content of a repository stays after a failed read.
+_LAST_READ = "As of the last scheduled collection that read the repository"
+_content = partial(_gauge, when=_LAST_READ)
 
 # Of each backup set.
 NEWEST = _content(
@@ -37,11 +31,74 @@ NEWEST = _content(
 DAYS_AGE = _gauge(
     "backup_days_age",
     "Age of the backup set's newest snapshot in whole days",
-    "As of the scrape; the snapshot is that of the last scheduled collection",
+    _AGED,
 )
 SET_COUNT = _content("backup_set_snapshot_count", "Number of snapshots in the backup set")
 OLDEST = _content(
     "backup_oldest_timestamp_seconds", "Time of the backup set's oldest snapshot in Unix seconds"
+)
+
+SET_MAX_AGE = _content(
+    "backup_set_max_age_seconds", "Configured maximum age of the newest snapshot in seconds"
+)
+SET_DUE = _content(
+    "backup_set_due_timestamp_seconds",
+    "Time in Unix seconds by when the next backup must have been made, grace included",
+)
+SET_OVERDUE = _gauge(
+    "backup_set_overdue",
+    "1 if the newest snapshot is older than the configured maximum age, or a scheduled backup is"
+    " missing, else 0",
+    _AGED,
+)
+SET_RUNS_DUE = _content(
+    "backup_set_runs_due", "Number of scheduled backups that were due within the window"
+)
+SET_RUNS_MET = _content(
+    "backup_set_runs_met", "Number of scheduled backups within the window that were made in time"
+)
+SET_EXPECTED = _content(
+    "backup_set_expected", "1 if the expected backup set exists in the repository, else 0"
+)
+SET_RETIRED = _content(
+    "backup_set_retired", "Always 1, for a backup set that the config declares retired"
+)
+SET_RETAINED_DAYS = _gauge(
+    "backup_set_retained_days",
+    "Number of local days within the window, today included, that have a snapshot",
+    _AGED,
+)
+
+# Of the newest snapshot in each backup set.
+NEWEST_DURATION = _content(
+    "backup_newest_duration_seconds",
+    "Duration in seconds of the backup that made the newest snapshot; restic 0.17 and newer",
+)
+NEWEST_PROCESSED = _content(
+    "backup_newest_processed_bytes",
+    "Size in bytes of all files in the newest snapshot; restic 0.17 and newer",
+)
+NEWEST_ADDED = _content(
+    "backup_newest_added_bytes",
+    "Bytes that the newest snapshot added before compression; restic 0.17 and newer",
+)
+NEWEST_FILES = _content(
+    "backup_newest_files",
+    "Number of files in the newest snapshot by state; restic 0.17 and newer",
+)
+NEWEST_INFO = _info(
+    "backup_newest_info",
+    "Always 1; the labels name the newest snapshot, its tags and the program that made it",
+    _LAST_READ,
+)
+
+# Of each group of snapshots within a backup set.
+GROUP_NEWEST = _content(
+    "backup_group_newest_timestamp_seconds",
+    "Time of the newest snapshot in the group of paths or tags in Unix seconds",
+)
+GROUP_COUNT = _content(
+    "backup_group_snapshot_count", "Number of snapshots in the group of paths or tags"
 )
 
 # Of each repository: its content.
@@ -61,6 +118,11 @@ LOCK_COUNT = _content("backup_lock_count", "Number of lock files in the reposito
 OLDEST_LOCK = _content(
     "backup_oldest_lock_timestamp_seconds",
     "Time of the repository's oldest lock in Unix seconds; native reader only",
+)
+STALE_LOCK_COUNT = _gauge(
+    "backup_stale_lock_count",
+    "Number of locks in the repository older than 30 minutes; native reader only",
+    _AGED.replace("snapshots", "locks"),
 )
 REPOSITORY_INFO = _info(
     "backup_repository_info",
@@ -112,7 +174,7 @@ JOB_NEXT = _gauge(
 JOB_SKIPPED = _counter(
     "backup_job_skipped_total",
     "Number of scheduled collections skipped because the previous one still ran",
-    "Since the start",
+    when="Since the start",
 )
 CONFIG_SUCCESS = _gauge(
     "backup_config_last_reload_successful",
@@ -136,12 +198,27 @@ BUILD_INFO = _info(
 )
 REACTOR_LAG = _gauge(
     "restic_reporter_reactor_lag_seconds",
-    "Longest time in seconds that the event loop was blocked since the previous scrape by anybody;"
+    "Longest time in seconds that the event loop was blocked since any client's previous scrape;"
     " up to 0.025 s too low",
     _AT_SCRAPE,
 )
 LOG_LINES_DROPPED = _counter(
     "restic_reporter_log_lines_dropped_total",
     "Number of log lines dropped because the log was not read or not writable",
-    "Since the start, as of the scrape, not of a scheduled collection",
+    when="Since the start, as of the scrape, not of a scheduled collection",
+)
+
+# What one run from the command line does not have: a schedule, reloads, a token of Vault that
+# lives on, an event loop that others wait for.
+OF_A_DAEMON = frozenset(
+    {
+        JOB_RUNNING,
+        JOB_NEXT,
+        JOB_SKIPPED,
+        CONFIG_SUCCESS,
+        CONFIG_SUCCESS_TIME,
+        VAULT_TOKEN_EXPIRY,
+        REACTOR_LAG,
+        LOG_LINES_DROPPED,
+    }
 )

@@ -1,9 +1,9 @@
 """
-Prometheus's text format 0.0.4 and OpenMetrics 1.0, from pieces that are kept. Pure.
+Renders Prometheus's text format 0.0.4 and OpenMetrics 1.0. Pure.
 
-prometheus_client renders a page from scratch at each scrape: half a second of the reactor's
-time for a fleet of 10,000 repositories. Sample lines are the same in both formats, so here
-each repository's lines are made once for each change, and a scrape only joins them.
+prometheus_client renders each page from scratch: half a second of the reactor's time for
+10,000 repositories. Sample lines are the same in both formats, so a repository's lines are
+rendered once for each change, and a scrape only joins them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,12 +26,10 @@ class Family:
     help: str
 
     def header(self, openmetrics: bool) -> bytes:
-        """The HELP and TYPE lines."""
+        """Return the HELP and TYPE lines."""
         name, kind = self.name, self.kind
-        if openmetrics:
+        if openmetrics and kind != "gauge":
             name = name.removesuffix("_total" if kind == "counter" else "_info")
-            if kind == "gauge":
-                name = self.name
         elif kind == "info":
             kind = "gauge"
         help_text = self.help.translate(_ESCAPES if openmetrics else _HELP_ESCAPES)
@@ -39,26 +37,23 @@ class Family:
 
 
 def label_text(labels: Mapping[str, str]) -> str:
-    """``name="value",…`` with the values escaped."""
+    """Return ``name="value",…`` with the values escaped."""
     return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items())
 
 
 def sample(family: Family, labels: str, value: float) -> str:
-    """One line; ``labels`` as `label_text` gives them, or empty."""
-    return (
-        f"{family.name}{{{labels}}} {number(value)}\n"
-        if labels
-        else (f"{family.name} {number(value)}\n")
-    )
+    """Return one line; ``labels`` are from `label_text`, or empty."""
+    braces = f"{{{labels}}}" if labels else ""
+    return f"{family.name}{braces} {number(value)}\n"
 
 
 def number(value: float) -> str:
-    """A value as both formats take it, as exact as it is."""
+    """Return a value in the notation of both formats, without loss of precision."""
     return str(int(value)) if isinstance(value, bool) else repr(value)
 
 
 def page(families: Iterable[tuple[Family, Sequence[bytes]]], openmetrics: bool) -> bytes:
-    """The whole page: each family's header and the joined pieces of its lines."""
+    """Return the whole page: each family's header, followed by the pieces of its lines."""
     parts: list[bytes] = []
     for family, pieces in families:
         parts.append(family.header(openmetrics))

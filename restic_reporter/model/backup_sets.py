@@ -1,11 +1,15 @@
 """Counts snapshots by backup set, with the newest and oldest of each. Pure."""
 
-from collections.abc import Collection, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterable, Sequence
+from datetime import date, datetime, time, timedelta
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 
+from .columns import Steps
 from .labels import sanitise, with_hash
-from .snapshots import BackupSet, Content
+from .snapshots import BackupDays, BackupSet, Content
 
 # Seconds that clients' clocks may differ. A snapshot dated further ahead is a mistake, and
 # does not count as the newest before its time.
@@ -17,100 +21,106 @@ MAX_SETS = 1000
 # that invents 100,000 of them costs little.
 _CANDIDATES = 4
 
+# For `BackupSet.recent`: a month of due times, each with a grace of up to a day or so.
+_RECENT = 32 * 86400.0
+
+# For `BackupSet.days`: the longest window and a day for each end.
+_YEAR = 367 * 86400.0
+
 Name = tuple[str, str]  # host, user
 
 
 @define(slots=True)
-class _Tally:
-    """The running count of one backup set."""
+class Tally:
+    """
+    The count of one backup set.
 
-    count: int = 0
-    newest: float | None = None
-    oldest: float | None = None
+    ``rows`` are those of all its snapshots; ``usable`` those that are valid and not in the
+    future, in the order of ``times`` (Unix seconds).
+    """
 
-    def add(self, time: float) -> None:
-        if self.newest is None or time > self.newest:
-            self.newest = time
-        if self.oldest is None or time < self.oldest:
-            self.oldest = time
+    rows: Sequence[int]
+    usable: Sequence[int]
+    times: Sequence[float]
+
+    @property
+    def count(self) -> int:
+        """Return the number of all snapshots."""
+        return len(self.rows)
+
+    @property
+    def newest(self) -> float | None:
+        """Return the time of the newest valid snapshot."""
+        return max(self.times, default=None)
 
 
 @define
 class SetCounter:
     """
-    Counts snapshots one by one, without holding them.
+    Counts the snapshots of set after set.
 
-    ``now`` is the wall clock in Unix seconds; ``known`` are the label values (host, user)
-    of the sets shown so far; ``limit`` is the most sets to show.
+    ``now`` is the wall clock in Unix seconds; ``shown`` has the label values (host, user)
+    of the sets to keep first; ``limit`` is the most sets to show.
     """
 
     now: float
-    known: Collection[Name] = ()
+    shown: Container[Name] = ()
     limit: int = MAX_SETS
     _count: int = 0
     _future: int = 0
     _invalid: int = 0
     _matures_at: float | None = None
-    _tallies: dict[Name, _Tally] = Factory(dict)
+    _tallies: dict[Name, Tally] = Factory(dict)
     _overflow: set[int] = Factory(set)
 
-    def add_set(self, name: Name | int | None, times: Sequence[float]) -> None:
+    def add_set(self, name: Name | int | None, rows: Sequence[int], times: Sequence[float]) -> None:
         """
         Count all snapshots of one set by their times; NaN is the time of an invalid one.
 
         ``name`` is the set's host and user, their hash if only that was kept, or ``None``
-        for snapshots without a set. Add each set only once.
+        for snapshots without a set. ``rows`` identify the snapshots. Add each set only once.
         """
-        self._count += len(times)
-        usable = [time for time in times if time == time]
-        self._invalid += len(times) - len(usable)
-        newest = max(usable, default=None)
-        if newest is not None and newest - FUTURE_TOLERANCE > self.now:
-            future = [time for time in usable if time - FUTURE_TOLERANCE > self.now]
-            usable = [time for time in usable if time - FUTURE_TOLERANCE <= self.now]
+        usable, count = rows, len(rows)
+        self._count += count
+        if any(time != time for time in times):
+            usable, times = _filtered(usable, times, lambda time: time == time)
+            self._invalid += count - len(times)
+        latest = self.now + FUTURE_TOLERANCE
+        if max(times, default=0.0) > latest:
+            future = [time for time in times if time > latest]
+            usable, times = _filtered(usable, times, lambda time: time <= latest)
             self._future += len(future)
             matures_at = min(future) - FUTURE_TOLERANCE
             self._matures_at = min(matures_at, self._matures_at or matures_at)
         if isinstance(name, int):
             self._overflow.add(name)
         elif name is not None:
-            tally = self._tally(name)
-            if tally is not None:
-                tally.count += len(times)
-                if usable:
-                    tally.add(max(usable))
-                    tally.add(min(usable))
-
-    def _tally(self, name: Name) -> _Tally | None:
-        tally = self._tallies.get(name)
-        if tally is None:
             if (
                 len(self._tallies) >= _CANDIDATES * self.limit
-                and (sanitise(name[0]), sanitise(name[1])) not in self.known
+                and (sanitise(name[0]), sanitise(name[1])) not in self.shown
             ):
                 self._overflow.add(hash(name))
-                return None
-            tally = self._tallies[name] = _Tally()
-        return tally
+            else:
+                self._tallies[name] = Tally(rows, usable, times)
 
-    def content(self) -> Content:
+    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Steps[Content]:
         """
-        Return the counts.
+        Return the counts; ``build`` makes a `BackupSet` from label values and a tally.
 
-        If there are too many sets, keep the known ones first, then those with more
+        If there are too many sets, keep those to be shown first, then those with more
         snapshots: invented names have one each.
         """
         labels = distinct_labels(list(self._tallies))
 
-        def rank(item: tuple[Name, _Tally]) -> tuple[bool, int, Name]:
+        def rank(item: tuple[Name, Tally]) -> tuple[bool, int, Name]:
             name, tally = item
-            return (labels[name] not in self.known, -tally.count, labels[name])
+            return (labels[name] not in self.shown, -tally.count, labels[name])
 
         kept = sorted(self._tallies.items(), key=rank)[: self.limit]
-        sets = [
-            BackupSet(*labels[name], tally.count, tally.newest, tally.oldest)
-            for name, tally in kept
-        ]
+        sets = []
+        for name, tally in kept:
+            sets.append(build(labels[name], tally))
+            yield
         return Content(
             snapshot_count=self._count,
             future_count=self._future,
@@ -119,6 +129,50 @@ class SetCounter:
             dropped_sets=len(self._tallies) - len(kept) + len(self._overflow),
             matures_at=self._matures_at,
         )
+
+
+def _filtered(
+    rows: Sequence[int], times: Sequence[float], wanted: Callable[[float], bool]
+) -> tuple[Sequence[int], Sequence[float]]:
+    kept = [(row, time) for row, time in zip(rows, times, strict=True) if wanted(time)]
+    return [row for row, _ in kept], [time for _, time in kept]
+
+
+def recent_times(times: Iterable[float], now: float) -> "array[float]":
+    """Return those of ``times`` for `BackupSet.recent`, as of ``now`` (Unix seconds)."""
+    return array("d", sorted(time for time in times if time > now - _RECENT))
+
+
+def with_history(sets: Sequence[BackupSet], before: Sequence[BackupSet]) -> tuple[BackupSet, ...]:
+    """
+    Return ``sets`` whose recent times include those known ``before``.
+
+    So a backup counts as made even if its snapshot has been removed since.
+    """
+    known = {(one.host, one.user): one.recent for one in before}
+    result = []
+    for one in sets:
+        recent = known.get((one.host, one.user))
+        if recent and one.newest is not None and not set(recent) <= set(one.recent):
+            times = {*recent, *one.recent}
+            one = evolve(one, recent=recent_times(times, max(times)))
+        result.append(one)
+    return tuple(result)
+
+
+def backup_days(times: Iterable[float], now: float) -> BackupDays:
+    """Return the local days of those of ``times`` within a year before ``now`` (Unix seconds)."""
+    ordered = sorted(time for time in times if time > now - _YEAR)
+    if not ordered:
+        return BackupDays()
+    last, bits, position = date.fromtimestamp(ordered[-1]).toordinal(), 0, 0
+    # From day to day: converting each of many times would take long.
+    while position < len(ordered):
+        day = date.fromtimestamp(ordered[position])
+        bits |= 1 << (last - day.toordinal())
+        tomorrow = datetime.combine(day + timedelta(days=1), time()).timestamp()
+        position = max(position + 1, bisect_left(ordered, tomorrow))
+    return BackupDays(last, bits)
 
 
 def distinct_labels(names: Sequence[Name]) -> dict[Name, Name]:

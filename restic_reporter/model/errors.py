@@ -27,7 +27,7 @@ class Reason(StrEnum):
     SIGNAL = "signal"  # restic was killed by a signal
     SECRET = "secret"  # no password or credentials
     LOCKED = "locked"  # the repository is locked
-    INTERNAL = "internal"  # a bug of this program or a plugin
+    INTERNAL = "internal"  # a bug in this program or a plugin
 
 
 class ReadError(Exception):

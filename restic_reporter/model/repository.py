@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from ..redaction.secret import Secret
 from ..schedule.cron import CronExpression
+from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
 
 
@@ -65,7 +66,8 @@ class Repository:
     as written, its password masked. ``location`` is the location for restic: relative paths
     resolved, credentials included. ``ca_certificate_path`` and ``client_certificate_path``
     are absolute; ``transport`` has the content of these files. ``timeout`` (seconds),
-    ``cron`` and ``reader`` are ``None`` if the daemon's options apply.
+    ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
+    ``paths``, ``tags``, both or neither.
 
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
@@ -89,6 +91,9 @@ class Repository:
     reader: str | None = None
     timeout: float | None = None
     cron: CronExpression | None = None
+    group_by: tuple[str, ...] = ()
+    # Ignored by ==: a repository need not be opened anew for it.
+    freshness: Freshness = field(factory=Freshness, eq=False)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Generator, Iterable, Sequence
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from .backup_sets import MAX_SETS, SetCounter
+from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, recent_times
+from .columns import (
+    SLICE,
+    SUMMARY_SIZE,
+    RepeatedColumn,
+    Steps,
+    pack_summary,
+    unpack_summary,
+)
 from .labels import sanitise
-from .snapshots import Content, Snapshot
-
-T = TypeVar("T")
-
-# Work in short steps, for `restic_reporter.concurrency.cooperative`, and its result.
-Steps = Generator[None, None, T]
-
-# Rows processed in one step.
-_SLICE = 2048
+from .snapshots import BackupSet, Content, Group, Latest, Snapshot
 
 _ID_SIZE = 32
 _UNUSABLE = float("nan")
@@ -28,22 +28,39 @@ _UNUSABLE = float("nan")
 _NAMED_LIMIT = 4 * MAX_SETS
 _ROOM_AT = _NAMED_LIMIT // 2
 
+# Pairs of tags and version: above the first number only those of each set's newest snapshot
+# stay, the second is the most.
+_INFOS_CLEANUP, _INFOS_LIMIT = 4000, 16_000
+
+# The most groups to count, and to show.
+_GROUPS_LIMIT, MAX_GROUPS = 4000, 1000
+
 # Host and user; or their hash, for a set beyond the limit; or None for no set.
 _Set = tuple[str, str] | int | None
+
+# Tags and version of the program; None beyond the limit.
+_Info = tuple[str, str] | None
+
+# Paths and tags, each empty if not grouped by it; None beyond the limit.
+_Group = tuple[str, str] | None
 
 
 @define
 class SnapshotTable:
     """
-    The id, the time and the set of each snapshot, in about 50 bytes.
+    The id, time, set, group and statistics of each snapshot, in about 90 bytes.
 
-    Methods that take long with many rows are generators with short steps.
+    ``group_by`` has ``paths``, ``tags``, both or neither. Methods that take long with many
+    rows are generators with short steps.
     """
 
+    group_by: tuple[str, ...] = ()
     _ids: bytes = b""
     _times: array[float] = field(factory=lambda: array("d"))
-    _places: array[int] = field(factory=lambda: array("I"))
-    _sets: list[_Set] = field(factory=list)
+    _summaries: bytes = b""
+    _sets: RepeatedColumn[_Set] = field(factory=lambda: RepeatedColumn("I"))
+    _infos: RepeatedColumn[_Info] = field(factory=lambda: RepeatedColumn("H"))
+    _groups: RepeatedColumn[_Group] = field(factory=lambda: RepeatedColumn("H"))
 
     def __len__(self) -> int:
         return len(self._times)
@@ -79,8 +96,8 @@ class SnapshotTable:
         """Return the unlisted ids and the listed ones; append the listed ones' rows to ``rows``."""
         others: list[str] = []
         known: set[str] = set()
-        for start in range(0, len(self), _SLICE):
-            for row, one in enumerate(self.ids(start, start + _SLICE), start):
+        for start in range(0, len(self), SLICE):
+            for row, one in enumerate(self.ids(start, start + SLICE), start):
                 if one in listed:
                     rows.append(row)
                     known.add(one)
@@ -89,46 +106,111 @@ class SnapshotTable:
             yield
         return others, known
 
-    def add(self, snapshots: Iterable[Snapshot], shown: Collection[tuple[str, str]]) -> None:
+    def add(self, snapshots: Iterable[Snapshot], shown: Container[Name]) -> None:
         """
         Add snapshots, none of which is in the table yet.
 
-        ``shown`` are the label values of sets whose names are always kept.
+        ``shown`` has the label values of sets whose names are always kept.
         """
-        places = {one: place for place, one in enumerate(self._sets)}
-        ids, times, where = [self._ids], self._times[:], self._places[:]
-        for snapshot in snapshots:
-            one = self._set_of(snapshot, places, shown)
-            place = places.setdefault(one, len(self._sets))
-            if place == len(self._sets):
-                self._sets.append(one)
-            ids.append(bytes.fromhex(snapshot.id or ""))
-            times.append(_UNUSABLE if snapshot.time is None else snapshot.time)
-            where.append(place)
-        # Copy to the exact size: a grown array has spare room.
-        self._ids, self._times, self._places = b"".join(ids), times[:], where[:]
+        if len(self._infos.values) >= _INFOS_CLEANUP:
+            self._forget_infos()
+        sets, infos, groups = self._sets.index(), self._infos.index(), self._groups.index()
+        ids, times, summaries = [self._ids], self._times[:], [self._summaries]
+        for one in snapshots:
+            ids.append(bytes.fromhex(one.id or ""))
+            times.append(_UNUSABLE if one.time is None else one.time)
+            summaries.append(pack_summary(one.summary))
+            self._sets.append(self._set_of(one, sets, shown), sets)
+            info = (one.tags, one.program_version)
+            self._infos.append(info if info in infos or len(infos) < _INFOS_LIMIT else None, infos)
+            if self.group_by:
+                self._groups.append(self._group_of(one, groups), groups)
+        self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
+        for column in (self._sets, self._infos, self._groups):
+            column.trim()
 
-    def content(self, now: float, shown: Collection[tuple[str, str]]) -> Steps[Content]:
+    def content(self, now: float, shown: Container[Name]) -> Steps[Content]:
         """Count all snapshots, as of ``now`` (Unix seconds)."""
         counter = SetCounter(now, shown)
-        times: list[list[float]] = [[] for _ in self._sets]
-        for start in range(0, len(self), _SLICE):
-            stop = start + _SLICE
-            for place, time in zip(self._places[start:stop], self._times[start:stop], strict=True):
-                times[place].append(time)
+        rows: list[list[int]] = [[] for _ in self._sets.values]
+        for start in range(0, len(self), SLICE):
+            for row, place in enumerate(self._sets.places[start : start + SLICE], start):
+                rows[place].append(row)
             yield
-        for one, some in zip(self._sets, times, strict=True):
-            counter.add_set(one, some)
+        for name, some in zip(self._sets.values, rows, strict=True):
+            counter.add_set(name, some, [self._times[row] for row in some])
             yield
-        return counter.content()
+        content = yield from counter.content(
+            lambda labels, tally: self._backup_set(labels, tally, now)
+        )
+        return _limit_groups(content)
 
-    def _set_of(
-        self, snapshot: Snapshot, places: dict[_Set, int], shown: Collection[tuple[str, str]]
-    ) -> _Set:
+    def _backup_set(self, labels: Name, tally: Tally, now: float) -> BackupSet:
+        newest = tally.newest
+        latest = None
+        if newest is not None:
+            same = (
+                row for row, time in zip(tally.usable, tally.times, strict=True) if time == newest
+            )
+            latest = self._latest(max(same, key=self._id))
+        return BackupSet(
+            *labels,
+            tally.count,
+            newest,
+            min(tally.times, default=None),
+            latest,
+            backup_days(tally.times, now),
+            recent_times(tally.times, now),
+            self._groups_of(tally),
+        )
+
+    def _id(self, row: int) -> bytes:
+        return self._ids[row * _ID_SIZE : (row + 1) * _ID_SIZE]
+
+    def _latest(self, row: int) -> Latest:
+        tags, version = self._infos.values[self._infos.places[row]] or ("", "")
+        summary = self._summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE]
+        return Latest(self._id(row).hex(), tags, version, unpack_summary(summary))
+
+    def _groups_of(self, tally: Tally) -> tuple[Group, ...]:
+        if not self.group_by:
+            return ()
+        counts = Counter(self._groups.places[row] for row in tally.rows)
+        newest: dict[int, float] = {}
+        for row, time in zip(tally.usable, tally.times, strict=True):
+            place = self._groups.places[row]
+            newest[place] = max(time, newest.get(place, time))
+        named = ((self._groups.values[place], place) for place in counts)
+        return tuple(
+            Group(*name, counts[place], newest.get(place))
+            for name, place in sorted((name, place) for name, place in named if name is not None)
+        )
+
+    def _group_of(self, one: Snapshot, groups: dict[_Group, int]) -> _Group:
+        group = (
+            one.paths if "paths" in self.group_by else "",
+            one.tags if "tags" in self.group_by else "",
+        )
+        return group if group in groups or len(groups) < _GROUPS_LIMIT else None
+
+    def _forget_infos(self) -> None:
+        """Keep only the tags and version of the newest snapshot in each set."""
+        newest: dict[int, int] = {}
+        for row, place in enumerate(self._sets.places):
+            if place not in newest or self._times[row] > self._times[newest[place]]:
+                newest[place] = row
+        kept, index = set(newest.values()), dict[_Info, int]()
+        infos: RepeatedColumn[_Info] = RepeatedColumn("H")
+        for row, place in enumerate(self._infos.places):
+            infos.append(self._infos.values[place] if row in kept else None, index)
+        infos.trim()
+        self._infos = infos
+
+    def _set_of(self, snapshot: Snapshot, sets: dict[_Set, int], shown: Container[Name]) -> _Set:
         if snapshot.host is None:
             return None
         name = (snapshot.host, snapshot.user)
-        if name in places or len(self._sets) < _NAMED_LIMIT:
+        if name in sets or len(sets) < _NAMED_LIMIT:
             return name
         if (sanitise(name[0]), sanitise(name[1])) in shown:
             return name
@@ -140,25 +222,50 @@ class SnapshotTable:
 
         Returns whether any was removed.
         """
-        nameless = {place for place, one in enumerate(self._sets) if isinstance(one, int)}
-        if not nameless or len(self._sets) - len(nameless) >= _ROOM_AT:
+        nameless = {place for place, one in enumerate(self._sets.values) if isinstance(one, int)}
+        if not nameless or len(self._sets.values) - len(nameless) >= _ROOM_AT:
             return False
         yield from self._take(
-            [row for row, place in enumerate(self._places) if place not in nameless]
+            [row for row, place in enumerate(self._sets.places) if place not in nameless]
         )
         return True
 
     def _take(self, rows: Sequence[int]) -> Steps[None]:
-        """Keep only these rows and their sets."""
+        """Keep only these rows, and only the values in them."""
         ids: list[bytes] = []
-        times, places = array("d"), array("I")
-        moved: dict[int, int] = {}
-        for start in range(0, len(rows), _SLICE):
-            for row in rows[start : start + _SLICE]:
-                ids.append(self._ids[row * _ID_SIZE : (row + 1) * _ID_SIZE])
+        summaries: list[bytes] = []
+        times = array("d")
+        for start in range(0, len(rows), SLICE):
+            for row in rows[start : start + SLICE]:
+                ids.append(self._id(row))
+                summaries.append(self._summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE])
                 times.append(self._times[row])
-                places.append(moved.setdefault(self._places[row], len(moved)))
             yield
+        sets = yield from self._sets.taken(rows)
+        infos = yield from self._infos.taken(rows)
+        groups = yield from self._groups.taken(rows if self.group_by else ())
         # If this is stopped between two steps, the table stays unchanged.
-        self._ids, self._times, self._places = b"".join(ids), times[:], places[:]
-        self._sets = [self._sets[place] for place in moved]
+        self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
+        self._sets, self._infos, self._groups = sets, infos, groups
+
+
+def _limit_groups(content: Content) -> Content:
+    """Keep the largest groups of a repository if there are too many."""
+    ranked = sorted(
+        (-group.snapshot_count, number, place)
+        for number, one in enumerate(content.sets)
+        for place, group in enumerate(one.groups)
+    )
+    if len(ranked) <= MAX_GROUPS:
+        return content
+    kept = {(number, place) for _, number, place in ranked[:MAX_GROUPS]}
+    sets = tuple(
+        evolve(
+            one,
+            groups=tuple(
+                group for place, group in enumerate(one.groups) if (number, place) in kept
+            ),
+        )
+        for number, one in enumerate(content.sets)
+    )
+    return evolve(content, sets=sets, dropped_groups=len(ranked) - MAX_GROUPS)

@@ -1,13 +1,34 @@
 """The frozen values that flow from storage to the metrics page."""
 
+from array import array
 from collections.abc import Hashable, Set
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, field, frozen
 
 from ..redaction.secret import Secret
 from .errors import ReadError
 
 UNKNOWN_USER = "UNKNOWN"
+
+
+@frozen(slots=True)
+class Summary:
+    """
+    The statistics of a backup, which restic 0.17 and newer keep in the snapshot.
+
+    ``duration`` is in seconds. ``added_bytes`` are those before compression. Each is ``None``
+    without a valid value.
+    """
+
+    duration: float | None = None
+    processed_bytes: int | None = None
+    added_bytes: int | None = None
+    new_files: int | None = None
+    changed_files: int | None = None
+    unmodified_files: int | None = None
+
+
+NO_SUMMARY = Summary()
 
 
 @frozen(slots=True)
@@ -18,13 +39,17 @@ class Snapshot:
     ``id`` is the 64 hex digits of its file name, or ``None`` without a valid one. ``time``
     is in Unix seconds, or ``None`` if the content is invalid: such a snapshot counts, but is
     never the newest. ``host`` is ``None`` if the names are invalid too; such a snapshot
-    belongs to no set.
+    belongs to no set. ``paths`` and ``tags`` are label values: sorted, joined by commas.
     """
 
     id: str | None
     time: float | None
     host: str | None
     user: str
+    paths: str = ""
+    tags: str = ""
+    program_version: str = ""
+    summary: Summary = NO_SUMMARY
 
 
 @frozen(slots=True)
@@ -52,12 +77,60 @@ class Listing:
 
 
 @frozen(slots=True)
+class BackupDays:
+    """
+    The local days with a snapshot within a year.
+
+    ``last`` is the newest day, as `datetime.date.toordinal` counts. Bit n of ``bits`` stands
+    for the day n days before it.
+    """
+
+    last: int = 0
+    bits: int = 0
+
+    def count(self, window: int, today: int) -> int:
+        """Return how many of the ``window`` days up to ``today`` have a snapshot."""
+        ahead = window - (today - self.last)
+        return (self.bits & ((1 << ahead) - 1)).bit_count() if ahead > 0 else 0
+
+    def has(self, day: int) -> bool:
+        """Return whether ``day`` has a snapshot."""
+        return day <= self.last and bool(self.bits >> (self.last - day) & 1)
+
+
+@frozen(slots=True)
+class Latest:
+    """Details of the newest snapshot in a set; see `Snapshot`."""
+
+    id: str
+    tags: str
+    program_version: str
+    summary: Summary
+
+
+@frozen(slots=True)
+class Group:
+    """
+    The snapshots of a set with the same paths, tags or both; see `Snapshot`.
+
+    ``paths`` or ``tags`` is empty if it does not tell the groups apart. ``newest`` is in Unix
+    seconds, ``None`` without a valid snapshot.
+    """
+
+    paths: str
+    tags: str
+    snapshot_count: int
+    newest: float | None
+
+
+@frozen(slots=True)
 class BackupSet:
     """
     All snapshots of one user on one host in one repository.
 
     ``host`` and ``user`` are label values, sanitised and distinct within the repository.
-    ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot.
+    ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot. ``recent``
+    are the times of its valid snapshots of the last 32 days, in order.
     """
 
     host: str
@@ -65,6 +138,10 @@ class BackupSet:
     snapshot_count: int
     newest: float | None
     oldest: float | None
+    latest: Latest | None = None
+    days: BackupDays = BackupDays()
+    recent: "array[float]" = field(factory=lambda: array("d"), hash=False)
+    groups: tuple[Group, ...] = ()
 
 
 @frozen(slots=True)
@@ -73,9 +150,9 @@ class Content:
     The content of a repository: the result of one successful read.
 
     ``future_count`` are snapshots dated too far ahead, ``invalid_count`` invalid ones; both
-    are part of ``snapshot_count``. ``dropped_sets`` is the number of backup sets beyond the
-    limit. ``matures_at`` (Unix seconds) is when the first future snapshot becomes a normal
-    one, ``None`` without one.
+    are part of ``snapshot_count``. ``dropped_sets`` and ``dropped_groups`` are the numbers of
+    backup sets and groups beyond the limit. ``matures_at`` (Unix seconds) is when the first
+    future snapshot becomes a normal one, ``None`` without one.
     """
 
     snapshot_count: int
@@ -84,6 +161,7 @@ class Content:
     sets: tuple[BackupSet, ...]
     dropped_sets: int
     matures_at: float | None
+    dropped_groups: int = 0
 
 
 @define

@@ -1,8 +1,4 @@
-"""
-How backends and secret stores are announced and found.
-
-A dropin imports this at each run of anybody's ``twistd``, so it imports little itself.
-"""
+"""Declares and discovers plugins; imports little, as each run of any ``twistd`` imports it."""
 
 from ..model.settings import BackendSettings, Key, OwnKeys
 from .makers import BackendMaker, SecretStoreMaker

@@ -1,4 +1,4 @@
-"""Which backends and secret stores are installed, whose they are, and what is broken."""
+"""Discovers the installed backends and secret stores, and broken plugins."""
 
 import importlib
 import pkgutil
@@ -23,7 +23,7 @@ M = TypeVar("M", IBackendMaker, ISecretStoreMaker)
 
 @frozen
 class BrokenPlugin:
-    """A module of ``twisted/plugins/`` that is of no use, and why."""
+    """A module of ``twisted/plugins/`` that cannot be used, and the problem."""
 
     module: str
     problem: str
@@ -35,10 +35,9 @@ class BrokenPlugin:
 @frozen
 class Plugins:
     """
-    What is installed: makers of backends and of secret stores, in order of their names, and
-    plugins that are broken.
+    The installed makers of backends and of secret stores by name, and broken plugins.
 
-    What is broken need not be of ours: it cannot be looked into.
+    Broken plugins may belong to other programs: a module that fails to import does not show.
     """
 
     makers: tuple[IBackendMaker, ...] = ()
@@ -47,142 +46,119 @@ class Plugins:
 
 
 def installed_plugins() -> Plugins:
-    """All makers in modules of ``twisted/plugins/``, and all modules that are broken."""
+    """Return the plugins in ``twisted/plugins/``."""
     from twisted import plugins
 
-    return plugins_in(plugins, passed_over=_dropins_of_twisted())
+    try:
+        record = metadata.distribution("twisted").read_text("RECORD") or ""
+    except metadata.PackageNotFoundError:
+        record = ""
+    # Importing Twisted's own modules would only take memory.
+    return plugins_in(plugins, skipped=re.findall(r"(?m)^twisted/plugins/(\w+)\.py,", record))
 
 
-def plugins_in(package: ModuleType, passed_over: Collection[str] = ()) -> Plugins:
+def plugins_in(package: ModuleType, skipped: Collection[str] = ()) -> Plugins:
     """
-    All makers in modules of ``package``, but for those ``passed_over``.
+    Return the plugins in the modules of ``package``, except the ``skipped`` ones.
 
-    `twisted.plugin.getPlugins` would do, but logs what is broken with a traceback and tells
-    nobody what it was.
+    `twisted.plugin.getPlugins` logs broken modules with a traceback and does not return them.
     """
     makers: list[IBackendMaker] = []
     stores: list[ISecretStoreMaker] = []
     broken = []
     for module in sorted({one.name for one in pkgutil.iter_modules(package.__path__)}):
-        if module in passed_over:
+        if module in skipped:
             continue
         name = f"{package.__name__}.{module}"
         try:
-            found = list(vars(importlib.import_module(name)).values())
+            values = list(vars(importlib.import_module(name)).values())
         except (Exception, SystemExit) as error:
             broken.append(BrokenPlugin(name, in_one_line(error)))
             continue
-        for value in found:
+        for value in values:
+            found: list[Any]
             if IBackendMaker.providedBy(value):
-                _take(value, makers, _problem_of(value), name, broken)
+                found, problem = makers, _problem_of(value)
             elif ISecretStoreMaker.providedBy(value):
-                _take(value, stores, _problem_of_store(value), name, broken)
-    return Plugins(_sorted(makers), tuple(broken), _sorted(stores))
-
-
-def _take(
-    maker: M, makers: list[M], problem: str | None, module: str, broken: list[BrokenPlugin]
-) -> None:
-    if problem is not None:
-        broken.append(BrokenPlugin(module, problem))
-    elif not any(maker is other for other in makers):
-        makers.append(maker)
-
-
-def _sorted(makers: list[M]) -> tuple[M, ...]:
-    return tuple(sorted(makers, key=lambda maker: maker.name))
-
-
-def _dropins_of_twisted() -> frozenset[str]:
-    """Modules that Twisted itself has there: importing them all would only take memory."""
-    try:
-        record = metadata.distribution("twisted").read_text("RECORD") or ""
-    except metadata.PackageNotFoundError:
-        record = ""
-    return frozenset(re.findall(r"^twisted/plugins/(\w+)\.py,", record, re.MULTILINE))
+                found, problem = stores, _problem_of_store(value)
+            else:
+                continue
+            if problem is not None:
+                broken.append(BrokenPlugin(name, problem))
+            elif not any(value is one for one in found):
+                found.append(value)
+    makers.sort(key=lambda maker: maker.name)
+    stores.sort(key=lambda maker: maker.name)
+    return Plugins(tuple(makers), tuple(broken), tuple(stores))
 
 
 def _problem_of(maker: Any) -> str | None:
-    """What is wrong with a maker of whatever class."""
     try:
         name, schemes, locates = maker.name, maker.schemes, maker.locates
         keys, _ = tuple(maker.keys), maker.configure
     except (AttributeError, TypeError) as error:
         return in_one_line(error)
     if not isinstance(name, str) or not name:
-        return f"a backend's name must be a string, not {name!r}"
+        return f"backend name must be a non-empty string, not {name!r}"
+    owner = f"of the backend {name!r}"
     if not isinstance(schemes, tuple | list) or not schemes:
-        return f"schemes of the backend {name!r} must be a list or tuple, not {schemes!r}"
+        return f"schemes {owner} must be a non-empty list or tuple, not {schemes!r}"
     for scheme in schemes:
         if not isinstance(scheme, str) or not SCHEME.fullmatch(scheme):
-            return f"{scheme!r}, of the backend {name!r}, cannot be a scheme"
+            return f"invalid scheme {scheme!r} {owner}"
     if not isinstance(locates, bool):
-        return f"locates of the backend {name!r} must be True or False, not {locates!r}"
+        return f"locates {owner} must be True or False, not {locates!r}"
     for key in keys:
         if not isinstance(key, Key):
-            return f"{key!r}, of the backend {name!r}, is not a Key"
+            return f"key {key!r} {owner} must be a Key"
         if not key.name.startswith(f"{name}_") or not _KEY_NAME.fullmatch(key.name):
-            return f"the key {key.name!r} of the backend {name!r} must begin with '{name}_'"
+            return f"key {key.name!r} {owner} must begin with '{name}_', in a-z, 0-9 and _"
     return None
 
 
 def _problem_of_store(maker: Any) -> str | None:
     name = getattr(maker, "name", None)
-    if not isinstance(name, str) or not _STORE_NAME.fullmatch(name):
-        return f"a secret store must be called by small letters and digits, not {name!r}"
-    return None
+    valid = isinstance(name, str) and _STORE_NAME.fullmatch(name)
+    return None if valid else f"secret store name must consist of a-z and 0-9, not {name!r}"
 
 
 def by_name(makers: Iterable[ISecretStoreMaker]) -> dict[str, ISecretStoreMaker]:
     """
-    Makers of secret stores by their names.
+    Return makers of secret stores by name.
 
-    :raises ValueError: two of them have one name.
+    :raises ValueError: two makers have the same name.
     """
-    result: dict[str, ISecretStoreMaker] = {}
-    for maker in makers:
-        other = result.setdefault(maker.name, maker)
-        if other is not maker:
-            raise ValueError(
-                f"two plugins are the secret store {maker.name!r}: {package_of(other)} and"
-                f" {package_of(maker)}; uninstall one"
-            )
-    return result
+    return _unique("provide the secret store", ((maker.name, maker) for maker in makers))
 
 
 def by_scheme(makers: Iterable[IBackendMaker]) -> dict[str, IBackendMaker]:
     """
-    ``makers`` by the schemes that they serve.
+    Return makers of backends by scheme.
 
-    :raises ValueError: two of them claim one scheme.
+    :raises ValueError: two makers serve the same scheme.
     """
-    result: dict[str, IBackendMaker] = {}
-    for maker in makers:
-        for scheme in maker.schemes:
-            other = result.setdefault(scheme, maker)
-            if other is not maker:
-                raise ValueError(
-                    f"two plugins serve the scheme {scheme!r}: {_origin(other)} and"
-                    f" {_origin(maker)}; uninstall one"
-                )
+    pairs = ((scheme, maker) for maker in makers for scheme in maker.schemes)
+    return _unique("serve the scheme", pairs)
+
+
+def _unique(claim: str, pairs: Iterable[tuple[str, M]]) -> dict[str, M]:
+    result: dict[str, M] = {}
+    for name, maker in pairs:
+        other = result.setdefault(name, maker)
+        if other is not maker:
+            both = " and ".join(f"{one.name!r} ({package_of(one)})" for one in (other, maker))
+            raise ValueError(f"two plugins {claim} {name!r}: {both}; uninstall one")
     return result
 
 
-def _origin(maker: IBackendMaker) -> str:
-    return f"{maker.name!r} ({package_of(maker)})"
-
-
 def package_of(maker: IBackendMaker | ISecretStoreMaker) -> str:
-    """
-    Where ``maker`` comes from: the name and version of a distribution, else a module.
-    """
+    """Return the name and version of the distribution of ``maker``, else its module."""
     module = (
         maker.factory.rpartition(".")[0]
         if isinstance(maker, BackendMaker | SecretStoreMaker)
         else type(maker).__module__
     )
-    top = module.partition(".")[0]
-    names = set(metadata.packages_distributions().get(top, ()))
+    names = set(metadata.packages_distributions().get(module.partition(".")[0], ()))
     if len(names) > 1:  # a namespace that they share, like ``twisted.plugins``
         path = f"{module.replace('.', '/')}.py"
         names = {name for name in names if path in map(str, metadata.files(name) or ())}

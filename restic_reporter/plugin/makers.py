@@ -1,16 +1,12 @@
-"""
-How a dropin announces a backend or a secret store without importing it.
-
-A dropin imports this at each run of anybody's ``twistd``, so it imports little itself.
-"""
+"""Declares backends and stores without importing them, as any ``twistd`` imports this."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.plugin import IPlugin
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
@@ -23,26 +19,19 @@ if TYPE_CHECKING:
     from ..model.repository import Repository
 
 
-def _texts(texts: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(texts, str):
-        raise TypeError(f"schemes must be a sequence of strings, not the string {texts!r}")
-    return tuple(texts)
-
-
 @implementer(IPlugin, IBackendMaker)
 @frozen
 class BackendMaker:
     """
-    A backend maker that imports its backend when the first one is made.
+    A backend maker that imports its backend when it makes the first one.
 
     ``factory`` is the full name of a callable that takes a `Repository` and `BackendTools`,
-    like ``"package.module.Backend.make"``. ``keys`` are those of the config that only its
-    repositories have; ``settings`` is the full name of what does `configure`. ``locates`` says
-    that the listings of its backends have a `location`.
+    like ``"package.module.Backend.make"``. ``settings`` is the full name of the function for
+    `configure`. The other attributes are those of `IBackendMaker`.
     """
 
     name: str
-    schemes: tuple[str, ...] = field(converter=_texts)
+    schemes: Sequence[str]
     factory: str
     locates: bool = False
     keys: tuple[Key, ...] = ()
@@ -50,22 +39,22 @@ class BackendMaker:
 
     def load(self) -> Callable[[Repository, BackendTools], IBackend]:
         """
-        What ``factory`` names.
+        Import ``factory``.
 
-        :raises ImportError: it cannot be had, whatever the cause.
+        :raises ImportError: importing it fails, for any reason.
         """
         factory: Callable[[Repository, BackendTools], IBackend] = _named(self.factory)
         return factory
 
     def configure(self, own: OwnKeys) -> BackendSettings | None:
-        """What the backend makes of its keys."""
+        """Return the settings from the keys of an entry."""
         if self.settings is None:
             return BackendSettings()
         configure: Callable[[OwnKeys], BackendSettings | None] = _named(self.settings)
         return configure(own)
 
     def make(self, repository: Repository, tools: BackendTools) -> IBackend:
-        """The backend for ``repository``."""
+        """Return the backend for ``repository``."""
         return self.load()(repository, tools)
 
 
@@ -73,7 +62,7 @@ class BackendMaker:
 @frozen
 class SecretStoreMaker:
     """
-    A maker of a secret store that imports it when it is made.
+    A secret store maker that imports its store when it makes it.
 
     ``factory`` is the full name of a callable that takes the daemon's environment and
     `StoreTools`, like ``"package.module.Store.make"``.
@@ -83,7 +72,7 @@ class SecretStoreMaker:
     factory: str
 
     def make(self, environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
-        """The store, as ``environ`` sets it up."""
+        """Return the store, configured by ``environ``."""
         factory: Callable[[Mapping[str, str], StoreTools], ISecretStore] = _named(self.factory)
         return factory(environ, tools)
 
@@ -93,10 +82,10 @@ def _named(name: str) -> Any:
     try:
         return namedAny(name)
     except (Exception, SystemExit) as error:
-        # A ValueError out of the module's own code is not about the config.
-        raise ImportError(f"{name} cannot be imported: {in_one_line(error)}") from error
+        # A ValueError from the module's own code would be taken for an error in the config.
+        raise ImportError(f"cannot import {name}: {in_one_line(error)}") from error
 
 
 def in_one_line(error: BaseException) -> str:
-    """The kind of an exception and its message."""
+    """Return the type and the message of an exception."""
     return " ".join(f"{type(error).__name__}: {error}".split())

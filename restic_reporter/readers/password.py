@@ -6,7 +6,7 @@ from typing import Any
 from ..concurrency.deadline import Deadline
 from ..config.sources import password_text
 from ..model.errors import ReadError, Reason
-from ..model.repository import PasswordCommand, Repository
+from ..model.repository import Repository
 from ..redaction.secret import Secret
 from .process.child import ChildStoppedError, run_child
 
@@ -33,13 +33,33 @@ async def password_of(
     """
     Return the repository's password; run its command if it has one.
 
+    The caller stops the command at the ``deadline``; here it only tells a timeout from a stop.
+
     :raises ReadError: ``secret``. The message never contains output of the command.
     """
-    if repository.password is None:
+    password = repository.password
+    if password is None:
         raise ReadError(Reason.SECRET, "password not looked up yet")
-    if isinstance(repository.password, Secret):
-        return repository.password
-    return await run_password_command(reactor, repository.password, environ, deadline)
+    if isinstance(password, Secret):
+        return password
+    output = bytearray()
+    arguments, seen = list(password.arguments), child_environment(environ)
+    program = arguments[0]
+    try:
+        exit = await run_child(reactor, arguments, seen, output.extend, stdout_limit=_OUTPUT_LIMIT)
+    except ChildStoppedError:
+        if deadline.remaining() > 0:
+            raise
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} timed out") from None
+    except ReadError as error:
+        raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
+    if exit.code != 0:
+        how = f"signal {exit.signal}" if exit.code is None else f"exit status {exit.code}"
+        raise ReadError(Reason.SECRET, f"password_command: {program!r} failed with {how}")
+    try:
+        return Secret(password_text(bytes(output)))
+    except ValueError as error:
+        raise ReadError(Reason.SECRET, f"password_command: the output {error}") from None
 
 
 def encoded(password: Secret) -> bytes:
@@ -54,38 +74,3 @@ def encoded(password: Secret) -> bytes:
         raise ReadError(
             Reason.SECRET, "password contains an invalid character (lone surrogate)"
         ) from None
-
-
-async def run_password_command(
-    reactor: Any, command: PasswordCommand, environ: Mapping[str, str], deadline: Deadline
-) -> Secret:
-    """
-    Run ``command`` and return the password that it prints.
-
-    The caller stops it at the ``deadline``; here it only tells a timeout from a stop.
-
-    :raises ReadError: ``secret``. The message never contains output of the command.
-    """
-    output = bytearray()
-    program = command.arguments[0]
-    try:
-        exit = await run_child(
-            reactor,
-            list(command.arguments),
-            child_environment(environ),
-            output.extend,
-            stdout_limit=_OUTPUT_LIMIT,
-        )
-    except ChildStoppedError:
-        if deadline.remaining() > 0:
-            raise
-        raise ReadError(Reason.SECRET, f"password_command: {program!r} timed out") from None
-    except ReadError as error:
-        raise ReadError(Reason.SECRET, f"password_command: {error.message}") from None
-    if exit.code != 0:
-        how = f"signal {exit.signal}" if exit.code is None else f"exit status {exit.code}"
-        raise ReadError(Reason.SECRET, f"password_command: {program!r} failed with {how}")
-    try:
-        return Secret(password_text(bytes(output)))
-    except ValueError as error:
-        raise ReadError(Reason.SECRET, f"password_command: the output {error}") from None

@@ -1,10 +1,10 @@
 """The reader that runs restic: one ``restic snapshots`` a read, in a child process."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -42,17 +42,12 @@ _CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
 
 _BYTE_ORDER_MARK = "\ufeff"
 
-
-@define
-class _CacheState:
-    """State of restic's cache: problems already logged, and until when it is not used."""
-
-    warned: set[str] = field(factory=set)
-    left_out_until: float = 0.0
+# Arguments, environment and the content of pipes.
+_Command = tuple[list[str], dict[str, str], dict[int, bytes]]
 
 
 @implementer(ISnapshotReader)
-@frozen
+@define(eq=False)
 class ResticReader:
     """
     Runs the program ``restic`` (a path, or a name on ``PATH``).
@@ -70,7 +65,8 @@ class ResticReader:
     cache_dir: str | None = None
     name: str = "restic"
     incremental: bool = False
-    _cache: _CacheState = field(factory=_CacheState, init=False, eq=False)
+    _no_cache_until: float = field(default=0.0, init=False)
+    _warned: set[str] = field(factory=set, init=False)
 
     async def read(self, request: ReadRequest) -> ReadResult:
         """Read all snapshots that restic prints."""
@@ -85,13 +81,23 @@ class ResticReader:
             raise error
         return collector.result(unreadable_snapshots(exit.stderr))
 
+    async def open(self, request: ReadRequest) -> None:
+        """Let restic decrypt the repository's config, without a cache."""
+        repository, deadline = request.repository, request.deadline
+        password = await password_of(repository, self.reactor, self.environ, deadline)
+        command = self._command(repository, password, None, "cat", "config")
+        exit = await self._run_command(command, repository, password, deadline)
+        error = failure(exit, repository.location.reveal(), [*repository.secrets(), password])
+        if error is not None:
+            raise error
+
     async def _run_with_cache(
         self, request: ReadRequest, password: Secret
     ) -> "tuple[Exit, _Collector]":
         """Run restic with its cache; if that fails, without."""
         deadline, cache_dir = request.deadline, self.cache_dir
         now = self.reactor.seconds
-        if cache_dir is None or now() < self._cache.left_out_until:
+        if cache_dir is None or now() < self._no_cache_until:
             return await self._run(request, password, None, deadline)
         wrong = ""
         part = deadline.sooner(deadline.remaining() * _CACHE_SHARE)
@@ -116,21 +122,17 @@ class ResticReader:
                 return exit, collector
         exit, collector = await self._run(request, password, None, deadline)
         if wrong and exit.code == 0:
-            self._cache.left_out_until = now() + _CACHE_PAUSE
+            self._no_cache_until = now() + _CACHE_PAUSE
             self._warn(f"restic {wrong} with the cache in {cache_dir!r}; not using it for 1 h")
         return exit, collector
 
     def _warn(self, problem: str) -> None:
-        if problem not in self._cache.warned:
-            self._cache.warned.add(problem)
+        if problem not in self._warned:
+            self._warned.add(problem)
             self._log.warn("{problem}", problem=problem)
 
     async def _run(
-        self,
-        request: ReadRequest,
-        password: Secret,
-        cache_dir: str | None,
-        deadline: Deadline,
+        self, request: ReadRequest, password: Secret, cache_dir: str | None, deadline: Deadline
     ) -> "tuple[Exit, _Collector]":
         """
         Run restic once; return its exit and its output.
@@ -139,15 +141,32 @@ class ResticReader:
         """
         repository = request.repository
         collector = _Collector(request)
-        arguments, environment, inputs = self._command(repository, password, cache_dir)
+        command = self._command(repository, password, cache_dir, "snapshots", "--json")
+        watch = VanishedWatch().feed
+        exit = await self._run_command(
+            command, repository, password, deadline, collector.feed, watch
+        )
+        return exit, collector
+
+    async def _run_command(
+        self,
+        command: _Command,
+        repository: Repository,
+        password: Secret,
+        deadline: Deadline,
+        on_stdout: Callable[[bytes], None] = lambda _: None,
+        on_stderr: Callable[[bytes], None] = lambda _: None,
+    ) -> Exit:
+        """Run restic; at the deadline its last retry is the error."""
+        arguments, environment, inputs = command
         try:
-            exit = await run_child(
+            return await run_child(
                 self.reactor,
                 arguments,
                 environment,
-                collector.feed,
+                on_stdout,
                 stdout_limit=WHOLE_STDOUT_LIMIT,
-                on_stderr=VanishedWatch().feed,
+                on_stderr=on_stderr,
                 inputs=inputs,
             )
         except ChildStoppedError as stopped:
@@ -156,13 +175,22 @@ class ResticReader:
             if deadline.remaining() > 0 or error is None:
                 raise
             raise error from None
-        return exit, collector
 
     def _command(
-        self, repository: Repository, password: Secret, cache_dir: str | None
-    ) -> tuple[list[str], dict[str, str], dict[int, bytes]]:
+        self, repository: Repository, password: Secret, cache_dir: str | None, *command: str
+    ) -> _Command:
         """Return the arguments, the environment and the content of the pipes."""
-        arguments = self._arguments(repository, cache_dir)
+        arguments = [self.restic, *command, "--no-lock"]
+        for option, value in (
+            ("--cache-dir", cache_dir),
+            ("--cacert", repository.ca_certificate_path),
+            ("--tls-client-cert", repository.client_certificate_path),
+            ("--key-hint", repository.key_hint),
+        ):
+            if value is not None:
+                arguments += [option, value]
+        if cache_dir is None:
+            arguments.append("--no-cache")
         environment = {
             **child_environment(self.environ),
             **{name: value.reveal() for name, value in repository.env.items()},
@@ -181,18 +209,6 @@ class ResticReader:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
             inputs[_PASSWORD] = encoded(password)
         return arguments, environment, inputs
-
-    def _arguments(self, repository: Repository, cache_dir: str | None) -> list[str]:
-        arguments = [self.restic, "snapshots", "--json", "--no-lock"]
-        arguments += ["--no-cache"] if cache_dir is None else ["--cache-dir", cache_dir]
-        for option, value in (
-            ("--cacert", repository.ca_certificate_path),
-            ("--tls-client-cert", repository.client_certificate_path),
-            ("--key-hint", repository.key_hint),
-        ):
-            if value is not None:
-                arguments += [option, value]
-        return arguments
 
 
 class _Collector:
@@ -219,26 +235,25 @@ class _Collector:
         self._pending += len(data)
         if self._counted + self._pending > STDOUT_LIMIT:
             raise ReadError(Reason.TOO_LARGE, f"restic printed more than {STDOUT_LIMIT} bytes")
-        if self._bad is not None:
-            return
-        try:
+        if self._bad is None:
             self._take(self._parser.feed(data))
+
+    def _take(self, values: Iterator[Any]) -> None:
+        try:
+            for value in values:
+                snapshot = parse_snapshot(value)
+                is_new = snapshot.id is not None and snapshot.id not in self._seen
+                self._counted += min(self._pending, SMALL) if is_new else self._pending
+                self._pending = 0
+                if snapshot.id is None:
+                    self._nameless += 1
+                    continue
+                self._seen.add(snapshot.id)
+                if snapshot.id not in self._known:
+                    self._known.add(snapshot.id)
+                    self._found.append(snapshot)
         except NotAnArrayError as error:
             self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
-
-    def _take(self, values: Any) -> None:
-        for value in values:
-            snapshot = parse_snapshot(value)
-            is_new = snapshot.id is not None and snapshot.id not in self._seen
-            self._counted += min(self._pending, SMALL) if is_new else self._pending
-            self._pending = 0
-            if snapshot.id is None:
-                self._nameless += 1
-                continue
-            self._seen.add(snapshot.id)
-            if snapshot.id not in self._known:
-                self._known.add(snapshot.id)
-                self._found.append(snapshot)
         if len(self._found) >= _MANY:
             self._add_found()
 
@@ -249,10 +264,7 @@ class _Collector:
     def result(self, unreadable: frozenset[str]) -> ReadResult:
         """Return the result, after restic has succeeded."""
         if self._bad is None:
-            try:
-                self._take(self._parser.close())
-            except NotAnArrayError as error:
-                self._bad = ReadError(Reason.PARSE, f"invalid JSON from restic: {error}")
+            self._take(self._parser.close())
         if self._bad is not None:
             raise self._bad
         self._add_found()

@@ -12,12 +12,7 @@ from ..redaction.secret import Secret
 from .process.child import Exit
 
 # Exit codes with one meaning, since restic 0.17.
-_CODES = {
-    10: Reason.NOT_FOUND,
-    11: Reason.LOCKED,
-    12: Reason.AUTH,
-    130: Reason.SIGNAL,
-}
+_CODES = {10: Reason.NOT_FOUND, 11: Reason.LOCKED, 12: Reason.AUTH, 130: Reason.SIGNAL}
 
 # An interrupted restic may exit with any code, even that of a wrong password.
 _INTERRUPTED = re.compile(r"signal \w+ received, cleaning up")

@@ -56,13 +56,7 @@ def _forms(value: str) -> Iterable[str]:
         json.dumps(repr(value)[1:-1])[1:-1],
         repr(json.dumps(value, ensure_ascii=False)[1:-1])[1:-1],
     )
-    return {
-        *quoted,
-        quote(raw),
-        quote(raw, safe=""),
-        quote_plus(raw),
-        *map(_unquoted, quoted),
-    }
+    return {*quoted, quote(raw), quote(raw, safe=""), quote_plus(raw), *map(_unquoted, quoted)}
 
 
 def _unquoted(text: str) -> str:
@@ -231,7 +225,7 @@ class Redactor:
         try:
             live = tuple(self.live())
         except Exception:
-            # A bug of a plugin must not break the log, which reports that bug.
+            # A bug in a plugin must not break the log, which reports that bug.
             live = self._live_secrets
         if live != self._live_secrets:
             self._live_secrets, self._live_masks = live, Masks.of(live)

@@ -8,9 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
-from .json_members import SMALL, MemberScanner, decoder, utf8_decoder
-
-_WHITE = re.compile(r"[ \t\r\n]*")
+from .json_members import SMALL, WHITE_SPACE, MemberScanner, decoder, end_of, utf8_decoder
 
 # Characters that may continue a number.
 _NUMBER = re.compile(r"[0-9.eE+-]*")
@@ -18,12 +16,6 @@ _NUMBER = re.compile(r"[0-9.eE+-]*")
 
 class NotAnArrayError(ValueError):
     """The text is not a JSON array of complete values."""
-
-
-def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Return the end of the match of ``pattern``, which may be empty."""
-    match = pattern.match(text, position)
-    return position if match is None else match.end()
 
 
 @define
@@ -122,7 +114,7 @@ class JSONArrayParser:
         """Return whether the value is a number that may continue in the next piece."""
         if self._text[position] in '{["':
             return False
-        return _after(_NUMBER, self._text, end) == len(self._text)
+        return end_of(_NUMBER, self._text, end) == len(self._text)
 
     def close(self) -> Iterator[Any]:
         """Yield the last values; raise unless the array is complete."""
@@ -131,7 +123,7 @@ class JSONArrayParser:
             raise NotAnArrayError("truncated JSON array")
 
     def _skip_white(self, position: int) -> int:
-        return _after(_WHITE, self._text, position)
+        return end_of(WHITE_SPACE, self._text, position)
 
     def _punctuation(self, position: int) -> int:
         """Skip the character that must precede a value, if one is due."""

@@ -29,7 +29,7 @@ _CHARACTERS = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\
 _WORD = "[-+.0-9A-Za-z]{1,4300}+"
 _SCALAR = f'(?:"{_CHARACTERS}"|{_WORD})'
 
-_WHITE_SPACE = re.compile(_WHITE)
+WHITE_SPACE = re.compile(_WHITE)
 _TOKEN = re.compile(rf'"{_CHARACTERS}"|{_WORD}(?=[{_BLANKS},\]}}])|[\[\]{{}}:,]')
 _CHARACTERS_ONLY = re.compile(_CHARACTERS)
 # Incomplete tokens, which more text could complete.
@@ -155,10 +155,10 @@ class MemberScanner:
 
     def _skip(self) -> None:
         """Skip white space and unwanted tokens."""
-        self._position = _end(_WHITE_SPACE, self._text, self._position)
+        self._position = end_of(WHITE_SPACE, self._text, self._position)
         run = _RUNS.get(self._expected)
         if run is not None and not self._is_in_object():
-            end = _end(run, self._text, self._position)
+            end = end_of(run, self._text, self._position)
             if end > self._position:
                 self._expected = _NAME if self._expected in _NAMES else _ITEM
                 self._position = end
@@ -181,7 +181,7 @@ class MemberScanner:
         return False
 
     def _rest_of_string(self) -> bool:
-        self._position = _end(_CHARACTERS_ONLY, self._text, self._position)
+        self._position = end_of(_CHARACTERS_ONLY, self._text, self._position)
         if self._text.startswith('"', self._position):
             self._position += 1
             self._in_string = False
@@ -287,7 +287,7 @@ def _feed_last(scanner: MemberScanner, text: str) -> None:
         raise ValueError("more than one value")
 
 
-def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
+def end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
     """Return the end of the match of ``pattern``, which may be empty."""
     match = pattern.match(text, position)
     return position if match is None else match.end()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..model.labels import MAX_LENGTH, sanitise
-from ..model.snapshots import UNKNOWN_USER, Snapshot
+from ..model.snapshots import NO_SUMMARY, UNKNOWN_USER, Snapshot, Summary
 from .file_names import is_file_name
 from .json_members import Ambiguous
 
@@ -17,7 +17,12 @@ _TIME = re.compile(
 _EPOCH = datetime(1970, 1, 1)
 
 # The members read from a snapshot that is too long to be built whole.
-MEMBERS = frozenset(("id", "time", "hostname", "username"))
+MEMBERS = frozenset(
+    ("id", "time", "hostname", "username", "paths", "tags", "program_version", "summary")
+)
+
+# Stands for a list that is too long to be built.
+TOO_LONG = "(too long)"
 
 
 def parse_time(text: str) -> float:
@@ -65,7 +70,48 @@ def parse_snapshot(value: Any) -> Snapshot:
             instant = parse_time(time)
         except ValueError:
             instant = None
-    return Snapshot(identifier, instant, _shortened(host), _shortened(user) or UNKNOWN_USER)
+    version = value.get("program_version")
+    return Snapshot(
+        identifier,
+        instant,
+        _shortened(host),
+        _shortened(user) or UNKNOWN_USER,
+        paths=_joined(value.get("paths", [])),
+        tags=_joined(value.get("tags", [])),
+        program_version=sanitise(version) if isinstance(version, str) else "",
+        summary=_summary(value.get("summary")),
+    )
+
+
+def _joined(texts: Any) -> str:
+    if texts is None:
+        return TOO_LONG
+    if not isinstance(texts, list):
+        return ""
+    return sanitise(",".join(sorted(one for one in texts if isinstance(one, str))))
+
+
+def _summary(value: Any) -> Summary:
+    if not isinstance(value, dict) or isinstance(value, Ambiguous):
+        return NO_SUMMARY
+    duration: float | None
+    try:
+        duration = parse_time(value["backup_end"]) - parse_time(value["backup_start"])
+    except (KeyError, TypeError, ValueError):
+        duration = None
+    return Summary(
+        duration=duration if duration is not None and duration >= 0 else None,
+        processed_bytes=_number(value.get("total_bytes_processed"), 2**53),
+        added_bytes=_number(value.get("data_added"), 2**53),
+        new_files=_number(value.get("files_new"), 2**32 - 1),
+        changed_files=_number(value.get("files_changed"), 2**32 - 1),
+        unmodified_files=_number(value.get("files_unmodified"), 2**32 - 1),
+    )
+
+
+def _number(value: Any, limit: int) -> int | None:
+    """Return a count below ``limit``, or ``None``."""
+    return value if type(value) is int and 0 <= value < limit else None
 
 
 def _shortened(name: str) -> str:

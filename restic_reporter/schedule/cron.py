@@ -7,9 +7,9 @@ which the clocks change.
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from croniter import CroniterError, croniter
 
 _FIELDS = (
@@ -49,6 +49,22 @@ class CronExpression:
         )
         while True:
             yield matches.get_next(datetime)
+
+    def days_from(self, first: date) -> Iterator[date]:
+        """Yield all matching days from ``first`` on in order."""
+        days = evolve(self, normal=" ".join(["0", "0", *self._normal.split()[2:]]))
+        start = datetime.combine(first, time()) - timedelta(seconds=1)
+        return (wall.date() for wall in days.walls_after(start))
+
+    @property
+    def seconds_of_day(self) -> list[int]:
+        """Return the matching times of a matching day, in seconds since midnight."""
+        fields = croniter.expand(self._normal)[0]
+        minutes, hours = (
+            range(limit) if values == ["*"] else sorted(map(int, values))
+            for values, limit in zip(fields[:2], (60, 24), strict=True)
+        )
+        return [3600 * hour + 60 * minute for hour in hours for minute in minutes]
 
 
 def parse_cron(text: str) -> CronExpression:

@@ -75,6 +75,7 @@ class _Plan:
         return LONGEST_STEP_BACK_BY_INTERVAL if by_interval else LONGEST_STEP_BACK
 
 
+@define(eq=False, kw_only=True)
 class CronService(Service, Generic[K]):
     """
     Calls ``due`` at the due times of several schedules.
@@ -89,23 +90,16 @@ class CronService(Service, Generic[K]):
 
     log = Logger()
 
-    def __init__(
-        self,
-        *,
-        clock: IReactorTime,
-        now: Callable[[], float],
-        due: Callable[[frozenset[K]], None],
-        schedules: Mapping[K, CronExpression],
-    ) -> None:
-        self._clock = clock
-        self._now = now
-        self._due = due
-        self._schedules = dict(schedules)
-        # By expression, not by key: equal schedules stay together across a reload.
-        self._plans: dict[CronExpression, _Plan] = {}
-        # The times of both clocks at their latest comparison.
-        self._monotonic = self._wall = 0.0
-        self._call: IDelayedCall | None = None
+    _clock: IReactorTime
+    _now: Callable[[], float]
+    _due: Callable[[frozenset[K]], None]
+    _schedules: Mapping[K, CronExpression]
+    # By expression, not by key: equal schedules stay together across a reload.
+    _plans: dict[CronExpression, _Plan] = field(factory=dict, init=False)
+    # The times of both clocks at their latest comparison.
+    _monotonic: float = field(default=0.0, init=False)
+    _wall: float = field(default=0.0, init=False)
+    _call: IDelayedCall | None = field(default=None, init=False)
 
     @property
     def next_due(self) -> float | None:

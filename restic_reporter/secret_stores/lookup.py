@@ -88,10 +88,8 @@ class Lookups:
             else:
                 completed[repository.url] = outcome
         problems.raise_any(config.name)
-        return evolve(
-            config,
-            repositories=tuple(completed.get(one.url, one) for one in config.repositories),
-        )
+        repositories = tuple(completed.get(one.url, one) for one in config.repositories)
+        return evolve(config, repositories=repositories)
 
     def _is_available(self, material: Material) -> bool:
         store = self.stores.get(material.store)

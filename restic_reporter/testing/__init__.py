@@ -1,7 +1,7 @@
 """
-For the tests of backends and readers, of ours and of other people: contracts and doubles.
+Contract tests and test doubles for backends and readers, also those of other packages.
 
-The daemon imports nothing of it.
+The daemon does not import this.
 """
 
 from .backend_contract import BackendContractTests

@@ -1,4 +1,4 @@
-"""What `IBackend` promises, as tests that each backend must pass."""
+"""Tests of the `IBackend` contract, which each backend must pass."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from hashlib import sha256
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-# More than any test takes, in seconds; one that waits so long has failed.
-PATIENCE = 30.0
+# Seconds; a test that takes longer hangs.
+TIMEOUT = 30.0
 
 LIMIT = 2**20
 
-# All bytes, in more than one piece of what networks and disks give at once.
+# All byte values, in more than one read of a socket or a file.
 CONTENT = bytes(range(256)) * 1024
 
 
 def file_name(content: bytes) -> str:
-    """The name that restic gives a file with this content."""
+    """Return restic's name for a file with this content."""
     return sha256(content).hexdigest()
 
 
@@ -38,22 +38,21 @@ class BackendContractTests(_Base):
     """
     Tests of one backend, for a class like ``class MyTests(BackendContractTests, TestCase)``.
 
-    Each test begins with a place where there is no repository, and makes one by `put`.
-    The methods that raise `NotImplementedError` are what a backend's own tests must provide.
+    Each test begins without a repository and creates one by `put`. A backend's own tests must
+    implement the methods that raise `NotImplementedError`.
     """
 
-    # One that hangs has failed.
-    timeout = PATIENCE
+    timeout = TIMEOUT
 
-    # What no error message may show.
+    # Secrets that no error message may contain.
     secrets: Sequence[str] = ()
 
     def make_backend(self) -> IBackend:
-        """The backend for the place; called once for each test, or more often."""
+        """Return the backend; called at least once for each test."""
         raise NotImplementedError
 
     def put(self, path: str, content: bytes) -> None:
-        """Write the file ``path`` (like ``keys/0123…``) there, with the folder it is in."""
+        """Write the file ``path`` (like ``keys/0123…``) and create its folder."""
         raise NotImplementedError
 
     def remove(self, path: str) -> None:
@@ -62,23 +61,23 @@ class BackendContractTests(_Base):
 
     def hold(self) -> None:
         """
-        Let the storage give no answer from now on.
+        Let the storage send no response from now on.
 
-        A storage whose answers take at least a turn of the reactor need not do anything.
+        Not needed for a storage whose responses take at least one turn of the reactor.
         """
 
     async def settle(self) -> None:
         """
-        Wait until work that cannot be cancelled has ended.
+        Wait for the end of work that cannot be cancelled.
 
-        This waits for the threads of `BackendTools.threads`.
+        By default this waits for the threads of `BackendTools.threads`.
         """
         await all_threads_back()
 
-    # Not for those who write a backend, from here on.
+    # A backend's own tests need nothing from here on.
 
     def _repository(self, *paths: str) -> IBackend:
-        """A repository with a config, a key, and empty files at ``paths``."""
+        """Create a repository with a config, a key, and empty files at ``paths``."""
         for path in ("config", f"keys/{file_name(b'key')}", *paths):
             self.put(path, {"config": b"config"}.get(path, b"key" if "keys" in path else b""))
         self.meter = Meter()
@@ -86,7 +85,7 @@ class BackendContractTests(_Base):
 
     def _deadline(self) -> Deadline:
         clock: Any = reactor
-        return Deadline.after(clock, PATIENCE)
+        return Deadline.after(clock, TIMEOUT)
 
     async def _load(self, backend: IBackend, path: str, limit: int = LIMIT) -> bytes:
         return await backend.load(path, limit, self._deadline(), self.meter)
@@ -102,13 +101,13 @@ class BackendContractTests(_Base):
             self.fail(f"must fail with {' or '.join(reasons)}")
 
     def _calls(self, backend: IBackend) -> Iterator[Callable[[Deadline], Awaitable[Any]]]:
-        """A call of each method."""
+        """Yield a call of each method."""
         yield lambda deadline: backend.list(deadline, Meter())
         yield lambda deadline: backend.list_keys(deadline, Meter())
         yield lambda deadline: backend.load("config", LIMIT, deadline, Meter())
 
     def test_interface(self) -> None:
-        """It is an `IBackend`, and lets files be loaded."""
+        """It is an `IBackend` and allows at least one load."""
         backend = self.make_backend()
         self.assertTrue(verifyObject(IBackend, backend))
         self.assertGreaterEqual(backend.concurrent_loads, 1)
@@ -116,7 +115,7 @@ class BackendContractTests(_Base):
             self.assertNotIn(secret, f"{backend!r} {backend}")
 
     async def test_list(self) -> None:
-        """A listing has the snapshots, locks and keys that are there at the time."""
+        """A listing has the current snapshots, locks and keys."""
         snapshots, locks = ({letter * 64 for letter in letters} for letters in ("abc", "de"))
         backend = self._repository(
             *(f"snapshots/{one}" for one in snapshots), *(f"locks/{one}" for one in locks)
@@ -135,7 +134,7 @@ class BackendContractTests(_Base):
         self.assertIn(listing.locks, (None, {"e" * 64}))
 
     async def test_empty(self) -> None:
-        """A repository without snapshots and locks is empty, whether their folders are there."""
+        """A repository without snapshots and locks is empty, with or without their folders."""
         backend = self._repository()
         for _ in range(2):
             listing = await backend.list(self._deadline(), self.meter)
@@ -147,7 +146,7 @@ class BackendContractTests(_Base):
                 self.remove(path)
 
     async def test_missing(self) -> None:
-        """Where there is no repository, each call is ``not_found``; nothing is an empty one."""
+        """Without a repository, each call fails as ``not_found``; no result is empty."""
         self.meter = Meter()
         for call in self._calls(self.make_backend()):
             await self._assert_fails(call(self._deadline()), Reason.NOT_FOUND)
@@ -168,7 +167,7 @@ class BackendContractTests(_Base):
         self.assertIn(listing.keys, (None, keys))
 
     async def test_list_keys(self) -> None:
-        """The keys are those that are there at the time."""
+        """The keys are the current ones."""
         backend = self._repository()
         other = file_name(b"another key")
         self.put(f"keys/{other}", b"another key")
@@ -179,7 +178,7 @@ class BackendContractTests(_Base):
         self.assertEqual(keys, {file_name(b"key")})
 
     async def test_load(self) -> None:
-        """A file arrives whole, also an empty one, and one of just the limit."""
+        """A file is loaded completely, also an empty one, and one as large as the limit."""
         backend = self._repository()
         for folder, content in (("keys", b"key"), ("snapshots", CONTENT), ("snapshots", b"")):
             path = f"{folder}/{file_name(content)}"
@@ -190,13 +189,13 @@ class BackendContractTests(_Base):
         self.assertEqual(await self._load(backend, "config", 6), b"config")
 
     async def test_load_missing(self) -> None:
-        """A file that is not there is ``not_found``, whether its folder is."""
+        """A missing file is ``not_found``, with or without its folder."""
         backend = self._repository(f"locks/{'b' * 64}")
         for folder in ("snapshots", "keys", "locks"):
             await self._assert_fails(self._load(backend, f"{folder}/{'a' * 64}"), Reason.NOT_FOUND)
 
     async def test_load_too_large(self) -> None:
-        """A file of more bytes than the limit is ``too_large``."""
+        """A file larger than the limit is ``too_large``."""
         backend = self._repository()
         path = f"snapshots/{file_name(CONTENT)}"
         self.put(path, CONTENT)
@@ -205,7 +204,7 @@ class BackendContractTests(_Base):
         await self._assert_fails(self._load(backend, "config", 5), Reason.TOO_LARGE)
 
     async def test_load_altered(self) -> None:
-        """A file whose content does not belong to its name is ``protocol``, and was counted."""
+        """A file whose content does not match its name is ``protocol``; its bytes are counted."""
         backend, size = self._repository(), 0
         for folder in ("snapshots", "keys"):
             path = f"{folder}/{file_name(CONTENT)}"
@@ -216,7 +215,7 @@ class BackendContractTests(_Base):
         self.assertEqual(self.meter.received_bytes["load"], size)
 
     async def test_concurrent_loads(self) -> None:
-        """As many files at one time as it allows arrive like one alone."""
+        """As many parallel loads as it allows succeed."""
         backend = self._repository()
         contents = [b"%d" % number * 1000 for number in range(backend.concurrent_loads)]
         for content in contents:
@@ -228,7 +227,7 @@ class BackendContractTests(_Base):
         self.assertEqual(await gatherResults(loads, consumeErrors=True), contents)
 
     async def test_meter(self) -> None:
-        """Each listing and load is counted as a request at least, and the bytes of a file."""
+        """Each listing and load counts at least one request; loads count the bytes."""
         backend = self._repository(f"snapshots/{'a' * 64}")
         await backend.list(self._deadline(), self.meter)
         listed = self.meter.requests.get("list", 0)
@@ -242,7 +241,7 @@ class BackendContractTests(_Base):
         self.assertEqual(self.meter.received_bytes["load"], len(b"config") + len(b"key"))
 
     async def test_deadline(self) -> None:
-        """A call that is not done by its deadline is ``timeout``, and leaves no timer."""
+        """A call that exceeds its deadline is ``timeout`` and leaves no timer."""
         backend = self._repository()
         await backend.list(self._deadline(), self.meter)
         self.hold()
@@ -256,7 +255,7 @@ class BackendContractTests(_Base):
             await self.settle()
 
     async def test_cancelled(self) -> None:
-        """A call that is cancelled ends at once, leaves nothing, and harms no later one."""
+        """A cancelled call ends at once, leaves no timer, and does not affect later calls."""
         backend = self._repository()
         await backend.list(self._deadline(), self.meter)
         self.hold()
@@ -271,7 +270,7 @@ class BackendContractTests(_Base):
 
 
 def _started(call: Awaitable[Any]) -> "Deferred[Any]":
-    """``call``, which is an ``async def`` or a Deferred, under way."""
+    """Start ``call``, which is an ``async def`` or a Deferred."""
 
     async def wait() -> Any:
         return await call

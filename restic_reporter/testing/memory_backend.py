@@ -1,4 +1,4 @@
-"""A backend whose repository is a dict."""
+"""A backend with a repository in memory."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,15 +18,14 @@ from ..restic_format.file_names import is_file_name
 @define
 class MemoryBackend:
     """
-    A repository in memory: ``files`` are the contents by path.
+    Has ``files`` by path; without a file ``config`` there is no repository.
 
-    Without a file ``config`` there is no repository. ``failures`` are raised in place of an
-    answer, by the path of a file or of a folder (like ``snapshots/``); that of ``locks/``
-    becomes the listing's ``locks_error``. ``waiting`` is awaited before each answer, with the
-    path that was asked for, ``snapshots/`` for a listing.
+    ``failures`` are raised instead of a result, by the path of a file or folder (like
+    ``snapshots/``); that of ``locks/`` becomes the listing's ``locks_error``. ``waiting`` is
+    awaited before each result, with the requested path, ``snapshots/`` for a listing.
 
-    ``listings`` counts the listings, ``loads`` are the files asked for; ``at_once`` and
-    ``most_at_once`` are how many calls of ``load`` are, and were, under way at one time.
+    ``listings`` counts the listings, ``loads`` are the requested files; ``at_once`` and
+    ``most_at_once`` are the current and the highest number of parallel calls of ``load``.
     """
 
     files: dict[str, bytes] = Factory(dict)
@@ -41,13 +40,13 @@ class MemoryBackend:
     most_at_once: int = 0
 
     def names(self, folder: str) -> frozenset[str]:
-        """The names that restic gives, in a folder like ``snapshots``."""
+        """Return the valid file names in a folder like ``snapshots``."""
         start = f"{folder}/"
         names = (path.removeprefix(start) for path in self.files if path.startswith(start))
         return frozenset(filter(is_file_name, names))
 
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
-        """What is there now."""
+        """List the current files."""
         self.listings += 1
         meter.count_request("list")
         await self._answer("snapshots/", deadline)
@@ -64,14 +63,14 @@ class MemoryBackend:
         )
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
-        """The keys that are there now."""
+        """Return the current keys."""
         meter.count_request("list")
         await self._answer("keys/", deadline)
         self._check_there()
         return self.names("keys")
 
     async def load(self, path: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
-        """One of the files."""
+        """Return the content of a file."""
         self.loads.append(path)
         meter.count_request("load")
         self.at_once += 1
@@ -81,7 +80,7 @@ class MemoryBackend:
         finally:
             self.at_once -= 1
         if path not in self.files:
-            raise ReadError(Reason.NOT_FOUND, f"{path}: not there")
+            raise ReadError(Reason.NOT_FOUND, f"{path}: not found")
         content = self.files[path]
         if len(content) > limit:
             raise ReadError(Reason.TOO_LARGE, f"{path}: more than {limit} bytes")
@@ -89,7 +88,7 @@ class MemoryBackend:
         return check_content(path, content)
 
     async def _answer(self, path: str, deadline: Deadline) -> None:
-        """Wait, and fail, as it was set."""
+        """Wait and fail as configured."""
         await self._wait(path, deadline)
         if path in self.failures:
             raise self.failures[path]
@@ -101,8 +100,8 @@ class MemoryBackend:
             async def wait() -> None:
                 await waiting(path)
 
-            await within(deadline, wait(), f"asking for {path}")
+            await within(deadline, wait(), f"request for {path}")
 
     def _check_there(self) -> None:
         if "config" not in self.files:
-            raise ReadError(Reason.NOT_FOUND, "config: not there")
+            raise ReadError(Reason.NOT_FOUND, "config: not found")

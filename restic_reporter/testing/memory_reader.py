@@ -1,6 +1,6 @@
-"""A reader that finds its snapshots in a list, and what readers are asked."""
+"""A reader with snapshots in memory, and requests for readers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container, Sequence
 
 from attrs import Factory, define
 from zope.interface import implementer
@@ -20,11 +20,11 @@ def read_request(
     backend: IBackend | None = None,
     listing: Listing | None = None,
     memory: Memory | None = None,
-    known: frozenset[tuple[str, str]] = frozenset(),
+    known: Container[tuple[str, str]] = frozenset(),
     table: SnapshotTable | None = None,
     access: Access | None = None,
 ) -> ReadRequest:
-    """What the collection asks a reader: the snapshots of ``listing`` that ``table`` lacks."""
+    """Return the collection's request for the snapshots of ``listing`` that ``table`` lacks."""
     table = SnapshotTable() if table is None else table
     names = frozenset() if listing is None else frozenset(listing.snapshots)
     gone, new = at_once(table.keep(names))
@@ -47,10 +47,10 @@ def read_request(
 @define
 class MemoryReader:
     """
-    Reads ``snapshots``, but for the ids in ``damaged``, which are unreadable.
+    Reads ``snapshots``, except the ids in ``damaged``, which are unreadable.
 
-    ``failure`` is raised in place of an answer; ``waiting`` is awaited before each answer.
-    ``requests`` are those that came.
+    ``failure`` is raised instead of a result; ``waiting`` is awaited before each result.
+    ``requests`` are the received ones.
     """
 
     snapshots: list[Snapshot] = Factory(list)
@@ -59,17 +59,21 @@ class MemoryReader:
     waiting: Callable[[], Awaitable[object]] | None = None
     name: str = "memory"
     incremental: bool = False
-    oldest_lock: float | None = None
+    lock_times: Sequence[float] = ()
     nameless: int = 0
     requests: list[ReadRequest] = Factory(list)
 
-    async def read(self, request: ReadRequest) -> ReadResult:
-        """What is there now."""
+    async def open(self, request: ReadRequest) -> None:
+        """Fail as `read` does."""
         self.requests.append(request)
         if self.waiting is not None:
             await self.waiting()
         if self.failure is not None:
             raise self.failure
+
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """Read the current snapshots."""
+        await self.open(request)
         damaged = frozenset(one.id for one in self.snapshots if one.id in self.damaged)
         found = [one for one in self.snapshots if one.id not in damaged]
         known = set(request.table.ids())
@@ -79,5 +83,5 @@ class MemoryReader:
             frozenset(one for one in damaged if one is not None),
             seen=None if self.incremental else seen,
             nameless=self.nameless,
-            oldest_lock=self.oldest_lock,
+            lock_times=self.lock_times,
         )

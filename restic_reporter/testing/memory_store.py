@@ -15,10 +15,10 @@ from ..redaction.secret import Secret
 @define
 class MemoryStore:
     """
-    Has ``documents`` by path; one that is an exception is raised.
+    Has ``documents`` by path; exceptions among them are raised.
 
-    ``waiting`` is awaited before each answer. ``asked`` are the paths that were asked for;
-    ``running`` is whether it was started and not stopped.
+    ``waiting`` is awaited before each result. ``asked`` are the requested paths; ``running``
+    is true between start and stop.
     """
 
     documents: dict[str, Mapping[str, object] | Exception] = Factory(dict)
@@ -30,29 +30,29 @@ class MemoryStore:
     forgotten: int = 0
 
     def secrets(self) -> Iterable[Secret]:
-        """Its own."""
+        """Return a secret of the store itself."""
         return [Secret("the store's own")]
 
     def start(self) -> None:
-        """Begin."""
+        """Note the start."""
         self.running = True
 
     async def look_up(self, path: str, deadline: Deadline) -> Mapping[str, object]:
-        """The document at ``path``."""
+        """Return the document at ``path``."""
         self.asked.append(path)
         try:
-            await within(deadline, self._wait(), f"looking up {path}")
+            await within(deadline, self._wait(), f"look-up of {path}")
         except ReadError as error:
             raise ReadError(Reason.SECRET, error.message) from None
         document = self.documents.get(path)
         if isinstance(document, Exception):
             raise document
         if document is None:
-            raise ReadError(Reason.SECRET, "there is none")
+            raise ReadError(Reason.SECRET, "not found")
         return document
 
     def forget_failures(self) -> None:
-        """Count."""
+        """Count the call."""
         self.forgotten += 1
 
     async def _wait(self) -> None:
@@ -60,5 +60,5 @@ class MemoryStore:
             await self.waiting()
 
     def stop(self) -> None:
-        """End."""
+        """Note the stop."""
         self.running = False

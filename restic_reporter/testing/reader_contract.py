@@ -1,4 +1,4 @@
-"""What `ISnapshotReader` promises, as tests that each reader must pass."""
+"""Tests of the `ISnapshotReader` contract, which each reader must pass."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-# More than any test takes, in seconds; one that waits so long has failed.
-PATIENCE = 60.0
+# Seconds; a test that takes longer hangs.
+TIMEOUT = 60.0
 
 OLD, NEW = (datetime(2025, month, 1, tzinfo=UTC).timestamp() for month in (1, 2))
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -33,27 +33,26 @@ class ReaderContractTests(_Base):
     """
     Tests of one reader, for a class like ``class MyTests(ReaderContractTests, TestCase)``.
 
-    Each test begins with a repository that has no snapshots.
-    The methods that raise `NotImplementedError` are what a reader's own tests must provide.
+    Each test begins with a repository without snapshots. A reader's own tests must implement
+    the methods that raise `NotImplementedError`.
     """
 
-    # One that hangs has failed.
-    timeout = PATIENCE
+    timeout = TIMEOUT
 
     def make_reader(self) -> ISnapshotReader:
-        """The reader; called once for each test, or more often."""
+        """Return the reader; called at least once for each test."""
         raise NotImplementedError
 
     def make_entry(self) -> Repository:
-        """The repository's entry in a config."""
+        """Return the repository's entry in a config."""
         raise NotImplementedError
 
     def make_backend(self) -> IBackend:
-        """What lists the repository, and loads its files."""
+        """Return the repository's backend."""
         raise NotImplementedError
 
     def add(self, host: str, user: str, time: float) -> str:
-        """Add a snapshot, made at ``time`` in Unix seconds; its id."""
+        """Add a snapshot with ``time`` in Unix seconds; return its id."""
         raise NotImplementedError
 
     def remove(self, snapshot: str) -> None:
@@ -68,21 +67,21 @@ class ReaderContractTests(_Base):
         """
         Let no read end from now on.
 
-        A reader that takes at least a turn of the reactor need not do anything.
+        Not needed for a reader that takes at least one turn of the reactor.
         """
 
     def contents(self) -> object:
-        """A value that shows whether anything was written to the repository."""
+        """Return a value that changes if anything is written to the repository."""
         raise NotImplementedError
 
-    # Not for those who write a reader, from here on.
+    # A reader's own tests need nothing from here on.
 
     async def _request(
         self, table: SnapshotTable, memory: Memory, listing: Listing | None = None
     ) -> ReadRequest:
-        """What the collection asks after it has listed."""
+        """Return the collection's request after a listing."""
         clock: Any = reactor
-        deadline = Deadline.after(clock, PATIENCE)
+        deadline = Deadline.after(clock, TIMEOUT)
         backend = self.make_backend()
         if listing is None:
             listing = await backend.list(deadline, Meter())
@@ -125,15 +124,23 @@ class ReaderContractTests(_Base):
         self.assertEqual(result.nameless, 0)
         self.assertIn(result.seen, (None, ids))
 
+    async def test_open(self) -> None:
+        """Opening a repository reads no snapshot, also a damaged one, and writes nothing."""
+        self.damage(self.add("a", "u", OLD))
+        before, table = self.contents(), SnapshotTable()
+        await self.make_reader().open(await self._request(table, Memory()))
+        self._assert_has(table, ())
+        self.assertEqual(self.contents(), before)
+
     async def test_empty(self) -> None:
-        """A repository without snapshots is read like any other."""
+        """A repository without snapshots can be read."""
         table = SnapshotTable()
         result = await self._read(self.make_reader(), table)
         self._assert_has(table, ())
         self.assertEqual((result.unreadable, result.stopped), (frozenset(), False))
 
     async def test_new(self) -> None:
-        """What is new is put into the table; what was there stays as it is."""
+        """New snapshots are added to the table; the others stay unchanged."""
         reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
         first = self.add("a", "u", OLD)
         await self._read(reader, table, memory)
@@ -147,10 +154,10 @@ class ReaderContractTests(_Base):
         self.assertEqual(self._sets(table), {BackupSet("b", "u", 1, NEW, NEW)})
 
     async def test_vanished(self) -> None:
-        """A snapshot that went after it was listed is no error, and none that is unreadable."""
+        """A snapshot removed after the listing is no error, and not unreadable."""
         stays, goes = self.add("a", "u", OLD), self.add("b", "u", OLD)
         clock: Any = reactor
-        listing = await self.make_backend().list(Deadline.after(clock, PATIENCE), Meter())
+        listing = await self.make_backend().list(Deadline.after(clock, TIMEOUT), Meter())
         self.assertEqual(set(listing.snapshots), {stays, goes})
         self.remove(goes)
         table = SnapshotTable()
@@ -159,7 +166,7 @@ class ReaderContractTests(_Base):
         self._assert_has(table, {stays})
 
     async def test_unreadable(self) -> None:
-        """A snapshot that cannot be read is named, at each read; the others are read."""
+        """Each read names the unreadable snapshots and reads the others."""
         good, bad = self.add("a", "u", OLD), self.add("b", "u", OLD)
         self.damage(bad)
         reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
@@ -174,7 +181,7 @@ class ReaderContractTests(_Base):
         self._assert_has(table, {good})
 
     async def test_memory(self) -> None:
-        """With an emptied memory, or what another reader has kept, it reads the same."""
+        """It reads the same with an empty memory or that of another reader."""
         ids = {self.add("a", "u", OLD), self.add("b", "u", NEW)}
         reader, memory = self.make_reader(), Memory()
         for kept in (memory.kept, "another reader's", None):
@@ -188,7 +195,7 @@ class ReaderContractTests(_Base):
         self.assertEqual(len(self._sets(table)), 3)
 
     async def test_cancelled(self) -> None:
-        """A read that is cancelled ends as such; what was read before is still there."""
+        """A cancelled read ends as cancelled and keeps earlier snapshots."""
         reader, table, memory = self.make_reader(), SnapshotTable(), Memory()
         known = self.add("a", "u", OLD)
         await self._read(reader, table, memory)
@@ -205,7 +212,7 @@ class ReaderContractTests(_Base):
 
 
 def _started(reader: ISnapshotReader, request: ReadRequest) -> "Deferred[ReadResult]":
-    """A read, which is an ``async def`` or a Deferred, under way."""
+    """Start a read, which is an ``async def`` or a Deferred."""
 
     async def read() -> ReadResult:
         return await reader.read(request)

@@ -1,4 +1,4 @@
-"""Waiting for threads that nobody else waits for."""
+"""Waits for threads that nothing else waits for."""
 
 import threading
 from typing import Any
@@ -9,17 +9,17 @@ from ..concurrency.daemon_threads import in_daemon_thread
 
 reactor: Any = default_reactor
 
-# A thread that takes longer hangs.
-_PATIENCE = 30.0
+# Seconds; a thread that takes longer hangs.
+_TIMEOUT = 30.0
 
 
 async def all_threads_back() -> None:
-    """Wait until each thread of `BackendTools.threads` that is at work now has come back."""
+    """Wait for the end of all threads of `BackendTools.threads` that are running now."""
     before = [one for one in threading.enumerate() if one.name == "restic-reporter"]
 
     def wait() -> None:
         for one in before:
-            one.join(_PATIENCE)
+            one.join(_TIMEOUT)
 
-    # Its own outcome comes to the reactor after theirs.
+    # Its own result reaches the reactor after theirs.
     await in_daemon_thread(reactor, wait)

@@ -11,7 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
-from .connections import Connections, Limits, State
+from .connections import Connections, State
 
 
 class BoundedChannel(HTTPChannel):
@@ -25,11 +25,6 @@ class BoundedChannel(HTTPChannel):
     state = State.ABORTING
     address = ""
     _deadline: IDelayedCall | None = None
-
-    @property
-    def limits(self) -> Limits:
-        """Return the limits of the site."""
-        return self.connections.limits
 
     @property
     def connections(self) -> Connections:
@@ -50,7 +45,6 @@ class BoundedChannel(HTTPChannel):
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Forget the connection."""
         self._enter(State.ABORTING)
         super().connectionLost(reason)
         self.connections.forget(self)
@@ -67,7 +61,6 @@ class BoundedChannel(HTTPChannel):
             self._enter(State.RECEIVING)
 
     def lineReceived(self, line: bytes) -> None:
-        """Process a line of a request."""
         if self.state is State.IDLE:
             self._enter(State.RECEIVING)
         super().lineReceived(line)
@@ -87,7 +80,6 @@ class BoundedChannel(HTTPChannel):
         self._respondToBadRequestAndDisconnect()
 
     def headerReceived(self, line: bytes) -> bool:
-        """Process one header."""
         try:
             ok: bool = super().headerReceived(line)
         except ValueError:
@@ -98,13 +90,12 @@ class BoundedChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """Reject a large body before it is read, or requested by a 100."""
-        if self.length is not None and self.length > self.limits.max_body:
+        if self.length is not None and self.length > self.connections.limits.max_body:
             self.refuse_body()
         else:
             super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
-        """Respond to the request."""
         if not self.ending:
             self._enter(State.RESPONDING)
             super().allContentReceived()
@@ -178,16 +169,12 @@ class BoundedChannel(HTTPChannel):
         self.connections.move(self, state)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
-        limits = self.limits
-        if state is State.RECEIVING:
-            self._deadline = self.connections.clock.callLater(
-                limits.request_timeout, self.loseConnection
-            )
-        elif state is State.RESPONDING:
-            self._deadline = self.connections.clock.callLater(limits.response_timeout, self.abort)
-        elif state is State.IDLE:
-            self._deadline = self.connections.clock.callLater(
-                limits.keep_alive, self.loseConnection
-            )
-        elif state is State.CLOSING:
-            self._deadline = self.connections.clock.callLater(limits.close_timeout, self.abort)
+        limits = self.connections.limits
+        timeouts = {
+            State.RECEIVING: (limits.request_timeout, self.loseConnection),
+            State.RESPONDING: (limits.response_timeout, self.abort),
+            State.IDLE: (limits.keep_alive, self.loseConnection),
+            State.CLOSING: (limits.close_timeout, self.abort),
+        }
+        if state in timeouts:
+            self._deadline = self.connections.clock.callLater(*timeouts[state])

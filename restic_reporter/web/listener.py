@@ -96,14 +96,9 @@ class Listener:
             return
         try:
             self._socket = _bound_socket(self.address.host, self.address.port)
-        except OSError as error:
-            raise AddressError(
-                f"cannot listen on {self.address.text!r}: {error.strerror or error}"
-            ) from None
-        except UnicodeError:
-            raise AddressError(
-                f"cannot listen on {self.address.text!r}: invalid host name"
-            ) from None
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", "invalid host name") or error
+            raise AddressError(f"cannot listen on {self.address.text!r}: {why}") from None
 
     def release(self) -> None:
         """Release the address without serving it."""

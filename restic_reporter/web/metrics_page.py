@@ -3,17 +3,19 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from collections.abc import Awaitable, Callable
+import gzip
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import INTERNAL_SERVER_ERROR, OK
 from twisted.web.server import NOT_DONE_YET, Request
 
+from ..concurrency.daemon_threads import in_daemon_thread
 from ..concurrency.single_flight import SingleFlight
-from .compression import Compressor
 from .negotiate import accepts_gzip, prefers_openmetrics
 from .pages import Page
 from .response import respond, respond_text
@@ -24,45 +26,37 @@ OPENMETRICS_FORMAT = b"application/openmetrics-text; version=1.0.0; charset=utf-
 # How old, in seconds, a page may be that another scrape is given as well.
 SHARED_FOR = 1.0
 
-
-class _Once:
-    """
-    The outcome of a piece of work that is done once for all who ask for it, and goes on when
-    one of them leaves. Work that failed is done again for whoever asks next.
-    """
-
-    def __init__(self, work: Callable[[], Awaitable[bytes]]) -> None:
-        self._work = work
-        self._result: bytes | None = None
-        self._flight: SingleFlight[bytes] = SingleFlight(outlives=True)
-
-    async def get(self) -> bytes:
-        """The outcome, as soon as it is there."""
-        return self._result or await self._flight.join(self._do)
-
-    async def _do(self) -> bytes:
-        self._result = await self._work()
-        return self._result
+# Level 1 compresses this much in about a millisecond.
+INLINE = 256 * 1024
 
 
+def compressed(body: bytes) -> bytes:
+    """Compress ``body`` as gzip, at the fastest level."""
+    return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+@define(eq=False)
 class _Rendered:
     """
-    A page whose rendering began at ``moment``, its compressed form once that was asked for,
-    and how many responses are waiting for it or sending it.
+    A page, plain and compressed, each made at the first request for it.
+
+    Its rendering began at ``moment``. ``users`` responses wait for it or send it.
     """
 
-    def __init__(
-        self, render: Callable[[], Awaitable[bytes]], compressor: Compressor, moment: float
-    ) -> None:
-        # Not through ``self``: a circle of references would keep a large page for a while.
-        plain = self.plain = _Once(render)
+    _render: Callable[[], Coroutine[Any, Any, bytes]]
+    _compress: Callable[[bytes], Awaitable[bytes]]
+    moment: float
+    users: int = 0
+    _plain: SingleFlight[bytes] = field(factory=lambda: SingleFlight(outlives=True, keeps=True))
+    _gzip: SingleFlight[bytes] = field(factory=lambda: SingleFlight(outlives=True, keeps=True))
 
-        async def compress() -> bytes:
-            return await compressor.compress(await plain.get())
+    async def body(self, gzip: bool) -> bytes:
+        """Return the page as soon as it is made."""
+        flight, make = (self._gzip, self._compressed) if gzip else (self._plain, self._render)
+        return await flight.join(make)
 
-        self.compressed = _Once(compress)
-        self.moment = moment
-        self.users = 0
+    async def _compressed(self) -> bytes:
+        return await self._compress(await self._plain.join(self._render))
 
 
 class MetricsPage(Page):
@@ -79,16 +73,11 @@ class MetricsPage(Page):
 
     log = Logger()
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        render: Callable[[bool], bytes | Awaitable[bytes]],
-        compressor: Compressor,
-    ) -> None:
+    def __init__(self, reactor: Any, render: Callable[[bool], bytes | Awaitable[bytes]]) -> None:
         super().__init__()
-        self._clock = clock
+        self._reactor = reactor
         self._render_page = render
-        self._compressor = compressor
+        self._threads = DeferredSemaphore(2)
         self._latest: dict[bool, _Rendered] = {}
 
     def render_GET(self, request: Request) -> int:
@@ -116,10 +105,10 @@ class MetricsPage(Page):
         return NOT_DONE_YET
 
     def _page(self, openmetrics: bool) -> _Rendered:
-        now = self._clock.seconds()
+        now = self._reactor.seconds()
         page = self._latest.get(openmetrics)
         if page is None or not 0 <= now - page.moment < SHARED_FOR:
-            page = _Rendered(lambda: self._rendered(openmetrics), self._compressor, now)
+            page = _Rendered(lambda: self._rendered(openmetrics), self._compress, now)
             self._latest[openmetrics] = page
         return page
 
@@ -127,8 +116,18 @@ class MetricsPage(Page):
         rendering = self._render_page(openmetrics)
         return rendering if isinstance(rendering, bytes) else await rendering
 
+    async def _compress(self, body: bytes) -> bytes:
+        """
+        Compress ``body``: a large one in a thread, at most two at a time.
+
+        Not in the reactor's threads, which may be busy for seconds.
+        """
+        if len(body) <= INLINE:
+            return compressed(body)
+        return await self._threads.run(in_daemon_thread, self._reactor, compressed, body)
+
     async def _send(self, request: Request, page: _Rendered, openmetrics: bool, gzip: bool) -> None:
-        body = await (page.compressed if gzip else page.plain).get()
+        body = await page.body(gzip)
         request.setHeader(b"Vary", b"Accept, Accept-Encoding")
         if gzip:
             request.setHeader(b"Content-Encoding", b"gzip")

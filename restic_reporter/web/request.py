@@ -22,7 +22,7 @@ class BoundedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece of the body, if the whole is within the limit."""
         self._body_size += len(data)
-        if self._body_size > self.channel.limits.max_body:
+        if self._body_size > self.channel.connections.limits.max_body:
             self.channel.refuse_body()
         else:
             super().handleContentChunk(data)

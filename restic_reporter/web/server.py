@@ -13,7 +13,6 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from .channel import BoundedChannel
-from .compression import Compressor
 from .connections import DEFAULT_LIMITS, Connections, Limits
 from .landing import landing_page
 from .metrics_page import MetricsPage
@@ -81,7 +80,7 @@ def make_site(
     pages = Pages(
         {
             b"/": landing_page(version),
-            b"/metrics": MetricsPage(reactor, render, Compressor(reactor)),
+            b"/metrics": MetricsPage(reactor, render),
             b"/-/healthy": ok,
             b"/-/ready": ok,
         }

@@ -86,7 +86,7 @@ class EarlySignalsTests(SynchronousTestCase):
             self.assertEqual(daemon.stop(), -signal.SIGINT)
             self.assertIn("config reloaded", daemon.program.output)
             # The first collection has begun before.
-            self.assertIn("a collection is under way already", daemon.program.output)
+            self.assertIn("a collection is already running", daemon.program.output)
 
     def test_int_and_term(self) -> None:
         """They end it at once by that signal, without a word."""

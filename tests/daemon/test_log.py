@@ -175,7 +175,7 @@ class SlowStartTests(SynchronousTestCase):
         daemon = Daemon(folder, config, f"--bind={address}", restic=str(restic))
         daemon.program.wait_for(f"collecting 2 repositories; {address} opens afterwards")
         daemon.program.wait_for(
-            r"\[info\] still collecting: 1 of 2 repositories left; longest at work:"
+            r"\[info\] still collecting: 1 of 2 repositories left; longest running:"
             r" s3:h/slow \(1\d s\)\n"
         )
         self.assertFalse(serves(address))

@@ -171,12 +171,14 @@ class PluginsTests(SynchronousTestCase):
             environment.plugin("bad_backends", BAD_BACKENDS, BAD_BACKENDS_MODULE),
         )
         expected = {
-            "lost": "scheme 'lost': twisted.plugins.bad_dropin_dropin cannot be used:"
+            "lost": "unknown scheme 'lost', or its plugin is broken:"
+            " twisted.plugins.bad_dropin_dropin cannot be used:"
             " ModuleNotFoundError: No module named 'no_such_module'",
-            "torn": "'torn' cannot be made: ImportError: no_such_package.Backend.make cannot",
-            "sick": "'sick' cannot be made: RuntimeError: no way to ***",
-            "none": "'none' cannot be made: 'NoneType' is no IBackend",
-            "mute": "'mute' cannot be made: 'NoneType' is no IBackend",
+            "torn": "cannot create the backend 'torn': ImportError:"
+            " cannot import no_such_package.Backend.make: ",
+            "sick": "cannot create the backend 'sick': RuntimeError: no way to ***",
+            "none": "cannot create the backend 'none': 'NoneType' is not an IBackend",
+            "mute": "cannot create the backend 'mute': 'NoneType' is not an IBackend",
         }
         good = str(EXAMPLE)
         bad = {scheme: f"{scheme}://user:{SECRET}@host/" for scheme in expected}
@@ -204,16 +206,16 @@ class PluginsTests(SynchronousTestCase):
         done = environment.run(environment.command, "backends")
         self.assertEqual(done.returncode, 1)
         rows = table(done.stdout)
-        self.assertEqual(rows["torn"], ("no_such_package.Backend", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such_package.Backend", "nothing: broken"))
         self.assertEqual(rows["sick"], ("bad_backends 2.0", "restic, native"))
         self.assertEqual(rows["mute"], ("bad_backends 2.0", "native"))
         self.assertNotIn("lost", rows)
         self.assertNotIn("Traceback", done.stderr)
         self.assertEqual(
-            [line.partition(" cannot be ")[0] for line in done.stderr.splitlines()],
+            [line.partition(": ")[2].partition(": ")[0] for line in done.stderr.splitlines()],
             [
-                "restic-reporter: the plugin twisted.plugins.bad_dropin_dropin",
-                "restic-reporter: the backend 'torn'",
+                "the plugin twisted.plugins.bad_dropin_dropin cannot be used",
+                "cannot create the backend 'torn'",
             ],
         )
 

@@ -104,3 +104,4 @@ class RunTests(SynchronousTestCase):
         self.assertTrue(done.stdout.startswith("Usage: restic-reporter run [options]\n"))
         self.assertIn("--cache-dir=", done.stdout)
         self.assertNotIn("--pidfile", done.stdout)
+        self.assertIn('\n  restic-reporter run --bind 127.0.0.1:9121 --cron "17', done.stdout)

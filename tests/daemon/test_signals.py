@@ -155,10 +155,10 @@ class CollectNowTests(DaemonTestCase):
         self.wait_for_restic()
         for _ in range(100):
             daemon.program.signal(signal.SIGUSR1)
-        daemon.program.wait_for("under way already")
+        daemon.program.wait_for("already running")
         self.open_gate()
         daemon.serving()
-        self.assertEqual(daemon.program.output.count("collected 1 repositories"), 1)
+        self.assertEqual(daemon.program.output.count("collected 1 repository in"), 1)
         metrics = daemon.metrics()
         self.assertEqual(metrics.value("backup_job_skipped_total"), 0)
         self.assertEqual(metrics.value("backup_job_running"), 0)

@@ -97,10 +97,10 @@ class StartTests(SynchronousTestCase):
             "entry 1: the repository's password is missing",
             "entry 2: password and password_file: only one of them may be given",
             "entry 3: password_file: cannot read '/no/such/file': No such file or directory",
-            "entry 4: repo: has the same label as entry 3",
+            "entry 4: repo: duplicates entry 3",
             "entry 5: timeout: must be a number of seconds",
             "entry 5: cron: ",
-            "entry 6: max_age: is not available in this version",
+            "entry 6: max_age: must be a duration such as",
             "entry 7: must be a map",
             config=[
                 {"repo": "/1", "pasword": "hidden"},
@@ -108,7 +108,7 @@ class StartTests(SynchronousTestCase):
                 {"repo": "/3", "password_file": "/no/such/file"},
                 {"repo": "/3", "password": "hidden"},
                 {"repo": "/5", "password": "hidden", "timeout": "1", "cron": "0 0 30 2 *"},
-                {"repo": "/6", "password": "hidden", "max_age": "1d"},
+                {"repo": "/6", "password": "hidden", "max_age": 26},
                 "hidden",
                 {"repo": "/8", "disabled": True, "max_age": "1d"},
             ],
@@ -139,7 +139,7 @@ class StartTests(SynchronousTestCase):
         # A folder on PATH that may not be looked into would make it "Permission denied".
         environment = {"PATH": "/usr/bin:/bin"}
         daemon = Daemon(self.folder, [entry], "--restic=nosuch", environment=environment)
-        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need restic")
+        daemon.program.wait_for("cannot find the program 'nosuch'; repositories that need it")
         daemon.program.wait_for("cannot run 'nosuch': No such file or directory")
         metrics = daemon.serving().metrics()
         url = str(EXAMPLE)

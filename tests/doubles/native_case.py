@@ -1,6 +1,6 @@
 """What tests of the native reader have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from attrs import Factory, define, evolve
@@ -77,7 +77,7 @@ class NativeCase(TestCase):
         password: Any = PASSWORD,
         hint: str | None = None,
         now: float = NOW,
-        known: frozenset[tuple[str, str]] = frozenset(),
+        known: Container[tuple[str, str]] = frozenset(),
         seconds: float = PATIENCE,
     ) -> "Deferred[Outcome]":
         """Read, as the collection does after it has listed."""

@@ -1,6 +1,8 @@
 """Repositories in memory: doubles of a backend and a reader, and values to build with."""
 
-from collections.abc import Callable, Collection, Iterable
+from array import array
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from attrs import NOTHING, Factory, define, evolve, fields, frozen
@@ -17,11 +19,19 @@ from restic_reporter.interfaces import (
     ReadRequest,
     ReadResult,
 )
-from restic_reporter.model.backup_sets import MAX_SETS, SetCounter
+from restic_reporter.model.backup_sets import MAX_SETS, SetCounter, Tally
 from restic_reporter.model.errors import ReadError
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings, OwnKeys
-from restic_reporter.model.snapshots import Content, Listing, Meter, Snapshot
+from restic_reporter.model.snapshots import (
+    BackupDays,
+    BackupSet,
+    Content,
+    Latest,
+    Listing,
+    Meter,
+    Snapshot,
+)
 from restic_reporter.plugin.discovery import by_scheme, installed_plugins
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import MemoryBackend, MemoryReader
@@ -48,14 +58,47 @@ def count_sets(
     limit: int = MAX_SETS,
 ) -> Content:
     """The `Content` of a repository with these ``snapshots``, as of ``now`` (Unix seconds)."""
-    times: dict[tuple[str, str] | None, list[float]] = {}
-    for one in snapshots:
-        key = None if one.host is None else (one.host, one.user)
-        times.setdefault(key, []).append(float("nan") if one.time is None else one.time)
+    every = list(snapshots)
+    rows: dict[tuple[str, str] | None, list[int]] = {}
+    for row, one in enumerate(every):
+        rows.setdefault(None if one.host is None else (one.host, one.user), []).append(row)
     counter = SetCounter(now, known, limit)
-    for key, some in times.items():
-        counter.add_set(key, some)
-    return counter.content()
+    times = [float("nan") if one.time is None else one.time for one in every]
+    for key, some in rows.items():
+        counter.add_set(key, some, [times[row] for row in some])
+
+    def build(labels: tuple[str, str], tally: Tally) -> BackupSet:
+        usable = [(times[row], every[row]) for row in tally.usable]
+        latest = max(usable, key=lambda pair: (pair[0], pair[1].id or ""), default=None)
+        recent = [time for time, _ in usable if time > now - 32 * 86400]
+        days = {
+            date.fromtimestamp(time).toordinal() for time, _ in usable if time > now - 367 * 86400
+        }
+        last = max(days, default=0)
+        return BackupSet(
+            *labels,
+            tally.count,
+            max((time for time, _ in usable), default=None),
+            min((time for time, _ in usable), default=None),
+            None if latest is None else latest_of(latest[1]),
+            BackupDays(last, sum(1 << (last - day) for day in days)),
+            array("d", sorted(recent)),
+        )
+
+    return at_once(counter.content(build))
+
+
+def latest_of(one: Snapshot) -> Latest:
+    """What is shown of a set's newest snapshot."""
+    return Latest(one.id or "", one.tags, one.program_version, one.summary)
+
+
+def bare(content: Content) -> tuple[BackupSet, ...]:
+    """The sets of ``content``: their names, counts and times alone."""
+    return tuple(
+        BackupSet(one.host, one.user, one.snapshot_count, one.newest, one.oldest)
+        for one in content.sets
+    )
 
 
 def repository(url: str = "/p", password: str = "sesame", position: int = 1) -> Repository:
@@ -71,7 +114,7 @@ class Outcome:
     ids: frozenset[str]
     unreadable: frozenset[str]
     nameless: int
-    oldest_lock: float | None
+    lock_times: Sequence[float]
 
 
 async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NOW) -> Outcome:
@@ -79,7 +122,7 @@ async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NO
     result = await reader.read(request)
     content = at_once(request.table.content(now, request.known))
     ids = frozenset(request.table.ids())
-    return Outcome(content, ids, result.unreadable, result.nameless, result.oldest_lock)
+    return Outcome(content, ids, result.unreadable, result.nameless, result.lock_times)
 
 
 def no_tools() -> BackendTools:
@@ -158,7 +201,7 @@ class StorageReader(MemoryReader):
     """
 
     storage: Storage = Factory(Storage)
-    known: list[frozenset[tuple[str, str]]] = Factory(list)
+    known: list[Container[tuple[str, str]]] = Factory(list)
     stopped: list[bool] = Factory(list)
     unreadable: list[frozenset[str]] = Factory(list)
     before: list[Callable[[], object]] = Factory(list)

@@ -1,4 +1,4 @@
-"""The real programs that tests run: restic, rest-server, Prometheus, and the daemon itself."""
+"""The real programs that tests run: restic, rest-server, and the daemon itself."""
 
 import base64
 import contextlib
@@ -277,7 +277,7 @@ class Daemon:
     def collect(self) -> None:
         """Have it collect by USR1, and wait for the end of that."""
         self.program.signal(signal.SIGUSR1)
-        self.program.wait_for("collected .* repositories")
+        self.program.wait_for("collected .* repositor")
 
     def reload(self) -> None:
         """Have it read its config by HUP, and wait for the outcome."""
@@ -300,44 +300,6 @@ class Daemon:
         """Stop it by a signal; its exit status."""
         self.program.signal(number)
         return self.program.end()
-
-
-class Prometheus:
-    """A real Prometheus that scrapes ``address`` every second."""
-
-    def __init__(self, folder: Folder, address: str) -> None:
-        folder.write(
-            "prometheus.yml",
-            "scrape_configs:\n"
-            "- job_name: restic\n"
-            "  scrape_interval: 1s\n"
-            f"  static_configs: [{{targets: ['{address}']}}]\n",
-        )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.program = folder.run(
-            [
-                tool("prometheus"),
-                "--config.file=prometheus.yml",
-                f"--storage.tsdb.path={folder.path / 'tsdb'}",
-                f"--web.listen-address={self.address}",
-            ]
-        )
-        self.program.wait_for("Server is ready to receive web requests")
-
-    def query(self, expression: str) -> dict[Labels, float]:
-        """The values of an instant query, by all labels but those of the target."""
-        parameters = urllib.parse.urlencode({"query": expression})
-        url = f"http://{self.address}/api/v1/query?{parameters}"
-        with urllib.request.urlopen(url, timeout=PATIENCE) as response:
-            answer = json.load(response)
-        result = {}
-        for one in answer["data"]["result"]:
-            labels = one["metric"].items()
-            of_the_target = ("job", "instance", "__name__")
-            kept = [(key, value) for key, value in labels if key not in of_the_target]
-            result[tuple(sorted(kept))] = float(one["value"][1])
-        return result
 
 
 class Metrics:

@@ -201,7 +201,7 @@ class LostAndChangedTests(AccessCase):
         old.files = new.files
         status = await self.collect()
         assert status.locks is not None
-        self.assertEqual((status.success, status.locks.oldest), (True, 1735689600.0))
+        self.assertEqual((status.success, status.locks.times), (True, (1735689600.0,)))
 
 
 class B2Tests(B2Case, AccessCase):

@@ -29,15 +29,23 @@ class EqualityTests(BothReaders):
             self.assertEqual(await self.read(backend(path)), expected)
             self.assertEqual(expected.content.snapshot_count, len(BACKUPS))
             self.assertEqual(expected.content.invalid_count, 1)
+            # It prints them of its own snapshots and of later versions'.
+            newest = [one.latest for one in expected.content.sets if one.latest is not None]
+            with_summary = [one for one in newest if one.summary.processed_bytes is not None]
+            self.assertEqual(bool(with_summary), kind[0] != "restic-0.14")
+            for latest in with_summary:
+                self.assertTrue(latest.program_version.startswith("restic 0."))
+                self.assertIsNotNone(latest.summary.duration)
 
     async def test_many_paths(self) -> None:
         """Snapshots of 60,000 paths are the same, and so are the others beside them."""
         repository = made(*KINDS[-1])
         path = copy(repository.path, self.mktemp())
-        [one] = [
-            json.loads(restic(path, "--no-lock", "cat", "snapshot", name, password=PASSWORD))
-            for name in sorted(file.name for file in _files(path))[:1]
-        ]
+        every = (
+            json.loads(restic(path, "--no-lock", "cat", "snapshot", file.name, password=PASSWORD))
+            for file in _files(path)
+        )
+        [one] = [snapshot for snapshot in every if snapshot["hostname"] == "now"]
         paths = [f"/home/user/some/folder/with/files/{number:07}" for number in range(60_000)]
         for members in ({"paths": paths}, {"tags": paths, "hostname": "tags"}, {"excludes": paths}):
             text = json.dumps({**one, **members}).encode()
@@ -60,7 +68,7 @@ class EqualityTests(BothReaders):
             files = [(one.name, one.read_bytes()) for one in _files(repository.path)]
             for name, content in files:
                 check_content(f"snapshots/{name}", content)
-            found = {one.snapshot for one in decode(files, repository.master)}
+            found = {snapshot for _, snapshot in decode(files, repository.master)}
             self.assertEqual(found, expected)
 
     async def test_own_key(self) -> None:
@@ -94,7 +102,7 @@ class EqualityTests(BothReaders):
         finally:
             running.kill()
             running.communicate()
-        self.assertEqual(result.oldest_lock, parse_time(said["time"]))
+        self.assertEqual(result.lock_times, (parse_time(said["time"]),))
 
 
 def _files(path: Path) -> Iterator[Path]:

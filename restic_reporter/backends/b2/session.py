@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 API_URL = "https://api.backblazeb2.com"
 
+_AUTHORIZE, _BUCKETS = "b2_authorize_account", "b2_list_buckets"
+
 # A token is valid for at most 24 hours.
 TOKEN_LIFE = 23 * 3600.0
 
@@ -97,20 +99,9 @@ class Session:
         """Load one file by b2_download_file_by_name; check its SHA-1 if B2 sends one."""
         what = "b2_download_file_by_name"
         path = f"/file/{bucket}/{quote(name, safe='/')}"
-
-        async def send(authorization: Authorization) -> Response:
-            return await self._http.request(
-                "GET",
-                authorization.download_url + path,
-                transport=self._transport,
-                headers={"Authorization": authorization.token.reveal()},
-                deadline=deadline,
-                body_limit=limit,
-                meter=meter,
-                operation="load",
-            )
-
-        response = await self._authorized(send, deadline, meter)
+        response = await self._authorized(
+            lambda one: (one.download_url + path, None), deadline, meter, "load", limit
+        )
         raise_for_error(response, what, "the capability readFiles, and access to the path")
         return check_sha1(response, what)
 
@@ -129,24 +120,16 @@ class Session:
             return buckets[bucket]
         if bucket not in self._bucket_ids:
             looking_up = self._looking_up.setdefault(bucket, SingleFlight())
-            found = await self._share(
-                looking_up,
-                lambda longer: self._look_up(bucket, longer, meter),
-                "b2_list_buckets",
-                deadline,
+            self._bucket_ids[bucket] = await self._share(
+                looking_up, lambda longer: self._look_up(bucket, longer, meter), _BUCKETS, deadline
             )
-            self._bucket_ids[bucket] = found
         return self._bucket_ids[bucket]
 
     async def _look_up(self, bucket: str, deadline: Deadline, meter: Meter) -> str:
-        what = "b2_list_buckets"
         answer = await self._call(
-            what,
+            _BUCKETS,
             "the capability listBuckets",
-            lambda authorization: {
-                "accountId": authorization.account_id,
-                "bucketName": bucket,
-            },
+            lambda one: {"accountId": one.account_id, "bucketName": bucket},
             deadline,
             meter,
         )
@@ -155,7 +138,7 @@ class Session:
                 if one["bucketName"] == bucket and isinstance(one["bucketId"], str):
                     return str(one["bucketId"])
         except (KeyError, TypeError):
-            raise ReadError(Reason.PARSE, f"{what}: incomplete response") from None
+            raise ReadError(Reason.PARSE, f"{_BUCKETS}: incomplete response") from None
         raise ReadError(Reason.NOT_FOUND, f"no bucket {bucket!r} for this key; check its name")
 
     async def _call(
@@ -166,33 +149,56 @@ class Session:
         deadline: Deadline,
         meter: Meter,
     ) -> dict[str, Any]:
-        async def send(authorization: Authorization) -> Response:
-            return await self._http.request(
-                "POST",
-                f"{authorization.api_url}/b2api/v4/{name}",
-                transport=self._transport,
-                headers={
-                    "Authorization": authorization.token.reveal(),
-                    "Content-Type": "application/json",
-                },
-                body=json.dumps(arguments(authorization)).encode("ascii"),
-                deadline=deadline,
-                body_limit=_ANSWER_LIMIT,
-                meter=meter,
-                operation="list",
-                idempotent=True,
-            )
+        def build(authorization: Authorization) -> tuple[str, bytes]:
+            body = json.dumps(arguments(authorization)).encode("ascii")
+            return f"{authorization.api_url}/b2api/v4/{name}", body
 
-        response = await self._authorized(send, deadline, meter)
+        response = await self._authorized(build, deadline, meter, "list", _ANSWER_LIMIT)
         raise_for_error(response, name, needs)
         return parse_object(response.body, name)
 
-    async def _authorized(
+    async def _request(
         self,
-        send: Callable[[Authorization], Coroutine[Any, Any, Response]],
+        url: str,
+        access: str,
         deadline: Deadline,
         meter: Meter,
+        operation: str,
+        limit: int,
+        body: bytes | None = None,
     ) -> Response:
+        """Send a GET, or a POST with a JSON ``body``; ``access`` is the Authorization header."""
+        headers = {"Authorization": access}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return await self._http.request(
+            "GET" if body is None else "POST",
+            url,
+            transport=self._transport,
+            headers=headers,
+            body=body,
+            deadline=deadline,
+            body_limit=limit,
+            meter=meter,
+            operation=operation,
+            idempotent=True,
+        )
+
+    async def _authorized(
+        self,
+        build: Callable[[Authorization], tuple[str, bytes | None]],
+        deadline: Deadline,
+        meter: Meter,
+        operation: str,
+        limit: int,
+    ) -> Response:
+        """Send the request (URL and body) that ``build`` makes; again if the token has expired."""
+
+        async def send(one: Authorization) -> Response:
+            url, body = build(one)
+            token = one.token.reveal()
+            return await self._request(url, token, deadline, meter, operation, limit, body)
+
         authorization = await self._authorization(deadline, meter)
         response = await send(authorization)
         if not is_stale(response):
@@ -206,10 +212,7 @@ class Session:
         if current is not None and self._clock.seconds() < current.moment + TOKEN_LIFE:
             return current
         return await self._share(
-            self._authorizing,
-            lambda longer: self._authorize(longer, meter),
-            "b2_authorize_account",
-            deadline,
+            self._authorizing, lambda longer: self._authorize(longer, meter), _AUTHORIZE, deadline
         )
 
     async def _share(
@@ -220,32 +223,19 @@ class Session:
         deadline: Deadline,
     ) -> T:
         """Return the result of ``work``, which has its own deadline and may outlive this call."""
+        longer = Deadline.after(self._clock, max(deadline.remaining(), _SHARED_TIME))
 
         async def wait() -> T:
-            return await work.join(
-                lambda: begin(Deadline.after(self._clock, max(deadline.remaining(), _SHARED_TIME)))
-            )
+            return await work.join(lambda: begin(longer))
 
         return await within(deadline, wait(), what)
 
     async def _authorize(self, deadline: Deadline, meter: Meter) -> Authorization:
-        what = "b2_authorize_account"
         base = self._credentials.api_url or API_URL
+        access = basic_auth(self._credentials.key_id, self._credentials.key.reveal())
         moment = self._clock.seconds()
-        response = await self._http.request(
-            "GET",
-            f"{base}/b2api/v4/{what}",
-            transport=self._transport,
-            headers={
-                "Authorization": basic_auth(
-                    self._credentials.key_id, self._credentials.key.reveal()
-                )
-            },
-            deadline=deadline,
-            body_limit=2**20,
-            meter=meter,
-            operation="auth",
-        )
-        raise_for_error(response, what, "a valid key id with its own key")
+        url = f"{base}/b2api/v4/{_AUTHORIZE}"
+        response = await self._request(url, access, deadline, meter, "auth", 2**20)
+        raise_for_error(response, _AUTHORIZE, "a valid key id with its own key")
         self._current = parse_authorization(response.body, base, moment)
         return self._current

@@ -108,8 +108,7 @@ class CacheFolder:
         """Open the folder of a repository's snapshots; create it as restic does."""
         os.makedirs(self.root, 0o700, exist_ok=True)
         with _opened(self.root, None, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as root:
-            if not _exists("CACHEDIR.TAG", root):
-                _write_new("CACHEDIR.TAG", _TAG, root)
+            _write_new("CACHEDIR.TAG", _TAG, root)
             _make(repository, root)
             with _opened(repository, root) as folder:
                 _check_version(folder)
@@ -165,10 +164,11 @@ def _write(snapshots: int, name: str, content: bytes) -> None:
 
 
 def _write_new(name: str, content: bytes, folder: int, mode: int = 0o644) -> None:
+    """Write a file, unless there is one of this name: restic may have been faster."""
     try:
         file = os.open(name, _NEW, mode, dir_fd=folder)
     except FileExistsError:
-        return  # restic was faster
+        return
     try:
         with open(file, "wb") as stream:
             stream.write(content)
@@ -188,14 +188,6 @@ def _remove_old(name: str, folder: int) -> None:
 def _make(name: str, folder: int) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=folder)
-
-
-def _exists(name: str, folder: int) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -22,13 +22,6 @@ _BUDGET = 16 * 2**20
 
 
 @define(eq=False)
-class _Call:
-    """A call in a thread, and whether it has returned."""
-
-    back: bool = False
-
-
-@define(eq=False)
 class SnapshotCache:
     """
     Encrypted snapshot files of all repositories, below the absolute path ``directory``.
@@ -41,7 +34,8 @@ class SnapshotCache:
 
     _reactor: Any
     directory: str
-    _hanging: set[_Call] = field(factory=set)
+    # The calls that have not returned, and whether each hangs.
+    _calls: dict[object, bool] = field(factory=dict)
     _warned: set[str] = field(factory=set)
 
     async def load(
@@ -75,41 +69,31 @@ class SnapshotCache:
     async def _call(
         self, deadline: Deadline, function: Callable[..., T], *arguments: object
     ) -> T | None:
-        if self._hanging:
+        if any(self._calls.values()):
             return None
-        call = _Call()
+        call = object()
+
+        def work() -> T:
+            try:
+                return function(*arguments)
+            finally:
+                self._reactor.callFromThread(self._calls.pop, call)
+
+        async def in_thread() -> T:
+            result = in_daemon_thread(self._reactor, work)
+            self._calls[call] = False
+            return await result
+
         try:
-            return await within(
-                deadline.sooner(_DISK_TIMEOUT),
-                self._in_thread(call, function, *arguments),
-                "the disk",
-            )
+            return await within(deadline.sooner(_DISK_TIMEOUT), in_thread(), "the disk")
         except (OSError, ForeignError, RuntimeError) as error:
             self._warn(getattr(error, "strerror", None) or str(error))
         except ReadError as error:
             self._warn(error.message.partition(":")[0] + " does not respond")
         finally:
-            if not call.back:
-                self._hanging.add(call)
+            if call in self._calls:
+                self._calls[call] = True
         return None
-
-    async def _in_thread(self, call: _Call, function: Callable[..., T], *arguments: object) -> T:
-        def work() -> T:
-            try:
-                return function(*arguments)
-            finally:
-                self._reactor.callFromThread(self._on_return, call)
-
-        try:
-            result = in_daemon_thread(self._reactor, work)
-        except RuntimeError:  # no more threads
-            call.back = True
-            raise
-        return await result
-
-    def _on_return(self, call: _Call) -> None:
-        call.back = True
-        self._hanging.discard(call)
 
     def _warn(self, problem: str) -> None:
         if problem not in self._warned:

@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
+from ...interfaces import IBackend, ReadRequest
 from ...model.errors import ReadError, Reason
 
 # The most parallel downloads from a backend that allows several.
@@ -24,6 +25,22 @@ _OVERHEAD = 512
 OF_ONE_FILE = frozenset((Reason.NOT_FOUND, Reason.PROTOCOL, Reason.TOO_LARGE))
 
 Fetched = tuple[str, bytes | ReadError]
+
+
+class RepositoryFiles:
+    """Loads files from ``backend`` for one read, at most ``parallel`` at a time."""
+
+    def __init__(self, request: ReadRequest, backend: IBackend) -> None:
+        self.backend = backend
+        self.parallel = min(PARALLEL, backend.concurrent_loads)
+        self._request = request
+        self._gate = DeferredSemaphore(self.parallel)
+
+    async def load(self, path: str, limit: int) -> bytes:
+        """Load one encrypted file; see `IBackend.load`."""
+        request = self._request
+        async with self._gate:
+            return await self.backend.load(path, limit, request.deadline, request.meter)
 
 
 @define(eq=False)

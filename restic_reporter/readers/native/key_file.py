@@ -85,15 +85,8 @@ def parse_key_file(name: str, content: bytes) -> KeyFile:
     if len(data) > _DATA_LIMIT:
         raise ValueError("data too long")
     created = value.get("created")
-    return KeyFile(
-        name=name,
-        n=n,
-        r=r,
-        p=p,
-        salt=salt,
-        data=data,
-        created=created[:_CREATED_LIMIT] if isinstance(created, str) else "",
-    )
+    shown = created[:_CREATED_LIMIT] if isinstance(created, str) else ""
+    return KeyFile(name, n, r, p, salt, data, shown)
 
 
 def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
@@ -103,16 +96,9 @@ def open_key_file(key_file: KeyFile, password: bytes) -> bytes | None:
     :raises ValueError: the password is right, but the content is not a key.
     :raises MemoryError: not enough memory.
     """
+    n, r, p = key_file.n, key_file.r, key_file.p
     try:
-        key = scrypt(
-            password,
-            key_file.salt,
-            key_file.n,
-            key_file.r,
-            key_file.p,
-            dklen=KEY_SIZE,
-            maxmem=2 * MEMORY_LIMIT,
-        )
+        key = scrypt(password, key_file.salt, n, r, p, KEY_SIZE, 2 * MEMORY_LIMIT)
     except RuntimeError:
         raise MemoryError from None
     try:

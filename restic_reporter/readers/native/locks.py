@@ -8,8 +8,8 @@ from twisted.logger import Logger
 from ...model.errors import ReadError, Reason
 from ...restic_format.snapshot_json import parse_time
 from .compression import parse, unpack
+from .downloads import RepositoryFiles
 from .encryption import Decryptor
-from .repository_files import RepositoryFiles
 
 _MAX_LOADS = 100
 _MAX_KNOWN = 1000
@@ -38,22 +38,18 @@ class KnownLocks:
         for name in names:
             try:
                 content = await files.load(f"locks/{name}", _LIMIT)
-            except ReadError as error:
-                # It may just have been released; an unreachable server fails the snapshots.
-                if error.reason is not Reason.NOT_FOUND:
-                    self._log.debug("cannot read lock {name}: {error}", name=name[:16], error=error)
-                continue
-            try:
                 self.times[name] = _time(parse(unpack(decryptor.open(content), _LIMIT)))
-            except ValueError as error:
-                self._log.debug(
-                    "cannot read lock {name}: {error}", name=name[:16], error=str(error)
-                )
-                self.times[name] = None
+            except (ReadError, ValueError) as error:
+                # It may just have been released; an unreachable server fails the snapshots.
+                if isinstance(error, ReadError) and error.reason is Reason.NOT_FOUND:
+                    continue
+                self._log.debug("cannot read lock {name}: {why}", name=name[:16], why=str(error))
+                if isinstance(error, ValueError):
+                    self.times[name] = None
 
-    def oldest(self) -> float | None:
-        """Return when the oldest readable lock was made."""
-        return min((time for time in self.times.values() if time is not None), default=None)
+    def known(self) -> tuple[float, ...]:
+        """Return when the readable locks were made."""
+        return tuple(sorted(time for time in self.times.values() if time is not None))
 
 
 def _time(lock: object) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -16,10 +16,9 @@ from ...model.snapshots import Listing, Snapshot
 from ..access import look_at_access
 from ..cache import SnapshotCache
 from ..password import encoded, password_of
-from .downloads import Fetched, Fetching
+from .downloads import Fetched, Fetching, RepositoryFiles
 from .locks import KnownLocks
-from .repository_files import RepositoryFiles
-from .snapshot_files import FILE_LIMIT, Decoded, Flaw, decode
+from .snapshot_files import FILE_LIMIT, Decoded, decode
 from .unlock import Attempts, Opened, Opening
 
 # A few small files are decrypted on the reactor, as a thread costs more. Each takes at most
@@ -72,14 +71,21 @@ class NativeReader:
     name: str = field(default="native", init=False)
     incremental: bool = field(default=True, init=False)
 
+    async def open(self, request: ReadRequest) -> None:
+        """Derive the key, and decrypt the config with it."""
+        await self._read_of(request).open()
+
     async def read(self, request: ReadRequest) -> ReadResult:
         """Fetch and decrypt the snapshots that are new."""
+        return await self._read_of(request).read()
+
+    def _read_of(self, request: ReadRequest) -> "_Read":
         if request.backend is None or request.listing is None:
             raise ReadError(Reason.INTERNAL, "native reader needs a backend")
         if not isinstance(request.memory.kept, Kept):
             request.memory.kept = Kept()
-        files = RepositoryFiles.of(request, request.backend)
-        return await _Read(self, request, request.listing, files, request.memory.kept).read()
+        files = RepositoryFiles(request, request.backend)
+        return _Read(self, request, request.listing, files, request.memory.kept)
 
 
 @define(eq=False)
@@ -97,6 +103,13 @@ class _Read:
     _too_large: dict[str, str] = field(factory=dict)
     _found: list[Snapshot] = field(factory=list)
     _one_large: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
+
+    async def open(self) -> None:
+        request = self._request
+        access = request.access or await look_at_access(
+            self._files.backend, self._listing, request.deadline, request.meter
+        )
+        await self._open(access)
 
     async def read(self) -> ReadResult:
         kept, request = self._kept, self._request
@@ -119,7 +132,7 @@ class _Read:
         self._report_unreadable()
         return ReadResult(
             unreadable=frozenset(self._unreadable),
-            oldest_lock=kept.locks.oldest() if kept.locks is not None else None,
+            lock_times=kept.locks.known() if kept.locks is not None else (),
         )
 
     @property
@@ -151,22 +164,16 @@ class _Read:
         except ReadError as error:
             if error.reason is not Reason.TOO_LARGE:
                 raise
-        return await self._one_large.run(
-            lambda: Deferred.fromCoroutine(self._files.load(path, FILE_LIMIT))
-        )
+        async with self._one_large:
+            return await self._files.load(path, FILE_LIMIT)
 
     async def _open(self, access: Access) -> None:
         kept, request, reader = self._kept, self._request, self._reader
         kept.opened, kept.locks, kept.failed = None, None, True
         deadline, repository = request.deadline, request.repository
-        password = await password_of(repository, reader.reactor, reader.environ, deadline)
+        password = encoded(await password_of(repository, reader.reactor, reader.environ, deadline))
         opening = Opening(
-            repository.url,
-            self._files,
-            reader.workers,
-            reader.large,
-            kept.attempts,
-            encoded(password),
+            repository.url, self._files, reader.workers, reader.large, kept.attempts, password
         )
         opened = kept.opened = await opening.open(access, repository.key_hint)
         kept.failed, kept.token = False, access.token
@@ -191,12 +198,8 @@ class _Read:
         for name, content in some:
             if isinstance(content, bytes):
                 files.append((name, content))
-            elif content.reason is Reason.NOT_FOUND:
-                continue  # the next listing shows whether it was removed
-            elif content.reason is Reason.TOO_LARGE:
-                self._too_large[name] = content.message
             else:
-                self._unreadable[name] = content.message
+                self._note(name, content)
         good = await self._take(files)
         if good and self._cache is not None and self._kept.opened is not None:
             kept = {name: content for name, content in files if name in good}
@@ -204,19 +207,22 @@ class _Read:
 
     async def _take(self, files: Sequence[tuple[str, bytes]]) -> set[str]:
         """Decrypt some files; return the names of the good ones."""
-        outcomes = await self._decode(files)
         good = set()
-        for one in outcomes:
-            if one.snapshot is not None:
-                good.add(one.name)
-                self._found.append(one.snapshot)
-            elif one.flaw is Flaw.TOO_LARGE:
-                self._too_large[one.name] = one.message
+        for name, outcome in await self._decode(files):
+            if isinstance(outcome, ReadError):
+                self._note(name, outcome)
             else:
-                self._unreadable[one.name] = one.message
+                good.add(name)
+                self._found.append(outcome)
         if len(self._found) >= _MANY:
             self._add_read()
         return good
+
+    def _note(self, name: str, error: ReadError) -> None:
+        # If it is missing, the next listing shows whether it was removed.
+        if error.reason is not Reason.NOT_FOUND:
+            flaws = self._too_large if error.reason is Reason.TOO_LARGE else self._unreadable
+            flaws[name] = error.message
 
     async def _decode(self, files: Sequence[tuple[str, bytes]]) -> list[Decoded]:
         if self._kept.opened is None:
@@ -227,7 +233,8 @@ class _Read:
             rest = files[len(outcomes) :]
             if few:
                 some = decode(rest, master, _SMALL_CONTENT)
-                few = not any(one.flaw is Flaw.TOO_LARGE for one in some)
+                errors = [one for _, one in some if isinstance(one, ReadError)]
+                few = all(error.reason is not Reason.TOO_LARGE for error in errors)
                 outcomes += some if few else ()
             else:
                 # One short job at a time, so that other repositories get their turns.

@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from enum import Enum
 
-from attrs import frozen
-
+from ...model.errors import ReadError, Reason
 from ...model.snapshots import UNKNOWN_USER, Snapshot
 from ...restic_format.json_members import parse_members
 from ...restic_format.snapshot_json import MEMBERS, parse_snapshot
@@ -19,23 +17,8 @@ FILE_LIMIT = CONTENT_LIMIT + OVERHEAD
 # Seconds after which the remaining files wait, so that the thread can do other work.
 _TURN = 0.1
 
-
-class Flaw(Enum):
-    """Why a file gives no snapshot."""
-
-    SEAL = "seal"
-    TOO_LARGE = "too large"
-    ENCODING = "encoding"
-
-
-@frozen
-class Decoded:
-    """The result of one file: a snapshot, or its flaw and a message."""
-
-    name: str
-    snapshot: Snapshot | None
-    flaw: Flaw | None = None
-    message: str = ""
+# The name of a file, and its snapshot or the reason why it gives none.
+Decoded = tuple[str, Snapshot | ReadError]
 
 
 def decode(
@@ -45,31 +28,29 @@ def decode(
     Decrypt the snapshots in ``files`` (name and content) with the master ``key``.
 
     May return only the first few, one at least, if these took long. Text that is not JSON
-    gives an invalid snapshot; ``limit`` is the most bytes of text.
+    gives an invalid snapshot; ``limit`` is the most bytes of text. The errors are ``too_large``
+    and ``protocol``.
     """
     decryptor = Decryptor(key)
     until = time.monotonic() + _TURN
     outcomes: list[Decoded] = []
     for name, content in files:
-        outcomes.append(_decoded(name, content, decryptor, limit))
+        outcomes.append((name, _decoded(name, content, decryptor, limit)))
         if time.monotonic() > until:
             break
     return outcomes
 
 
-def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Decoded:
-    value = None
+def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Snapshot | ReadError:
     try:
         value = parse_members(unpack_in_pieces(decryptor.open(content), limit), MEMBERS)
-    except DecryptionError as error:
-        return Decoded(name, None, Flaw.SEAL, str(error))
     except TooLargeError as error:
-        return Decoded(name, None, Flaw.TOO_LARGE, str(error))
-    except UnknownEncodingError as error:
-        return Decoded(name, None, Flaw.ENCODING, str(error))
+        return ReadError(Reason.TOO_LARGE, str(error))
+    except (DecryptionError, UnknownEncodingError) as error:
+        return ReadError(Reason.PROTOCOL, str(error))
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        return Decoded(name, Snapshot(name, None, None, UNKNOWN_USER))
+        return Snapshot(name, None, None, UNKNOWN_USER)
     value["id"] = name
-    return Decoded(name, parse_snapshot(value))
+    return parse_snapshot(value)

@@ -13,10 +13,9 @@ from ...model.errors import ReadError, Reason
 from ...restic_format.file_names import is_file_name
 from ..access import CONFIG_LIMIT
 from .compression import parse, unpack
-from .downloads import OF_ONE_FILE
+from .downloads import OF_ONE_FILE, RepositoryFiles
 from .encryption import DecryptionError, Decryptor
 from .key_file import USUAL_MEMORY, KeyFile, open_key_file, parse_key_file
-from .repository_files import RepositoryFiles
 
 # The most work of one read on key files, which an attacker may have added.
 MAX_DERIVATIONS = 20
@@ -31,10 +30,9 @@ _SHOWN = 5
 
 @frozen
 class Opened:
-    """An open repository: its master key, the key file that gave it, and the repository's id."""
+    """An open repository: its master key and its id."""
 
     master: bytes = field(repr=False)
-    key_file: str
     repository_id: str
 
 
@@ -81,16 +79,14 @@ class Opening:
         names, attempts = access.keys, self._attempts
         preferred = self._preferred(names, hint)
         for name in preferred:
-            opened = await self._try_some([name], access.config)
-            if opened is not None:
+            if opened := await self._try_some([name], access.config):
                 return opened
         fresh = set(names) - attempts.tried
         if not fresh.difference(preferred):
             attempts.tried.clear()
             fresh = set(names)
         window = heapq.nsmallest(MAX_KEY_FILES, fresh.difference(preferred))
-        opened = await self._try_some(window, access.config)
-        if opened is not None:
+        if opened := await self._try_some(window, access.config):
             return opened
         raise self._failure(len(fresh.difference(preferred) - attempts.tried))
 
@@ -115,8 +111,7 @@ class Opening:
         for key_file in sorted(key_files, key=lambda one: one.rank):
             if self._derivations >= MAX_DERIVATIONS:
                 break
-            opened = await self._try(key_file, config)
-            if opened is not None:
+            if opened := await self._try(key_file, config):
                 return opened
         return None
 
@@ -135,11 +130,8 @@ class Opening:
         self._derivations += 1
         try:
             master = await self._derive(key_file)
-        except ValueError as error:
-            self._ignore(key_file.name, str(error))
-            return None
-        except MemoryError:
-            self._ignore(key_file.name, "not enough memory to try it")
+        except (ValueError, MemoryError) as error:
+            self._ignore(key_file.name, str(error) or "not enough memory to try it")
             return None
         self._attempts.tried.add(key_file.name)
         if master is None:
@@ -153,7 +145,7 @@ class Opening:
         self._attempts.tried.clear()
         self._attempts.refused = False
         self._attempts.last_good = key_file.name
-        return Opened(master, key_file.name, repository_id)
+        return Opened(master, repository_id)
 
     async def _derive(self, key_file: KeyFile) -> bytes | None:
         def run() -> "Deferred[bytes | None]":
@@ -168,10 +160,7 @@ class Opening:
         self._broken.append(name)
         if len(self._broken) <= _SHOWN:
             self._log.warn(
-                "{url}: key file {name} ignored: {why}",
-                url=self._url,
-                name=name[:16],
-                why=why,
+                "{url}: key file {name} ignored: {why}", url=self._url, name=name[:16], why=why
             )
 
     def _failure(self, untried: int) -> ReadError:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from attrs import evolve, field, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from attrs import define, evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
@@ -82,7 +82,12 @@ async def run_child(
     :raises ReadError: ``exec`` if the program cannot be run, ``too_large`` if it writes
         more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
     """
-    child = _Child(reactor, on_stdout, on_stderr, stdout_limit, inputs or {})
+    child = _Child(
+        reactor,
+        {_STDOUT: on_stdout, _STDERR: on_stderr},
+        {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT},
+        inputs or {},
+    )
     descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
     descriptors.update(dict.fromkeys(inputs or {}, "w"))
     descriptors.update({child_guard.LIFELINE: "w", child_guard.REPORT: "r"})
@@ -115,39 +120,33 @@ def _cannot_run(arguments: list[str], cause: object) -> ReadError:
     return ReadError(Reason.EXEC, f"cannot run {arguments[0]!r}: {cause}")
 
 
+@define(eq=False)
 class _Child(ProcessProtocol):
     """
     One child, with its guard, from its start until its last pipe is closed.
 
-    The reactor's process is the guard.
+    The reactor's process is the guard. ``take`` gets the output of stdout and stderr, at most
+    ``remaining`` bytes of each.
     """
 
     _log = Logger()
-    transport: IProcessTransport
 
-    def __init__(
-        self,
-        reactor: Any,
-        on_stdout: Callable[[bytes], None],
-        on_stderr: Callable[[bytes], None],
-        stdout_limit: int,
-        inputs: Mapping[int, bytes],
-    ) -> None:
-        self._reactor = reactor
-        self._take = {_STDOUT: on_stdout, _STDERR: on_stderr}
-        self._inputs = inputs
-        self._remaining = {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT}
-        self._stderr = Excerpt()
-        self._report = b""
-        self._waiting: list[Deferred[None]] = []
-        self._timer: IDelayedCall | None = None
-        self._got_output = False
-        self._exited = False
-        self._ended = False
-        self._stopped = False
-        self.failure: Exception | None = None
-        self.cannot_run: str | None = None
-        self._exit = Exit(None, None, "")
+    _reactor: Any
+    _take: Mapping[int, Callable[[bytes], None]]
+    _remaining: dict[int, int]
+    _inputs: Mapping[int, bytes]
+    _stderr: Excerpt = field(factory=Excerpt)
+    _report: bytes = b""
+    _waiting: "list[Deferred[None]]" = field(factory=list)
+    _timer: IDelayedCall | None = None
+    _got_output: bool = False
+    _exited: bool = False
+    _ended: bool = False
+    _stopped: bool = False
+    failure: Exception | None = None
+    cannot_run: str | None = None
+    _exit: Exit = Exit(None, None, "")
+    transport: IProcessTransport = field(init=False)
 
     @property
     def exit(self) -> Exit:
@@ -167,15 +166,12 @@ class _Child(ProcessProtocol):
         """Wait for a stopped child to end, with a timeout; a cancellation does not end the wait."""
         limit = self._reactor.seconds() + INTERRUPT_GRACE + PIPE_GRACE + KILL_TIMEOUT
         while not self._ended:
-            if self._reactor.seconds() >= limit:
+            remaining = limit - self._reactor.seconds()
+            if remaining <= 0:
                 self._log.error("cannot kill process {pid}", pid=self.transport.pid)
                 return
-            wait = self.ended()
-            call = self._reactor.callLater(max(0.0, limit - self._reactor.seconds()), wait.cancel)
-            with suppress(CancelledError):
-                await wait
-            if call.active():
-                call.cancel()
+            with suppress(CancelledError, TimeoutError):
+                await self.ended().addTimeout(remaining, self._reactor)
 
     def stop(self) -> None:
         """Interrupt the child; if it goes on, kill it and its descendants."""

@@ -137,7 +137,9 @@ def watch(child: int, wakeup: int) -> int | None:
             return None
         for number in os.read(wakeup, 64):
             if number in _FORWARDED:
-                signal_group(child, number)
+                # The child is not reaped yet, so its group is still its own.
+                with suppress(OSError):
+                    os.killpg(child, number)
         status, _ = reap(child)
         if status is not None:
             return status
@@ -155,12 +157,6 @@ def reap(child: int) -> tuple[int | None, bool]:
             return status, False
         if ended == child:
             status = ending
-
-
-def signal_group(child: int, number: int) -> None:
-    """Send a signal to the process group of ``child``, which is not reaped yet."""
-    with suppress(OSError):
-        os.killpg(child, number)
 
 
 def clear(child: int, status: int | None) -> int | None:

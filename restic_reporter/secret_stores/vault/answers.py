@@ -1,15 +1,16 @@
-"""Parses Vault's responses: statuses to errors, documents to grants."""
+"""
+Parses Vault's responses: statuses to errors, documents to values.
+
+Parsers may raise any error of a missing or wrong member: then the response is not Vault's.
+"""
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from ...http import Response
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
 from .lease import Grant
-
-T = TypeVar("T")
 
 # Statuses of a Vault that cannot serve now, but may later: a standby that lags behind (412),
 # a rate limit (429), standbys (472, 473).
@@ -57,23 +58,20 @@ def _errors(document: object) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text[:_ERROR_LENGTH])
 
 
-def understood(parse: Callable[[], T]) -> T:
-    """
-    Return the result of ``parse``.
-
-    :raises VaultOutageError: it fails, so the response is not Vault's.
-    """
-    try:
-        return parse()
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise VaultOutageError("not a Vault response; check VAULT_ADDR") from None
+def kv_version(answer: Any) -> int:
+    """Return the version of a KV mount from its description."""
+    options = answer["data"].get("options") or {}
+    return 2 if str(options.get("version")) == "2" else 1
 
 
-def mapping(value: object) -> dict[str, object]:
-    """Return ``value`` if it is a map, else raise a TypeError."""
-    if not isinstance(value, dict):
+def document_in(answer: Any, version: int) -> dict[str, object]:
+    """Return the document from the response to a read of a KV mount of this ``version``."""
+    data = answer["data"]
+    parts = [data] if version == 1 else [data["data"], data["metadata"]]
+    if not all(isinstance(part, dict) for part in parts):
         raise TypeError
-    return value
+    document: dict[str, object] = parts[0]
+    return document
 
 
 def _seconds(value: Any) -> float:

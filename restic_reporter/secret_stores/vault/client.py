@@ -7,9 +7,8 @@ hvac would read settings from the environment and from files; this passes all of
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-import hvac  # type: ignore[import-untyped]
 from attrs import field, frozen
 
 from ...concurrency.deadline import Deadline
@@ -17,10 +16,12 @@ from ...http import BoundedHTTPClient, UnavailableError
 from ...model.errors import ReadError, Reason
 from ...model.snapshots import Meter
 from ...redaction.secret import Secret
-from .answers import check, document_of, granted, looked_up, mapping, understood
+from .answers import check, document_in, document_of, granted, kv_version, looked_up
 from .errors import VaultOutageError
 from .lease import Grant
 from .settings import MOUNT, AppRole, VaultSettings
+
+T = TypeVar("T")
 
 # Vault's documents have at most 1 MiB.
 LIMIT = 2 * 1024 * 1024
@@ -64,59 +65,48 @@ class VaultClient:
 
     async def log_in(self, role: AppRole) -> Grant:
         """Log in as ``role``; return the new token's grant."""
-        answer = await self._call(
-            lambda vault: vault.auth.approle.login(
-                role.role_id, role.secret_id.reveal(), use_token=False
-            )
+        secret_id = role.secret_id.reveal()
+        return await self._call(
+            lambda vault: vault.auth.approle.login(role.role_id, secret_id, use_token=False),
+            granted,
         )
-        return understood(lambda: granted(answer))
 
     async def look_up_self(self) -> Grant:
         """Look up the token itself."""
-        answer = await self._call(lambda vault: vault.auth.token.lookup_self())
         token = self.token or Secret("")
-        return understood(lambda: looked_up(answer, token))
+        return await self._call(
+            lambda vault: vault.auth.token.lookup_self(), lambda answer: looked_up(answer, token)
+        )
 
     async def renew_self(self, ttl: float) -> Grant:
         """Renew the token for ``ttl`` seconds; Vault may grant less."""
         increment = f"{max(1, math.ceil(ttl))}s"
-        answer = await self._call(lambda vault: vault.auth.token.renew_self(increment=increment))
-        return understood(lambda: granted(answer))
+        return await self._call(
+            lambda vault: vault.auth.token.renew_self(increment=increment), granted
+        )
 
     async def mount_version(self) -> int:
         """Return the version of the mounted KV engine, by a call that ordinary tokens may make."""
-        answer = await self._call(lambda vault: vault.read(f"sys/internal/ui/mounts/{MOUNT}"))
-
-        def version() -> int:
-            options = answer["data"].get("options") or {}
-            return 2 if str(options.get("version")) == "2" else 1
-
-        return understood(version)
-
-    async def read_v1(self, path: str) -> dict[str, object]:
-        """Read the document at ``path`` of a version 1 mount."""
-        answer = await self._call(
-            lambda vault: vault.secrets.kv.v1.read_secret(path, mount_point=MOUNT)
+        return await self._call(
+            lambda vault: vault.read(f"sys/internal/ui/mounts/{MOUNT}"), kv_version
         )
-        return understood(lambda: mapping(answer["data"]))
 
-    async def read_v2(self, path: str) -> dict[str, object]:
-        """Read the document at ``path`` of a version 2 mount."""
-        answer = await self._call(
-            lambda vault: vault.secrets.kv.v2.read_secret_version(
+    async def read(self, path: str, version: int) -> dict[str, object]:
+        """Read the document at ``path`` of a mount of this ``version``."""
+
+        def build(vault: Any) -> Any:
+            if version == 1:
+                return vault.secrets.kv.v1.read_secret(path, mount_point=MOUNT)
+            return vault.secrets.kv.v2.read_secret_version(
                 path, mount_point=MOUNT, raise_on_deleted_version=True
             )
-        )
 
-        def document() -> dict[str, object]:
-            data = mapping(answer["data"])
-            mapping(data["metadata"])
-            return mapping(data["data"])
+        return await self._call(build, lambda answer: document_in(answer, version))
 
-        return understood(document)
+    async def _call(self, build: Callable[[Any], _Planned], parse: Callable[[Any], T]) -> T:
+        """Send the request that ``build`` makes with an hvac client; ``parse`` the response."""
+        import hvac  # type: ignore[import-untyped]  # `VaultStore` has imported it
 
-    async def _call(self, build: Callable[[Any], _Planned]) -> Any:
-        """Send the request that ``build`` makes with an hvac client; return the parsed response."""
         planned = build(
             hvac.Client(
                 url=self.settings.address,
@@ -151,7 +141,10 @@ class VaultClient:
         except ReadError as error:
             raise VaultOutageError(self._explained(error)) from None
         check(response)
-        return document_of(response.body)
+        try:
+            return parse(document_of(response.body))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            raise VaultOutageError("not a Vault response; check VAULT_ADDR") from None
 
     def _explained(self, error: ReadError) -> str:
         """Return why a call has failed, without the server's name at the start of the message."""

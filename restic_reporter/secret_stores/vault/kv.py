@@ -1,17 +1,12 @@
 """Reads documents of a KV mount; detects its version, which may change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from attrs import define
 
+from .client import VaultClient
 from .errors import VaultRefusedError
 from .settings import MOUNT
-
-if TYPE_CHECKING:
-    from .client import VaultClient
 
 # Seconds between two checks of the version after rejected reads.
 _RECHECK = 60.0
@@ -37,63 +32,45 @@ class KVMount:
         :raises VaultRefusedError: 403 or 404; ``data`` is Vault's response for a deleted version.
         """
         known, found_at = self.version, self.found_at
-        if known is None:
-            return await self._find_and_read(client, path)
-        try:
-            return await _read(client, known, path)
-        except VaultRefusedError as refusal:
-            # A wrong version cannot be told from any other rejection.
-            if refusal.status not in (403, 404) or self.clock() - found_at < _RECHECK:
-                raise
-            return await self._find_and_read(client, path, known, refusal)
-
-    async def _find_and_read(
-        self,
-        client: VaultClient,
-        path: str,
-        known: int | None = None,
-        refusal: VaultRefusedError | None = None,
-    ) -> dict[str, object]:
+        refusals: list[VaultRefusedError] = []
+        if known is not None:
+            try:
+                return await client.read(path, known)
+            except VaultRefusedError as refusal:
+                # A wrong version cannot be told from any other rejection.
+                if refusal.status not in (403, 404) or self.clock() - found_at < _RECHECK:
+                    raise
+                refusals.append(refusal)
         try:
             version = await client.mount_version()
         except VaultRefusedError:
-            return await self._try_both(client, path, known, refusal)
+            return await self._try_others(client, path, known, refusals)
         self._found(version)
-        if version == known and refusal is not None:
-            raise refusal
-        return await _read(client, version, path)
+        if version == known:
+            raise refusals[0]
+        return await client.read(path, version)
 
-    async def _try_both(
-        self, client: VaultClient, path: str, known: int | None, refusal: VaultRefusedError | None
+    async def _try_others(
+        self, client: VaultClient, path: str, known: int | None, refusals: list[VaultRefusedError]
     ) -> dict[str, object]:
-        refusals = [] if refusal is None else [refusal]
-        for version in (2, 1):
-            if version == known:
-                continue
+        """Read ``path`` in the versions other than ``known``."""
+        for version in (one for one in (2, 1) if one != known):
             try:
-                document = await _read(client, version, path)
-            except VaultRefusedError as another:
-                refusals.append(another)
-                if another.data is not None:
+                document = await client.read(path, version)
+            except VaultRefusedError as refusal:
+                refusals.append(refusal)
+                if refusal.data is not None:
                     break
             else:
                 self._found(version)
                 return document
         if known is not None:
             self._found(known)
-        raise _most_specific(refusals)
+        # Prefer 404: most policies forbid the wrong version, so the right one is missing.
+        raise min(refusals, key=lambda one: (one.data is None, one.status != 404))
 
     def _found(self, version: int) -> None:
         self.version, self.found_at = version, self.clock()
-
-
-async def _read(client: VaultClient, version: int, path: str) -> dict[str, object]:
-    return await (client.read_v2(path) if version == 2 else client.read_v1(path))
-
-
-def _most_specific(refusals: list[VaultRefusedError]) -> VaultRefusedError:
-    """Prefer 404: most policies forbid the wrong version, so the right one is missing."""
-    return min(refusals, key=lambda one: (one.data is None, one.status != 404))
 
 
 def checked_path(path: str) -> str:

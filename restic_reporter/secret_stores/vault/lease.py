@@ -1,6 +1,6 @@
 """Computes when to renew a token, when it expires, and when to warn. Pure."""
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from ...redaction.secret import Secret
 
@@ -76,16 +76,14 @@ class Lease:
         # Near the end the TTL rounds to 0, which otherwise means that it never expires.
         ttl = grant.ttl or min(1.0, self.grant.ttl)
         last = not grant.renewable or ttl < _NOTICEABLE * self.asked
-        granted = Grant(self.grant.token, ttl, grant.renewable, 0.0, self.grant.ends_for_good_at)
+        granted = evolve(self.grant, ttl=ttl, renewable=grant.renewable, full_ttl=0.0)
         # A shorter TTL than before means the maximum; the same short TTL again does not.
         return Lease(granted, now, wall, ttl, last, _delay(ttl, last, jitter))
 
     def unrenewable(self, jitter: float) -> "Lease":
         """Return this lease as not renewable, after a rejected renewal."""
-        grant = Grant(self.grant.token, self.grant.ttl, False, 0.0, self.grant.ends_for_good_at)
-        return Lease(
-            grant, self.since, self.since_wall, self.asked, True, _delay(grant.ttl, True, jitter)
-        )
+        grant = evolve(self.grant, renewable=False, full_ttl=0.0)
+        return evolve(self, grant=grant, last=True, delay=_delay(grant.ttl, True, jitter))
 
     @property
     def expires_at(self) -> float | None:

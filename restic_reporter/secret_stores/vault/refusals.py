@@ -1,18 +1,16 @@
 """Finds out why Vault forbids a look-up: an expired token, or a policy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from attrs import define, field
 
 from ...concurrency.deadline import sleep
 from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
 from .errors import VaultOutageError, VaultRefusedError
+from .held import HeldToken
 from .lease import Backoff
-
-if TYPE_CHECKING:
-    from .lease import Grant
 
 # Seconds between two checks of the token, for any number of forbidden look-ups.
 _CHECK_INTERVAL = 1.0
@@ -24,34 +22,26 @@ _SHORT_WAIT = 2.0
 _MEMORY = 900.0
 
 
+@define(eq=False)
 class RefusalCheck:
     """
     Checks a rejected token, and replaces it if Vault does not know it.
 
     A policy may forbid the token to look itself up, so that a valid token looks expired: the
     resulting logins back off.
+
+    ``look`` looks a token up, ``replace`` gets a new one instead of it; ``random`` returns
+    numbers from 0 to 1.
     """
 
-    def __init__(
-        self,
-        usable: Callable[[], Secret | None],
-        look: Callable[[Secret], Coroutine[Any, Any, Grant]],
-        replace: Callable[[Secret], Coroutine[Any, Any, None]],
-        reactor: Any,
-        random: Callable[[], float],
-    ) -> None:
-        """
-        ``usable()`` returns the current token, ``look`` looks one up, ``replace`` gets a new
-        one instead of it; ``random`` returns numbers from 0 to 1.
-        """
-        self._usable = usable
-        self._look = look
-        self._replace = replace
-        self._reactor = reactor
-        self._random = random
-        self._work: SingleFlight[None] = SingleFlight(outlives=True)
-        self._checked_at: float | None = None
-        self._replacements = Backoff()
+    _held: HeldToken
+    _look: Callable[[Secret], Coroutine[Any, Any, object]]
+    _replace: Callable[[Secret], Coroutine[Any, Any, None]]
+    _reactor: Any
+    _random: Callable[[], float]
+    _work: SingleFlight[None] = field(factory=lambda: SingleFlight(outlives=True))
+    _checked_at: float = -_CHECK_INTERVAL
+    _replacements: Backoff = field(factory=Backoff)
 
     async def check(self) -> None:
         """
@@ -66,11 +56,11 @@ class RefusalCheck:
         self._work.stop(VaultOutageError("daemon is stopping"))
 
     async def _check(self) -> None:
-        token = self._usable()
-        now = self._reactor.seconds()
-        if self._checked_at is not None and now < self._checked_at + _CHECK_INTERVAL:
-            await sleep(self._reactor, self._checked_at + _CHECK_INTERVAL - now)
-        if token is None or self._usable() != token:
+        token = self._held.usable
+        wait = self._checked_at + _CHECK_INTERVAL - self._reactor.seconds()
+        if wait > 0:
+            await sleep(self._reactor, wait)
+        if token is None or self._held.usable != token:
             return
         try:
             await self._look(token)

@@ -1,10 +1,9 @@
 """Vault as a secret store."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from importlib import import_module
 from random import random as default_random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -16,14 +15,12 @@ from ...interfaces import ISecretStore, StoreTools
 from ...model.errors import ReadError, Reason
 from ...redaction.masks import redact
 from ...redaction.secret import Secret
+from .client import VaultClient
 from .errors import VaultOutageError, VaultRefusedError
 from .kv import KVMount, checked_path, explain
 from .lease import MAX_LOOKUP_BACKOFF, Backoff
 from .settings import VaultSettings, parse_settings
 from .token_keeper import TokenKeeper
-
-if TYPE_CHECKING:
-    from .client import VaultClient
 
 T = TypeVar("T")
 
@@ -87,10 +84,8 @@ class VaultStore:
         timeout: float = _TIMEOUT,
     ) -> None:
         """``random`` returns numbers from 0 to 1; ``timeout`` (seconds) limits each call."""
-        # hvac takes a quarter of a second to import, and most users have no Vault.
-        from .client import VaultClient
-
-        self._client = VaultClient
+        # It takes a quarter of a second, and most users have no Vault.
+        import_module("hvac")
         self._settings = settings
         self._reactor = tools.reactor
         self._http = tools.http
@@ -121,16 +116,12 @@ class VaultStore:
 
     @property
     def expires_at(self) -> float | None:
-        """
-        Return when the token expires, or has expired without a new one, in Unix seconds.
-
-        ``None`` before the first token, and for one that never expires.
-        """
-        return self._keeper.expires_at
+        """See `HeldToken.expires_at`."""
+        return self._keeper.held.expires_at
 
     def secrets(self) -> Iterable[Secret]:
         """Return the tokens and the secret id."""
-        return [*self._settings.secrets(), *self._keeper.secrets()]
+        return [*self._settings.secrets(), *self._keeper.held.granted]
 
     def start(self) -> None:
         """Log in, and renew the token from then on; log and retry failures."""
@@ -169,7 +160,7 @@ class VaultStore:
             problem = f"cannot look up {path!r}: Vault at {self._settings.address}: {outage}"
         except VaultRefusedError as refusal:
             problem = explain(refusal, path, str(refusal))
-            if refusal.status == 403 and self._keeper.unconfirmed:
+            if refusal.status == 403 and self._keeper.held.unconfirmed:
                 problem += " (VAULT_TOKEN may have expired)"
         except ValueError as error:
             problem = f"cannot look up {path!r} in Vault: {error}"
@@ -211,19 +202,16 @@ class VaultStore:
             try:
                 document = await self._ask(lambda client: self._mount.read(client, path), token)
             except VaultOutageError as outage:
-                self._out_of_reach(now, outage)
+                # Ignore failures of requests sent before the previous one.
+                if now >= self._ignore_before:
+                    self._ignore_before = self._reactor.seconds()
+                    self._outage.fail(self._ignore_before, self._random(), str(outage))
                 raise
             self._outage.reset()
             return document
         finally:
             # Later: a thousand failing look-ups would call each other recursively.
             self._reactor.callFromThread(self._turn.release)
-
-    def _out_of_reach(self, asked_at: float, outage: VaultOutageError) -> None:
-        """Start a backoff; ignore failures of requests sent before the previous one."""
-        if asked_at >= self._ignore_before:
-            self._ignore_before = self._reactor.seconds()
-            self._outage.fail(self._ignore_before, self._random(), str(outage))
 
     async def _ask(self, call: Callable[[VaultClient], Awaitable[T]], token: Secret | None) -> T:
         """
@@ -233,7 +221,7 @@ class VaultStore:
         :raises VaultRefusedError: Vault rejects the request.
         """
         deadline = Deadline.after(self._reactor, self._timeout)
-        return await call(self._client(self._http, self._settings, deadline, token))
+        return await call(VaultClient(self._http, self._settings, deadline, token))
 
     def _shown(self, problem: object) -> str:
         """Return ``problem`` in one line, secrets masked."""

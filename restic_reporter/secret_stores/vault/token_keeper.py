@@ -1,10 +1,9 @@
 """Keeps a valid Vault token: looks it up, renews it, and logs in again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from attrs import define, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
@@ -12,104 +11,82 @@ from twisted.python.failure import Failure
 
 from ...concurrency.single_flight import SingleFlight
 from ...redaction.secret import Secret
+from .client import VaultClient
 from .errors import VaultOutageError, VaultRefusedError
+from .held import HeldToken
 from .lease import MAX_LOOKUP_BACKOFF, Backoff, Grant, Lease
 from .refusals import RefusalCheck
-from .settings import AppRole, VaultSettings
+from .settings import VaultSettings
 from .warnings import EndWarnings
 
-if TYPE_CHECKING:
-    from .client import VaultClient
-
-    Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
-    Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
+Call = Callable[[VaultClient], Coroutine[Any, Any, Grant]]
+Ask = Callable[[Call, Secret | None], Coroutine[Any, Any, Grant]]
 
 # The longest sleep in seconds. Only the wall clock runs while the computer sleeps, so check it.
 _MAX_SLEEP = 1800.0
 
 
+@define(eq=False)
 class TokenKeeper:
     """
     The token for look-ups, from ``VAULT_TOKEN`` or an AppRole login.
 
     If both are set, uses ``VAULT_TOKEN`` until it is rejected or no longer renewable, then
     only the AppRole. Failures are retried in the background for ever, with a backoff.
+
+    ``ask(call, token)`` awaits ``call`` with a client that has the token. ``now`` is the wall
+    clock, ``random`` returns numbers from 0 to 1, ``shown`` masks secrets in a text. ``held``
+    is the token.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        settings: VaultSettings,
-        ask: Ask,
-        reactor: Any,
-        now: Callable[[], float],
-        random: Callable[[], float],
-        shown: Callable[[object], str],
-    ) -> None:
-        """
-        ``ask(call, token)`` awaits ``call`` with a client that has the token. ``now`` is the
-        wall clock, ``random`` returns numbers from 0 to 1, ``shown`` masks secrets in a text.
-        """
-        self._address = settings.address
-        self._role = settings.app_role
-        self._own = settings.token
-        self._ask = ask
-        self._reactor = reactor
-        self._now = now
-        self._random = random
-        self._shown = shown
-        self._lease: Lease | None = None
-        self._expired_at: float | None = None
-        self._granted: list[Secret] = []
-        # Vault has not confirmed VAULT_TOKEN. Use it anyway: a policy may forbid the check.
-        self._unconfirmed = False
-        self._must_log_in = False
-        self._renewal: SingleFlight[None] = SingleFlight(self._schedule, outlives=True)
+    _settings: VaultSettings
+    _ask: Ask
+    _reactor: Any
+    _now: Callable[[], float]
+    _random: Callable[[], float]
+    _shown: Callable[[object], str]
+    held: HeldToken = field(init=False)
+    _failures: Backoff = field(factory=Backoff)
+    _back_off_until: float = 0.0
+    # When the latest attempt started, and when `forget_failures` was called.
+    _began: float = 0.0
+    _ordered: float = 0.0
+    _timer: IDelayedCall | None = None
+    _stopped: bool = False
+    _renewal: SingleFlight[None] = field(init=False)
+    _refusals: RefusalCheck = field(init=False)
+    _warnings: EndWarnings = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.held = HeldToken(self._settings.token)
+        self._renewal = SingleFlight(self._schedule, outlives=True)
         self._refusals = RefusalCheck(
-            self._usable,
-            lambda token: ask(lambda client: client.look_up_self(), token),
-            self._replace,
-            reactor,
-            random,
+            self.held, self._look_up, self._replace, self._reactor, self._random
         )
-        self._failures = Backoff()
-        self._back_off_until = 0.0
-        # When the latest attempt started, and when `forget_failures` was called.
-        self._began = self._ordered = 0.0
-        self._timer: IDelayedCall | None = None
-        self._warnings = EndWarnings(now)
-        self._stopped = False
-
-    # Public
-
-    @property
-    def expires_at(self) -> float | None:
-        """
-        Return when the token expires, or has expired without a new one, in Unix seconds.
-
-        ``None`` for one that never expires.
-        """
-        return self._expired_at if self._lease is None else self._lease.expires_at
-
-    @property
-    def unconfirmed(self) -> bool:
-        """Return whether Vault has not confirmed the token in use."""
-        return self._lease is None and self._unconfirmed
-
-    def secrets(self) -> list[Secret]:
-        """Return the granted tokens: the current and the previous one."""
-        return list(self._granted)
+        self._warnings = EndWarnings(self._now)
 
     def start(self) -> None:
-        """Get a token, and keep it valid from then on."""
-        self._wake()
+        """Get a token, and keep it valid from then on; also called at each due time."""
+        if self._stopped:
+            return
+        now, lease = self._reactor.seconds(), self.held.lease
+        if lease is not None and lease.has_expired(now):
+            self._expire(lease.expires_at)
+        self._warn_of_end()
+        if self._is_due() and not self._renewal.running and not self._failures.is_active(now):
+            # The work handles all failures itself, except for a stop.
+            self._renewal.join(self._renew_or_log_in).addErrback(
+                lambda failure: failure.trap(VaultOutageError)
+            )
+        else:
+            self._schedule()
 
     def stop(self) -> None:
         """Stop at once."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._schedule()
         self._renewal.stop(VaultOutageError("daemon is stopping"))
         self._refusals.stop()
 
@@ -119,7 +96,7 @@ class TokenKeeper:
 
         :raises VaultOutageError: no token; during the backoff it is raised at once.
         """
-        while (token := self._usable()) is None:
+        while (token := self.held.usable) is None:
             if self._stopped:
                 raise VaultOutageError("daemon is stopping")
             if self._is_backing_off() and not self._renewal.running:
@@ -140,42 +117,17 @@ class TokenKeeper:
 
         :raises VaultOutageError: Vault is unavailable, or grants no new token.
         """
-        if self._usable() == refused and not self._stopped:
+        if self.held.usable == refused and not self._stopped:
             await self._refusals.check()
         token = await self.token()
         return None if token == refused else token
-
-    def _usable(self) -> Secret | None:
-        if self._lease is not None:
-            return self._lease.grant.token
-        return self._own if self._unconfirmed else None
 
     def _is_backing_off(self) -> bool:
         """Return whether look-ups must not cause a retry now."""
         return self._failures.failures > 0 and self._reactor.seconds() < self._back_off_until
 
-    # Timing
-
-    def _wake(self) -> None:
-        if self._stopped:
-            return
-        now = self._reactor.seconds()
-        if self._lease is not None and self._lease.has_expired(now):
-            self._expire(self._lease, self._lease.expires_at)
-        if self._lease is not None and self._role is None:
-            self._warnings.look_at(self._lease)
-        if self._is_due() and not self._renewal.running and not self._failures.is_active(now):
-            # The work handles all failures itself, except for a stop.
-            self._renewal.join(self._renew_or_log_in).addErrback(
-                lambda failure: failure.trap(VaultOutageError)
-            )
-        else:
-            self._schedule()
-
     def _is_due(self) -> bool:
-        if self._lease is None or self._must_log_in:
-            return True
-        return self._lease.is_due(self._reactor.seconds(), self._now())
+        return self.held.is_due(self._reactor.seconds(), self._now())
 
     def _schedule(self) -> None:
         if self._timer is not None and self._timer.active():
@@ -184,12 +136,12 @@ class TokenKeeper:
         times = self._due_times()
         if times and not self._stopped:
             delay = max(0.0, min(times) - self._reactor.seconds())
-            self._timer = self._reactor.callLater(min(delay, _MAX_SLEEP), self._wake)
+            self._timer = self._reactor.callLater(min(delay, _MAX_SLEEP), self.start)
 
     def _due_times(self) -> list[float]:
         """Return the times of the clock at which work is due."""
         times = []
-        lease = self._lease
+        lease = self.held.lease
         # During an attempt, its end schedules the next one.
         if not self._renewal.running:
             if self._is_due():
@@ -202,14 +154,12 @@ class TokenKeeper:
             times.append(self._reactor.seconds() + self._warnings.next - self._now())
         return times
 
-    # Work, one attempt at a time
-
     async def _renew_or_log_in(self) -> None:
         """Renew the token or get a new one; log a failure and keep it in `_failures`."""
-        lease = self._lease
+        lease = self.held.lease
         self._began = self._reactor.seconds()
         try:
-            if lease is None or self._must_log_in or not lease.grant.renewable:
+            if lease is None or self.held.must_log_in or not lease.grant.renewable:
                 await self._log_in()
             else:
                 await self._renew(lease)
@@ -221,99 +171,105 @@ class TokenKeeper:
             self._log.failure("bug in renewing the Vault token", Failure())
             self._fail(VaultOutageError(f"internal error ({type(error).__name__})"))
 
+    async def _look_up(self, token: Secret) -> Grant:
+        return await self._ask(lambda client: client.look_up_self(), token)
+
     async def _log_in(self) -> None:
-        if self._own is not None:
+        role, own = self._settings.app_role, self.held.own
+        if own is not None:
             try:
-                grant = await self._ask(lambda client: client.look_up_self(), self._own)
+                grant = await self._look_up(own)
             except VaultRefusedError as refusal:
-                if self._role is None:
-                    self._mark_unconfirmed()
+                if role is None:
+                    self.held.drop()
                     raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
                 self._log.warn("VAULT_TOKEN rejected, using the AppRole from now on")
             else:
-                if self._role is None or grant.renewable or not grant.ttl:
-                    self._use(grant, "VAULT_TOKEN is valid")
+                if role is None or grant.renewable or not grant.ttl:
+                    self._use_new(grant, "VAULT_TOKEN is valid")
                     return
                 self._log.info("VAULT_TOKEN is not renewable, using the AppRole from now on")
-        await self._log_in_as_role(self._role)
+        await self._log_in_as_role()
 
-    async def _log_in_as_role(self, role: AppRole | None) -> None:
+    async def _log_in_as_role(self) -> None:
+        role = self._settings.app_role
         assert role is not None
-        self._own = None
-        self._must_log_in = True
+        self.held.own = None
+        self.held.must_log_in = True
         try:
             grant = await self._ask(lambda client: client.log_in(role), None)
         except VaultRefusedError as refusal:
-            problem = f"AppRole login rejected: {refusal}"
-            raise VaultOutageError(problem, by_vault=True) from None
-        self._use(grant, "logged in with the AppRole")
+            raise VaultOutageError(f"AppRole login rejected: {refusal}", by_vault=True) from None
+        self._use_new(grant, "logged in with the AppRole")
 
     async def _renew(self, lease: Lease) -> None:
         token = lease.grant.token
         try:
             grant = await self._ask(lambda client: client.renew_self(lease.asked), token)
         except VaultRefusedError as refusal:
-            if self._role is not None:
+            if self._settings.app_role is not None:
                 self._log.info("Vault token not renewed, logging in again with the AppRole")
-                await self._log_in_as_role(self._role)
+                await self._log_in_as_role()
             else:
-                await self._check_refused_renewal(lease, refusal)
+                await self._check_refused_renewal(token, refusal)
             return
         level = LogLevel.info if self._failures.failures else LogLevel.debug
-        self._adopt(lease.renewed(grant, self._reactor.seconds(), self._now(), self._random()))
+        renewed = lease.renewed(grant, self._reactor.seconds(), self._now(), self._random())
+        self._use(renewed)
         self._log.emit(level, "renewed the Vault token for {ttl:.0f} s", ttl=grant.ttl)
-        if self._lease is not None and self._lease.last and self._role is not None:
+        if renewed.last and self._settings.app_role is not None:
             self._log.info("Vault token is near its maximum TTL, logging in again with the AppRole")
-            await self._log_in_as_role(self._role)
+            await self._log_in_as_role()
 
-    async def _check_refused_renewal(self, lease: Lease, refusal: VaultRefusedError) -> None:
+    async def _check_refused_renewal(self, token: Secret, refusal: VaultRefusedError) -> None:
         """Look up a VAULT_TOKEN after Vault has rejected its renewal."""
         try:
-            grant = await self._ask(lambda client: client.look_up_self(), lease.grant.token)
+            grant = await self._look_up(token)
         except VaultRefusedError:
-            self._expire(lease, self._now())
+            self._expire(self._now())
             raise VaultOutageError(f"VAULT_TOKEN rejected: {refusal}") from None
-        looked = Lease.begin(grant, self._reactor.seconds(), self._now(), self._random())
-        self._adopt(looked.unrenewable(self._random()))
+        self._use(self._lease_of(grant).unrenewable(self._random()))
 
     async def _replace(self, token: Secret) -> None:
         """Replace a token that Vault does not know."""
-        if self._role is None:
-            if self._lease is not None:
-                self._expire(self._lease, self._now())
+        if self._settings.app_role is None:
+            if self.held.lease is not None:
+                self._expire(self._now())
                 self._schedule()
             return
         if self._renewal.running:
             await self._renewal.join(self._renew_or_log_in)
-        if self._usable() != token:
+        if self.held.usable != token:
             return
         if self._is_backing_off():
             raise VaultOutageError(self._failures.problem)
         self._log.info("Vault token is unknown or revoked, logging in again with the AppRole")
-        self._must_log_in = True
+        self.held.must_log_in = True
         await self._renewal.join(self._renew_or_log_in)
-        if self._usable() == token:
+        if self.held.usable == token:
             raise VaultOutageError(self._failures.problem)
 
-    # Results
-
-    def _use(self, grant: Grant, how: str) -> None:
-        if grant.token != self._own:
-            self._granted = [grant.token, *self._granted][:2]
-        self._must_log_in = False
-        self._unconfirmed = False
-        life = "expires in {ttl:.0f} s" if grant.ttl else "never expires"
+    def _use_new(self, grant: Grant, how: str) -> None:
+        life = f"expires in {grant.ttl:.0f} s" if grant.ttl else "never expires"
         self._log.info(
-            f"Vault at {{address}}: {how}; the token {life}", address=self._address, ttl=grant.ttl
+            "Vault at {address}: {how}; the token {life}",
+            address=self._settings.address,
+            how=how,
+            life=life,
         )
-        self._adopt(Lease.begin(grant, self._reactor.seconds(), self._now(), self._random()))
+        self._use(self._lease_of(grant))
 
-    def _adopt(self, lease: Lease) -> None:
+    def _lease_of(self, grant: Grant) -> Lease:
+        return Lease.begin(grant, self._reactor.seconds(), self._now(), self._random())
+
+    def _use(self, lease: Lease) -> None:
         self._failures.reset()
-        self._lease = lease
-        self._expired_at = None
-        if self._role is None:
-            self._warnings.look_at(lease)
+        self.held.use(lease)
+        self._warn_of_end()
+
+    def _warn_of_end(self) -> None:
+        if self.held.lease is not None and self._settings.app_role is None:
+            self._warnings.look_at(self.held.lease)
 
     def _fail(self, outage: VaultOutageError) -> None:
         problem = str(outage)
@@ -326,20 +282,14 @@ class TokenKeeper:
         self._log.emit(
             level,
             "Vault at {address}: {problem}; will retry",
-            address=self._address,
+            address=self._settings.address,
             problem=self._shown(problem),
         )
 
-    def _expire(self, lease: Lease, expired_at: float | None) -> None:
-        """Drop the token of ``lease``, which has expired or is revoked."""
-        self._expired_at = expired_at
-        self._lease = None
-        if self._own is not None:
-            self._mark_unconfirmed()
+    def _expire(self, expired_at: float | None) -> None:
+        """Drop the token, which has expired or is revoked."""
+        self.held.drop(expired_at)
+        if self.held.own is not None:
             self._log.error("VAULT_TOKEN expired or revoked; set a new one and restart")
         else:
             self._log.error("Vault token expired, and no new login succeeded yet")
-
-    def _mark_unconfirmed(self) -> None:
-        self._lease = None
-        self._unconfirmed = True

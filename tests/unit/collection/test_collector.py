@@ -16,7 +16,6 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         waiting = world.hold()
         running = self.collector.collect()
-        self.assertTrue(self.collector.running)
         self.assertTrue(self.job.running)
         self.clock.advance(7)
         waiting[0].callback(None)
@@ -35,7 +34,7 @@ class CollectTests(CollectorCase):
         """Collections of nothing end at once, and leave the way free for the next."""
         self.collect()
         self.collect()
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
         self.assertEqual(self.job.last_success, NOW)
         self.worlds(1)
         self.collect()
@@ -136,7 +135,7 @@ class CollectTests(CollectorCase):
         (world,) = self.worlds(1)
         world.storage.snapshots = [snapshot(n, host=f"h{n}") for n in range(1003)]
         self.collect()
-        self.assertIn("/0: 3 backup sets are beyond the limit and not shown", self.logged())
+        self.assertIn("no series for 3 of 1003 backup sets of /0: limit exceeded", self.logged())
 
     def test_on_read(self) -> None:
         """Each status is handed out right after it has changed, whether well read or not."""

@@ -152,7 +152,34 @@ class SecretStoreTests(CollectorCase):
         collection.cancel()
         self.assertIsNone(self.successResultOf(collection))
         self.assertEqual(self.status().failures, {})
-        self.assertFalse(self.collector.running)
+        self.assertFalse(self.job.running)
+
+    def test_several_wait(self) -> None:
+        """All workers that wait for a look-up continue after it, and end if it is cancelled."""
+        worlds = [World.make(f"/{index}") for index in range(3)]
+        answer: Deferred[None] = Deferred()
+        cleaned: Deferred[None] = Deferred()
+
+        async def complete(tasks: Sequence[Task]) -> list[Task | ReadError]:
+            try:
+                await answer
+            finally:
+                await cleaned
+            return [one.task for one in worlds]
+
+        tasks = {one.task.repository.url: self.without_secrets(one) for one in worlds}
+        self.collector.set_tasks(tasks, complete)
+        collection = self.collector.collect()
+        collection.cancel()
+        self.assertNoResult(collection)
+        cleaned.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [0, 0, 0])
+        answer = Deferred()
+        collection = self.collector.collect()
+        answer.callback(None)
+        self.successResultOf(collection)
+        self.assertEqual([one.reader.reads for one in worlds], [1, 1, 1])
 
     def test_reload_meanwhile(self) -> None:
         """A config that comes while a secret is looked up is not undone by it."""

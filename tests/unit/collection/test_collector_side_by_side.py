@@ -1,10 +1,12 @@
 """Tests of the collector with several repositories at one time, and of its end."""
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from restic_reporter.collection.run import Progress
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.collector_case import CollectorCase
-from tests.doubles.repositories import World
+from tests.doubles.repositories import World, repository
 
 
 class SideBySideTests(CollectorCase):
@@ -77,11 +79,39 @@ class SideBySideTests(CollectorCase):
         self.clock.advance(10)
         self.assertEqual(self.progress(), [])
 
+    def test_how_far(self) -> None:
+        """During a collection one can ask how far it is; outside of one nothing is left."""
+        worlds = self.worlds(3)
+        waiting = [world.hold() for world in worlds]
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+        running = self.collector.collect()
+        self.clock.advance(4)
+        waiting[1][0].callback(None)
+        self.clock.advance(1)
+        self.assertEqual(self.collector.progress(), Progress(2, (("/0", 5.0), ("/2", 5.0))))
+        running.cancel()
+        self.assertEqual(self.collector.progress(), Progress(0, ()))
+
+    def test_why(self) -> None:
+        """Why the latest read failed is kept, without secrets, until one succeeds."""
+        (world,) = self.worlds(1)
+        world.task = evolve(world.task, repository=repository("/0", password="hunter2marker"))
+        self.use(world)
+        world.storage.list_error = ReadError(Reason.AUTH, "refused: hunter2marker")
+        self.collect()
+        error = self.status().error
+        assert error is not None
+        self.assertEqual((error.reason, error.message), (Reason.AUTH, "refused: ***"))
+        self.assertIsNone(error.__traceback__)
+        world.storage.list_error = None
+        self.collect()
+        self.assertIsNone(self.status().error)
+
     def progress(self) -> list[str]:
         """What has been said of the progress since the last look."""
         lines = self.logged().splitlines()
         self.events.clear()
-        begin, end = "still collecting: ", " repositories left; longest at work"
+        begin, end = "still collecting: ", " repositories left; longest running"
         return [line.removeprefix(begin).replace(end, "") for line in lines if begin in line]
 
     def test_no_progress(self) -> None:
@@ -140,9 +170,8 @@ class CancelTests(CollectorCase):
         self.assertEqual([one.success for one in self.statuses.values()], [None] * 4)
         job = self.job
         self.assertEqual((job.running, job.last_success, job.duration), (False, None, None))
-        self.assertFalse(self.collector.running)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertIn("the collection was ended early", self.logged())
+        self.assertIn("collection cancelled", self.logged())
 
     def test_error_by_cancelling(self) -> None:
         """A read that makes an error of its cancellation does not go on to the next one."""
@@ -175,9 +204,21 @@ class CancelTests(CollectorCase):
         running = self.collector.collect()
         running.cancel()
         self.assertNoResult(running)
-        self.assertTrue(self.collector.running)
+        self.assertTrue(self.job.running)
         cleaned.callback(None)
         self.assertIsNone(self.successResultOf(running))
+
+    def test_changed_entry(self) -> None:
+        """A changed entry whose read was cancelled is read in the next collection of any."""
+        worlds = self.worlds(2)
+        self.collect()
+        changed = evolve(worlds[0].task, repository=repository("/0", password="other"))
+        self.collector.set_tasks({"/0": changed, "/1": worlds[1].task})
+        worlds[0].hold()
+        self.collector.collect().cancel()
+        worlds[0].backend.waiting = None
+        self.collect({"/1"}, complete=False)
+        self.assertEqual([one.backend.listings for one in worlds], [3, 3])
 
     def test_next_one(self) -> None:
         """After a cancelled collection the next one reads all."""

@@ -74,9 +74,9 @@ class ReadersTests(SynchronousTestCase):
     def test_none(self) -> None:
         """A reader that cannot read the repository is refused."""
         for case, problem in (
-            (Case("s3", None, "", default="native"), "'native' cannot read 's3'"),
-            (Case("s3", None, "", own={"reader": "native"}), "'native' cannot read 's3'"),
-            (Case("x", LISTED, "", default="restic"), "restic does not know it"),
+            (Case("s3", None, "", default="native"), "'native' does not support 's3'"),
+            (Case("s3", None, "", own={"reader": "native"}), "'native' does not support 's3'"),
+            (Case("x", LISTED, "", default="restic"), "'restic' does not support 'x'"),
         ):
             error = self.assertRaises(ValueError, self.choose, case)
             self.assertIn(problem, str(error))

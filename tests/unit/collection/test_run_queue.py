@@ -1,6 +1,6 @@
 """Tests of `restic_reporter.collection.run_queue`."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from restic_reporter.collection.run_queue import DEFAULT, Runs
 from restic_reporter.schedule.cron import parse_cron
@@ -46,6 +46,17 @@ class RunsTests(CollectorCase):
         self.successResultOf(ended)
         self.assertEqual(self.listings(), [1, 1, 1])
         self.assertEqual(self.collector.state.job.skipped, 0)
+        self.assertTrue(self.runs.collect_all())
+
+    def test_cancelled_wait(self) -> None:
+        """Cancelling a wait for the end leaves the run, and other waits, alone."""
+        waiting = self.hold(self.all[0])
+        self.runs.collect_all()
+        cancelled, other = self.runs.ended(), self.runs.ended()
+        cancelled.cancel()
+        self.failureResultOf(cancelled, CancelledError)
+        waiting[0].callback(None)
+        self.successResultOf(other)
         self.assertTrue(self.runs.collect_all())
 
     def test_due(self) -> None:

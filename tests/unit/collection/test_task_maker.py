@@ -127,17 +127,20 @@ class TaskMakerTests(SynchronousTestCase):
         with capturedLogs() as events:
             problem = self.problem(self.make(break_down), repository())
         self.assertEqual(
-            problem, "the backend 'memory' cannot be made: ZeroDivisionError: bug with local:/p"
+            problem, "cannot create the backend 'memory': ZeroDivisionError: bug with local:/p"
         )
         (text,) = map(formatEvent, events)
-        self.assertIn("the backend 'memory' cannot be made for /p\nTraceback", text)
+        self.assertIn("cannot create the backend 'memory' for /p\nTraceback", text)
         self.assertIn("ZeroDivisionError: bug with ***", text)
         self.assertNotIn("local:/p", text)
 
     def test_no_backend_made(self) -> None:
         """A maker that gives something else is broken too."""
         maker = self.make(lambda _: "not one")  # type: ignore[arg-type,return-value]
-        self.assertIn("cannot be made: 'str' is no IBackend", self.problem(maker, repository()))
+        self.assertIn(
+            "cannot create the backend 'memory': 'str' is not an IBackend",
+            self.problem(maker, repository()),
+        )
 
     def test_restic_is_missing(self) -> None:
         """Where a repository needs restic and there is none, a warning names the program."""
@@ -155,7 +158,7 @@ class TaskMakerTests(SynchronousTestCase):
             )
             maker = evolve(self.make(lambda _: self.backend), readers=readers)
             found = maker.warnings(maker.tasks(Config((repository(),))))
-            warning = "cannot find the program 'nosuch'; repositories that need restic will fail"
+            warning = "cannot find the program 'nosuch'; repositories that need it will fail"
             self.assertEqual(found, [warning] if warned else [], (has_restic, reader))
 
     def test_readers(self) -> None:
@@ -169,7 +172,7 @@ class TaskMakerTests(SynchronousTestCase):
         error = self.assertRaises(ConfigError, maker.tasks, config)
         self.assertEqual(
             error.problems,
-            ("config: entry 3: reader: 'native' cannot read 's3': nothing but restic knows it",),
+            ("config: entry 3: reader: 'native' does not support 's3'; use 'restic' or 'auto'",),
         )
 
     def test_scheme_that_nobody_serves(self) -> None:
@@ -177,5 +180,6 @@ class TaskMakerTests(SynchronousTestCase):
         one = evolve(repository("x:y"), scheme="x")
         self.assertEqual(
             self.problem(self.make(lambda _: self.backend), one),
-            "no plugin that works serves the scheme 'x': a_dropin cannot be used: SyntaxError: bug",
+            "unknown scheme 'x', or its plugin is broken:"
+            " a_dropin cannot be used: SyntaxError: bug",
         )

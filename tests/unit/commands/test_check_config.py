@@ -93,7 +93,7 @@ class CheckConfigTests(ConfigCase):
         public = {
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
-            *("max_age", "expect", "retired"),
+            *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
@@ -132,7 +132,7 @@ class CheckConfigTests(ConfigCase):
 
     def test_disabled(self) -> None:
         """Of a disabled entry no more is shown than that, and its repository without secrets."""
-        entry = {"repo": f"x://me:{MARKER}@h", "disabled": True, "password": MARKER, "expect": 5}
+        entry = {"repo": f"x://me:{MARKER}@h", "disabled": True, "password": MARKER, "group_by": []}
         checked = self.check([entry, {"disabled": True}])
         self.assertEqual(
             list(checked.entries), [{"repo": "x://me:***@h", "disabled": True}, {"disabled": True}]
@@ -166,7 +166,7 @@ class CheckConfigTests(ConfigCase):
         self.assertEqual(caught.exception.problems, ("c.json: entry 1: repo: not this one: ***",))
         with self.assertRaises(ConfigError) as caught:
             self.check([{"repo": "sftp:h:/p", "password": "x"}], reader="native")
-        self.assertIn("'native' cannot read 'sftp'", str(caught.exception))
+        self.assertIn("'native' does not support 'sftp'", str(caught.exception))
 
     def test_warnings(self) -> None:
         """What works in part is warned of: broken plugins and backends, no restic, open files."""
@@ -186,20 +186,17 @@ class CheckConfigTests(ConfigCase):
                 "the plugin bad cannot be used: ImportError: x",
                 f"c.json: entry 1: password_file: 'open' is readable by every user ({owner} 0644);"
                 " chgrp it to the daemon's group, then chmod 0640",
-                "c.json: entry 1: the backend 'torn' cannot be made: RuntimeError: a bug: ***",
-                "c.json: entry 2: no plugin that works serves the scheme 'what': bad cannot be"
+                "c.json: entry 1: cannot create the backend 'torn': RuntimeError: a bug: ***",
+                "c.json: entry 2: unknown scheme 'what', or its plugin is broken: bad cannot be"
                 " used: ImportError: x",
-                "cannot find the program 'no-such-restic'; repositories that need restic will fail",
+                "cannot find the program 'no-such-restic'; repositories that need it will fail",
             ),
         )
 
     def test_root(self) -> None:
         """Root can read everything, so it cannot tell what the daemon's user can read."""
         self.become(0)
-        warning = (
-            "check-config runs as root and cannot tell whether the daemon's user can read the"
-            " files; run it as that user"
-        )
+        warning = "cannot check as root which files the daemon can read; run as the daemon's user"
         self.assertEqual(self.check([GOOD], restic="true").warnings, (warning,))
 
     def test_other_user(self) -> None:
@@ -217,10 +214,7 @@ class CheckConfigTests(ConfigCase):
         (self.directory / "password").chmod(0o600)
         self.patch(os, "stat", owned)
         self.become(1234)
-        said = (
-            "check-config runs as 1234 and cannot tell whether the daemon's user can read {} of"
-            " 4321; run it as that user"
-        )
+        said = "cannot check as 1234 if the daemon can read {} of 4321; run as the daemon's user"
         self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'c.json'"),))
         owners["c.json"] = 0
         self.assertEqual(self.check([entry], restic="true").warnings, (said.format("'password'"),))

@@ -33,7 +33,7 @@ class CommandTests(SynchronousTestCase):
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "restic_reporter.commands.cli", *arguments],
+            [sys.executable, "-m", "restic_reporter", *arguments],
             cwd=directory,
             env={
                 "PATH": os.environ["PATH"],
@@ -64,7 +64,22 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("backends ", done.stdout)
         self.assertRegex(done.stdout, r"\bcheck-config\b")
-        self.assertEqual(self.run_it("backends", "--help").returncode, 0)
+        for command in ("backends", "check-config", "collect", "completion"):
+            self.assertIn(command, done.stdout)
+            shown = self.run_it(command, "--help")
+            self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+            self.assertLess(max(map(len, shown.stdout.splitlines())), 80)
+            self.assertTrue(command == "backends" or "examples:" in shown.stdout)
+
+    def test_late_imports(self) -> None:
+        """The daemon does not load what only other commands need."""
+        code = (
+            "import sys, restic_reporter.commands.cli, restic_reporter.commands.run\n"
+            "import restic_reporter.tap, restic_reporter.daemon.wiring\n"
+            "print({'rich', 'shtab'} & {one.partition('.')[0] for one in sys.modules})"
+        )
+        printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+        self.assertEqual(printed.stdout, b"set()\n", printed.stderr)
 
     def test_mistakes(self) -> None:
         """A mistake in the command line is told in one line, with status 1."""
@@ -73,18 +88,38 @@ class CommandTests(SynchronousTestCase):
         for arguments, problem in (
             ((), "COMMAND"),
             (("nonsense",), "'nonsense'"),
-            (("backends", "--nonsense"), "--nonsense"),
-            (("backends", "more"), "more"),
+            (("backends", "--nonsense"), "backends: unknown option '--nonsense'; see "),
+            (("backends", "--hlep"), "unknown option '--hlep'; did you mean '--help'?\n"),
+            (("backends", "more"), "backends: unexpected argument 'more'; see "),
+            (("check-config", "--confg=sesame"), "'--confg'; did you mean '--config'?\n"),
+            (("check-config", "--sharrd", "0/2"), "'--sharrd'; did you mean '--shard'?\n"),
+            (("check-config", "a:sesame", "-x"), "check-config: unexpected argument 'a:sesame';"),
             (("check-config", "--reader=borg"), "borg"),
-            (("check-config", "--shard=4/4"), "--shard: '4/4': shards count from 0"),
+            (("collect", "--concurrency=0"), "--concurrency: invalid value '0'; must be a whole"),
+            (("collect", "--timeout=0"), "--timeout: invalid value '0'; must be a number"),
+            (("collect", "--log-level=loud"), "must be one of debug, info, warn, error"),
+            (("collect", "--bind=:9121"), "--bind"),
+            (("completion", "tcsh"), "tcsh"),
+            (
+                ("check-config", "--shard=4/4"),
+                "--shard: invalid value '4/4'; the last shard is 3/4",
+            ),
             (("http://me:sesame@h/",), "http://me:***@h/"),
-            (("--vers",), "COMMAND"),
+            (("--vers",), "unknown option '--vers'; did you mean '--version'?\n"),
+            (("--config", "x y"), "did you mean \"restic-reporter run --config 'x y'\"?\n"),
+            (("--cron=0 0 * * *",), "mean \"restic-reporter run '--cron=0 0 * * *'\"?\n"),
+            (("-b", "http://me:sesame@h/"), "'restic-reporter run -b http://me:***@h/'?\n"),
+            (("--config", "x", "check-config"), "mean 'restic-reporter check-config --config x'?"),
         ):
             stderr = io.StringIO()
             self.patch(sys, "stderr", stderr)
             ended = self.assertRaises(SystemExit, main, arguments)
-            self.assertEqual(ended.code, 1, arguments)
             said = stderr.getvalue()
+            if isinstance(ended.code, str):
+                # The interpreter prints that to standard error, and ends with status 1.
+                said += f"{ended.code}\n"
+            else:
+                self.assertEqual(ended.code, 1, arguments)
             self.assertIn(problem, said)
             self.assertEqual(said.count("\n"), 1, said)
             self.assertTrue(said.startswith("restic-reporter"), said)
@@ -151,7 +186,7 @@ class CommandTests(SynchronousTestCase):
         os.close(read)
         with os.fdopen(write, "wb") as closed:
             done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter.commands.cli", "backends"],
+                [sys.executable, "-m", "restic_reporter", "backends"],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=closed,
@@ -180,11 +215,13 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["made-up"][1], "native")
         self.assertEqual(rows["s3"][1], "restic, native")
         self.assertEqual(rows["found"][1], "restic, native")
-        self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such.One", "nothing: broken"))
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")
-        self.assertIn("the backend 'c' cannot be made: no_such.One.make cannot", problems[1])
+        self.assertIn(
+            "cannot create the backend 'c': cannot import no_such.One.make: ", problems[1]
+        )
         self.assertEqual(len(problems), 2)
 
     def test_two_for_one_scheme(self) -> None:

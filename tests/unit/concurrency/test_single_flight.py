@@ -54,6 +54,17 @@ class SingleFlightTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(self.flight.join(work)), 7)
         self.assertEqual((self.flight.running, self.ends), (False, 2))
 
+    def test_keeps(self) -> None:
+        """A good result is kept if asked for; failed work starts again."""
+        self.flight = SingleFlight(keeps=True)
+        failed = self.join()
+        self.began[0].errback(ZeroDivisionError())
+        self.failureResultOf(failed, ZeroDivisionError)
+        self.join()
+        self.began[1].callback(5)
+        self.assertEqual(self.successResultOf(self.join()), 5)
+        self.assertEqual(len(self.began), 2)
+
     def test_leave(self) -> None:
         """One who does not wait any longer does not end it for the others; the last one does."""
         first, second = self.join(), self.join()

@@ -52,7 +52,7 @@ class JSONTests(DocumentCase):
 
     def test_single_quotes(self) -> None:
         """Single quotes get a hint."""
-        self.assertIn("JSON wants double quotes", self.problem("[{'repo': 1}]"))
+        self.assertIn("JSON requires double quotes", self.problem("[{'repo': 1}]"))
 
     def test_comments(self) -> None:
         """Comments get a hint that YAML has them."""
@@ -62,7 +62,7 @@ class JSONTests(DocumentCase):
     def test_missing_comma(self) -> None:
         """A missing comma between keys or entries gets a hint."""
         for text in ('[{"a": "b" "c": 1}]', "[{}\n{}]", '[{"a": true "b": 1}]'):
-            self.assertIn("is a comma missing before this?", self.problem(text))
+            self.assertIn("missing comma before this?", self.problem(text))
 
     def test_no_hint(self) -> None:
         """What is none of the common mistakes gets no wrong hint."""
@@ -86,7 +86,7 @@ class JSONTests(DocumentCase):
 
     def test_yaml(self) -> None:
         """YAML in a file with another name is told as such, not where JSON breaks at it."""
-        mend = "looks like YAML; such a file must be named .yaml or .yml"
+        mend = "looks like YAML; rename it to .yaml or .yml"
         for text in (
             f"- repo: /p\n  password: {MARKER}\n",
             f"# ours\n---\n\n  - repo: {MARKER}",
@@ -137,7 +137,7 @@ class YAMLTests(DocumentCase):
         """A key given twice is an error with its place."""
         self.assertEqual(
             self.problem("- repo: /p\n  repo: /q", "c.yml"),
-            "c.yml: line 2, column 3: the key 'repo' stands twice in one map",
+            "c.yml: line 2, column 3: duplicate key 'repo'",
         )
 
     def test_anchors_and_merge(self) -> None:
@@ -174,7 +174,7 @@ class YAMLTests(DocumentCase):
         for text in ("!!bool maybe", "!!int", "!!timestamp x", "!!str 5", "! x", "!!set {a}"):
             self.assertEqual(
                 self.problem(f"- a\n- b: {text}", "c.yaml"),
-                "c.yaml: line 2, column 6: a value that begins with '!' must stand in quotes",
+                "c.yaml: line 2, column 6: a value that begins with '!' must be in quotes",
             )
 
     def test_bombs(self) -> None:
@@ -187,8 +187,8 @@ class YAMLTests(DocumentCase):
         loaded: list[object] = []
         self.patch(yaml, "load", lambda *_, **__: loaded.append(1))
         for lines in (lists, merges, merges[:8]):
-            self.assertIn("stand for more than 1,000,000", self.problem("\n".join(lines), "c.yaml"))
-        self.assertIn("refers to what it is in", self.problem("- &a [*a]", "c.yaml"))
+            self.assertIn("expand to more than 1,000,000", self.problem("\n".join(lines), "c.yaml"))
+        self.assertIn("refers to a value that contains it", self.problem("- &a [*a]", "c.yaml"))
         self.assertEqual(loaded, [])
 
     def test_many_aliases(self) -> None:
@@ -198,7 +198,7 @@ class YAMLTests(DocumentCase):
 
     def test_huge_number(self) -> None:
         """A number that Python refuses to read is a problem with its place."""
-        self.assertIn("line 1, column 3: this value", self.problem("- " + "1" * 5000, "c.yaml"))
+        self.assertIn("line 1, column 3: invalid value", self.problem("- " + "1" * 5000, "c.yaml"))
 
     def test_deep(self) -> None:
         """Nesting that would exhaust the stack of the process is refused."""

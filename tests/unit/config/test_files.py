@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from restic_reporter.config.load import build_config
+from restic_reporter.config.secrets_of_config import secrets_of
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.model.repository import Config
 from restic_reporter.redaction.secret import Secret
@@ -75,8 +76,8 @@ class CredentialsTests(FilesCase):
                 self.assertEqual(
                     error.problems,
                     (
-                        f"c.json: entry 1: {key}: '%d/x': '%d/' stands for $CREDENTIALS_DIRECTORY,"
-                        " which is not set: systemd sets it for a service that has LoadCredential=",
+                        f"c.json: entry 1: {key}: '%d/x': '%d/' means $CREDENTIALS_DIRECTORY, which"
+                        " is not set; add LoadCredential= to the systemd service",
                     ),
                 )
 
@@ -189,7 +190,14 @@ class OpenFileTests(FilesCase):
             ({"repo": "/p", "password": MARKER, "disabled": True}, "entry 2: password"),
             ({**plain, "rest_username": "me", "rest_password": MARKER}, "entry 2: rest_password"),
             ({**plain, "repo": f"rest:http://u:{MARKER}@h/p"}, "entry 2: repo"),
-            ({**plain, "env": {"AWS_SECRET_ACCESS_KEY": MARKER}}, "entry 2: env"),
+            (
+                {**plain, "env": {"AWS_PROFILE": "x", "AWS_SECRET_ACCESS_KEY": MARKER}},
+                "entry 2: env: AWS_SECRET_ACCESS_KEY",
+            ),
+            (
+                {**plain, "env": {"HTTPS_PROXY": f"http://u:{MARKER}@h/"}},
+                "entry 2: env: HTTPS_PROXY",
+            ),
             (
                 {"repo": "b2:bucket", "password": "", "b2_account_id": "i", "b2_key": MARKER},
                 "entry 2: b2_key",
@@ -199,13 +207,35 @@ class OpenFileTests(FilesCase):
             self.assertEqual(
                 self.warnings(other, entry)[:1],
                 [
-                    f"is readable by every user ({self.owner} 0644) and holds a secret ({place});"
+                    f"is readable by every user ({self.owner} 0644) and has a secret ({place});"
                     " chgrp it to the daemon's group, then chmod 0640"
                 ],
             )
         document = {"defaults": {"password": MARKER}, "repositories": [{"repo": "/p"}]}
         (warning,) = self.build_with(document).warnings
-        self.assertIn("holds a secret (defaults: password)", warning)
+        self.assertIn("has a secret (defaults: password)", warning)
+
+    def test_secrets_in_env(self) -> None:
+        """Values of ``env`` are secrets by their names; all are masked nevertheless."""
+        self.file("c.json", "", 0o644)
+        for name, secret in (
+            ("AZURE_ACCOUNT_KEY", True),
+            ("AZURE_ACCOUNT_SAS", True),
+            ("OS_PASSWORD", True),
+            ("OS_APPLICATION_CREDENTIAL_SECRET", True),
+            ("AWS_SESSION_TOKEN", True),
+            ("rclone_config_nas_pass", True),
+            ("MY_CREDENTIALS", True),
+            ("AWS_DEFAULT_REGION", False),
+            ("AWS_ACCESS_KEY_ID", False),
+            ("AWS_SHARED_CREDENTIALS_FILE", False),
+            ("GOOGLE_APPLICATION_CREDENTIALS", False),
+            ("HTTPS_PROXY", False),
+        ):
+            entry = {"repo": "/p", "password_command": "x", "env": {name: MARKER}}
+            config = self.build_with([entry])
+            self.assertEqual(len(config.warnings), int(secret), name)
+            self.assertIn(Secret(MARKER), list(secrets_of(config.repositories)))
 
     def test_config_without_secrets(self) -> None:
         """One without secrets draws none, nor does one that few can read."""

@@ -39,10 +39,10 @@ class EntryTests(ConfigCase):
             sorted(checks(["vault"], self.context().owners)),
             [
                 "b2_account_id", "b2_api_url", "b2_key", "b2_vault_material", "cacert", "cron",
-                "disabled", "env", "expect", "key_hint", "max_age", "password",
+                "disabled", "env", "expect", "grace", "group_by", "key_hint", "max_age", "password",
                 "password_command", "password_file", "reader", "repo", "rest_password",
-                "rest_username", "rest_vault_material", "retired", "timeout", "tls_client_cert",
-                "vault_material",
+                "rest_username", "rest_vault_material", "retired", "schedule", "timeout",
+                "tls_client_cert", "vault_material",
             ],
         )  # fmt: skip
 

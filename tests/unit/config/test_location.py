@@ -27,13 +27,22 @@ class SchemeTests(SynchronousTestCase):
         self.assertEqual(scheme_of("mine:x", ("mine",)), "mine")
         self.assertRaises(ValueError, scheme_of, "mine:x")
 
-    def test_any_scheme(self) -> None:
-        """Where there may be any, all that looks like a scheme is one, and nothing else."""
-        self.assertEqual(scheme_of("my+own-1.0:x", None), "my+own-1.0")
-        self.assertEqual(scheme_of("rest:x", None), "rest")
-        self.assertEqual(scheme_of("./a:b", None), "local")
+    def test_broken_plugin(self) -> None:
+        """With a broken plugin an unknown scheme may be its own, unless it cannot be one."""
+        self.assertEqual(scheme_of("my+own-1.0:x", (), broken=True), "my+own-1.0")
+        self.assertEqual(scheme_of("rest:x", (), broken=True), "rest")
+        self.assertEqual(scheme_of("./a:b", (), broken=True), "local")
         for text in ("My:x", "a b:x", "1:x", ":x"):
-            self.assertRaises(ValueError, scheme_of, text, None)
+            self.assertRaises(ValueError, scheme_of, text, (), broken=True)
+
+    def test_http(self) -> None:
+        """The scheme of a URL is refused with its mend, unless a plugin serves it."""
+        for scheme in ("http", "https"):
+            error = self.assertRaises(ValueError, scheme_of, f"{scheme}://h/", (), broken=True)
+            self.assertEqual(
+                str(error), f"unknown scheme {scheme!r}; did you mean 'rest:{scheme}://…'?"
+            )
+            self.assertEqual(scheme_of(f"{scheme}://h/", (scheme,)), scheme)
 
     def test_unknown_scheme(self) -> None:
         """An unknown scheme is named with its likely mend, and no password."""

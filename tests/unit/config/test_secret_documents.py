@@ -75,10 +75,10 @@ class MaterialTests(ConfigCase):
         good = {"username": "me", "password": "x"}
         for document, problem in (
             ({"password": MARKER}, "the document has no field 'username'"),
-            ({**good, "password": 5}, "the field 'password' is no string"),
-            ({**good, "password": {"x": MARKER}}, "the field 'password' is no string"),
+            ({**good, "password": 5}, "the field 'password' is not a string"),
+            ({**good, "password": {"x": MARKER}}, "the field 'password' is not a string"),
             ({**good, "password": "\n"}, "the field 'password' is empty"),
-            ({**good, "password": f"{MARKER}\0"}, "the field 'password' has characters that"),
+            ({**good, "password": f"{MARKER}\0"}, "the field 'password' has invalid characters"),
             ({**good, "username": f"{MARKER}:"}, "the field 'username' must not contain a colon"),
         ):
             error = self.assertRaises(ValueError, self.completed, one, document, {"key": "k"})

@@ -28,17 +28,17 @@ class ParseTests(SynchronousTestCase):
     def test_bad(self) -> None:
         """What is no shard is refused, and the message says why."""
         for text, problem in (
-            ("4/4", "the last one is 3/4"),
-            ("1/0", "1 to 1000 shards"),
-            ("0/1001", "1 to 1000 shards"),
-            ("", "must look like I/N"),
-            ("1", "must look like I/N"),
-            ("-1/4", "must look like I/N"),
-            ("1/4/2", "must look like I/N"),
-            (" 1/4", "must look like I/N"),
-            ("1/4\n", "must look like I/N"),
-            ("\u0661/4", "must look like I/N"),
-            ("0/" + "9" * 5000, "must look like I/N"),
+            ("4/4", "the last shard is 3/4"),
+            ("1/0", "N must be 1 to 1000"),
+            ("0/1001", "N must be 1 to 1000"),
+            ("", "must be I/N"),
+            ("1", "must be I/N"),
+            ("-1/4", "must be I/N"),
+            ("1/4/2", "must be I/N"),
+            (" 1/4", "must be I/N"),
+            ("1/4\n", "must be I/N"),
+            ("\u0661/4", "must be I/N"),
+            ("0/" + "9" * 5000, "must be I/N"),
         ):
             error = self.assertRaises(ValueError, parse_shard, text)
             self.assertIn(problem, str(error))

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.metrics.repository_samples import DAY, days_age
+from restic_reporter.metrics.timed_lines import DAY, days_age
 from tests.doubles.repositories import NOW
 
 

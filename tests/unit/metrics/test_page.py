@@ -1,12 +1,15 @@
 """Tests of `restic_reporter.metrics.page`."""
 
+import re
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restic_reporter.metrics.repository_samples import DAY, days_age
+from restic_reporter.concurrency.cooperative import at_once
+from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
-from tests.doubles.page_case import PageCase
+from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import NOW, World, repository, snapshot
 
 READ = {"backup_read_error_count", "backup_read_success", "backup_read_duration_seconds"}
@@ -228,3 +231,34 @@ class MetricsPageTests(PageCase):
         self.page.reactor_lag = lambda: lags.pop(0)
         name = "restic_reporter_reactor_lag_seconds"
         self.assertEqual([self.values(name), self.values(name)], [[0.25], [0.0]])
+
+
+class OneRunTests(PageCase):
+    """The page of a run that no daemon makes."""
+
+    def test_without_a_daemon(self) -> None:
+        """It has the same lines, but for those that only a daemon has."""
+        self.next_due = NOW + 3600
+        self.collector.state.config.success_time = NOW
+        self.collect()
+        self.page.reactor_lag = lambda: 0.1
+        self.page.vault_token_expiry = lambda: NOW
+        whole = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.page.one_run = True
+        lines = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.assertEqual([one for one in whole if one in lines], lines)
+        gone = {re.split("[ {]", one)[0] for one in whole if one not in lines and one[0] != "#"}
+        self.assertEqual(
+            {one for one in gone if not one.startswith(("process_", "python_"))},
+            {
+                "backup_job_running",
+                "backup_job_next_timestamp_seconds",
+                "backup_job_skipped_total",
+                "backup_vault_token_expiry_timestamp_seconds",
+                "backup_config_last_reload_successful",
+                "backup_config_last_reload_success_timestamp_seconds",
+                "restic_reporter_reactor_lag_seconds",
+                "restic_reporter_log_lines_dropped_total",
+            },
+        )
+        self.assertFalse(any("process_" in one for one in lines))

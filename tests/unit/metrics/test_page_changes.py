@@ -2,12 +2,14 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
+from typing import Any
 
 from attrs import evolve
 
 from restic_reporter.collection.state import RepositoryStatus
-from restic_reporter.metrics import repository_samples as repository_lines
-from tests.doubles.page_case import PageCase
+from restic_reporter.metrics import repository_samples
+from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import World, snapshot
 
 
@@ -52,13 +54,13 @@ class ChangesTests(PageCase):
     def test_unchanged_content(self) -> None:
         """The content's lines are made anew only when the content has changed."""
         made: list[RepositoryStatus] = []
-        make = repository_lines.content_lines
+        make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> repository_lines.Lines:
+        def counted(status: RepositoryStatus) -> Iterator[Any]:
             made.append(status)
             return make(status)
 
-        self.patch(repository_lines, "content_lines", counted)
+        self.patch(repository_samples, "content_samples", counted)
         self.collector.on_read = self.page.prepare
         self.world.storage.locks = 1
         for snapshots in (2, 2, 2, 3):

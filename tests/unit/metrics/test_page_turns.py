@@ -4,12 +4,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from twisted.internet.defer import Deferred
 
 from restic_reporter.concurrency import cooperative as turns
-from tests.doubles.page_case import PageCase
+from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import TurnClock, World, snapshot
 
 
 class TurnsTests(PageCase):
-    """`MetricsPage.render_in_turns`."""
+    """`MetricsPage.steps`, in turns."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -36,7 +36,7 @@ class TurnsTests(PageCase):
 
     def render(self) -> "Deferred[bytes]":
         """The page in the making."""
-        return Deferred.fromCoroutine(self.page.render_in_turns(self.turns, False))
+        return Deferred.fromCoroutine(turns.in_turns(self.turns, self.page.steps(False)))
 
     def test_added_meanwhile(self) -> None:
         """Repositories that a collection adds or takes away meanwhile do not break the page."""

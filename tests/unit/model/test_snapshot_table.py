@@ -1,17 +1,23 @@
 """Tests of `restic_reporter.model.snapshot_table`."""
 
 import tracemalloc
+from datetime import date, datetime
+from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model import snapshot_table
-from restic_reporter.model.backup_sets import MAX_SETS
-from restic_reporter.model.snapshot_table import SnapshotTable
-from restic_reporter.model.snapshots import Snapshot
-from tests.doubles.repositories import NOW, count_sets, name, snapshot
+from restic_reporter.model.backup_sets import MAX_SETS, backup_days, with_history
+from restic_reporter.model.snapshot_table import MAX_GROUPS, SnapshotTable
+from restic_reporter.model.snapshots import Group, Latest, Snapshot, Summary
+from tests.doubles.local_time import local_time
+from tests.doubles.repositories import NOW, count_sets, latest_of, name, snapshot
+
+DAY = 86400.0
 
 NUMBERS = st.integers(0, 30)
 SNAPSHOTS = st.dictionaries(
@@ -78,7 +84,7 @@ class SnapshotTableTests(SynchronousTestCase):
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        self.assertLess((after - before) / number, 120)
+        self.assertLess((after - before) / number, 150)
         last = Snapshot(name(number), NOW, "late", "u")
         kept.add([last], {("late", "u")})
         content = at_once(kept.content(NOW, {("late", "u")}))
@@ -125,3 +131,153 @@ class SnapshotTableTests(SynchronousTestCase):
         finally:
             tracemalloc.stop()
         self.assertLess(size / (50 * 100), 100)
+
+
+def detailed(number: int, tags: str = "", paths: str = "", **options: Any) -> Snapshot:
+    """A snapshot with details that belong to its number."""
+    summary = Summary(number / 4, 2**52 + number, number, number, None, 2**32 - 2)
+    return evolve(
+        snapshot(number, NOW - 20_000 + number, **options),
+        tags=tags,
+        paths=paths,
+        program_version=f"restic 0.{number}",
+        summary=summary,
+    )
+
+
+class DetailsTests(SynchronousTestCase):
+    """The details of the newest snapshots."""
+
+    def latest(self, kept: SnapshotTable) -> Latest | None:
+        """That of the only set."""
+        (one,) = at_once(kept.content(NOW, ())).sets
+        return one.latest
+
+    def test_newest(self) -> None:
+        """The newest snapshot has its details; when it is removed, the next one."""
+        some = [detailed(number, tags=f"t{number}") for number in range(5)]
+        kept = reader([some[3], some[4], some[0], some[1], some[2]])
+        self.assertEqual(self.latest(kept), latest_of(some[4]))
+        at_once(kept.keep(frozenset(name(number) for number in range(4))))
+        self.assertEqual(self.latest(kept), latest_of(some[3]))
+
+    def test_same_time(self) -> None:
+        """Of two newest of one time it is the one with the higher id, in any order."""
+        some = [evolve(detailed(number), time=NOW) for number in (1, 2)]
+        self.assertEqual(self.latest(reader(some)), self.latest(reader(some[::-1])))
+
+    def test_no_future(self) -> None:
+        """A future snapshot is not the newest one."""
+        some = [detailed(1), evolve(detailed(2), time=NOW + 7200), evolve(detailed(3), time=None)]
+        self.assertEqual(self.latest(reader(some)), latest_of(some[0]))
+
+    def test_many_tags(self) -> None:
+        """With tags that never repeat, those of each set's newest snapshot are kept."""
+        self.patch(snapshot_table, "_INFOS_CLEANUP", 10)
+        kept = SnapshotTable()
+        for number in range(100):
+            kept.add([detailed(number, tags=f"t{number}", host=f"h{number % 3}")], ())
+        sets = at_once(kept.content(NOW, ())).sets
+        self.assertEqual(
+            [one.latest for one in sets],
+            [latest_of(detailed(number, tags=f"t{number}")) for number in (99, 97, 98)],
+        )
+        tracemalloc.start()
+        try:
+            kept = SnapshotTable()
+            for start in range(0, 50_000, 5000):
+                kept.add(
+                    [
+                        detailed(number, tags=f"{number:0200}")
+                        for number in range(start, start + 5000)
+                    ],
+                    (),
+                )
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.assertLess(size / 50_000, 140)
+
+    def test_recent(self) -> None:
+        """Recent times are those of the last 32 days; a removed snapshot's stays by history."""
+        some = [snapshot(1, NOW - 33 * DAY), snapshot(2, NOW - 31 * DAY), snapshot(3, NOW - DAY)]
+        kept = reader(some)
+        before = at_once(kept.content(NOW, ())).sets
+        self.assertEqual(list(before[0].recent), [NOW - 31 * DAY, NOW - DAY])
+        at_once(kept.keep(frozenset((name(3),))))
+        now = at_once(kept.content(NOW, ())).sets
+        self.assertEqual(list(now[0].recent), [NOW - DAY])
+        self.assertEqual(list(with_history(now, before)[0].recent), [NOW - 31 * DAY, NOW - DAY])
+        self.assertEqual(with_history(before, now), before)
+
+    def test_days(self) -> None:
+        """Days are local ones, each counted once, also when clocks change."""
+        with local_time("Europe/Berlin"):
+            noon = datetime(2026, 3, 29, 12).timestamp()
+            times = [
+                datetime(2026, 3, 29, 0, 30), datetime(2026, 3, 28, 23, 59),
+                datetime(2026, 3, 28, 0, 0), datetime(2026, 3, 22, 12), datetime(2025, 3, 30, 1),
+                datetime(2025, 3, 20, 1),
+            ]  # fmt: skip
+            days = backup_days([time.timestamp() for time in times], noon)
+        today = date(2026, 3, 29).toordinal()
+        self.assertEqual([days.count(window, today) for window in (7, 8, 30, 365)], [2, 3, 3, 4])
+        self.assertEqual(
+            [days.count(7, today + later) for later in (1, 5, 6, 7, 400)], [2, 2, 1, 0, 0]
+        )
+        self.assertEqual(
+            [days.has(today + day) for day in (1, 0, -1, -2, -7, -364)],
+            [False, True, True, False, True, True],
+        )
+
+
+class GroupTests(SynchronousTestCase):
+    """Groups by paths and tags."""
+
+    SOME = (
+        detailed(1, "x", "/a"), detailed(2, "x", "/b"), detailed(3, "y", "/a"),
+        evolve(detailed(4, "y", "/a"), time=None),
+    )  # fmt: skip
+
+    def groups(self, *group_by: str) -> tuple[Group, ...]:
+        """Those of the only set."""
+        kept = SnapshotTable(group_by)
+        kept.add(self.SOME, ())
+        (one,) = at_once(kept.content(NOW, ())).sets
+        return one.groups
+
+    def test_group_by(self) -> None:
+        """Groups are told apart by paths, tags or both."""
+        newest = [NOW - 20_000 + number for number in range(5)]
+        self.assertEqual(self.groups(), ())
+        self.assertEqual(
+            self.groups("paths"), (Group("/a", "", 3, newest[3]), Group("/b", "", 1, newest[2]))
+        )
+        self.assertEqual(
+            self.groups("tags"), (Group("", "x", 2, newest[2]), Group("", "y", 2, newest[3]))
+        )
+        self.assertEqual(
+            self.groups("paths", "tags"),
+            (
+                Group("/a", "x", 1, newest[1]), Group("/a", "y", 2, newest[3]),
+                Group("/b", "x", 1, newest[2]),
+            ),
+        )  # fmt: skip
+
+    def test_limit(self) -> None:
+        """A repository shows its 1,000 largest groups, and takes little memory for more."""
+        flood = [detailed(number, paths=f"/{number:0200}") for number in range(10_000)]
+        kept = SnapshotTable(("paths",))
+        tracemalloc.start()
+        try:
+            kept.add([*self.SOME[:2], *flood[3:]], ())
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        kept.add([detailed(10_001, paths="/a")], ())
+        content = at_once(kept.content(NOW, ()))
+        groups = [group for one in content.sets for group in one.groups]
+        self.assertEqual(len(groups), MAX_GROUPS)
+        self.assertIn(Group("/a", "", 2, NOW - 20_000 + 10_001), groups)
+        self.assertEqual(content.dropped_groups, 3000)
+        self.assertLess(size / 10_000, 250)

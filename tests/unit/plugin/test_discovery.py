@@ -15,10 +15,11 @@ from zope.interface.verify import verifyObject
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings, OwnKeys
-from restic_reporter.plugin import BackendMaker
+from restic_reporter.plugin import BackendMaker, SecretStoreMaker
 from restic_reporter.plugin.discovery import (
     BrokenPlugin,
     Plugins,
+    by_name,
     by_scheme,
     installed_plugins,
     package_of,
@@ -95,9 +96,9 @@ class InstalledTests(SynchronousTestCase):
         self.assertEqual([maker.name for maker in plugins.makers], ["a", "b", "c"])
         self.assertEqual(plugins.broken, ())
 
-    def test_passed_over(self) -> None:
-        """What is to be passed over is not imported."""
-        plugins = plugins_in(self.package(one="1 / 0", two="1 / 0"), passed_over=["one"])
+    def test_skipped(self) -> None:
+        """Skipped modules are not imported."""
+        plugins = plugins_in(self.package(one="1 / 0", two="1 / 0"), skipped=["one"])
         self.assertEqual([broken.module for broken in plugins.broken], [f"{PACKAGE}.two"])
 
     def test_broken(self) -> None:
@@ -120,19 +121,19 @@ class InstalledTests(SynchronousTestCase):
             ("raise SystemExit(3)", "SystemExit: 3"),
             ("raise ValueError('two\\nlines')", "ValueError: two lines"),
             ("x = (", "SyntaxError: "),
-            (f"{IMPORT}a = BackendMaker('a', 'abc', 'x')", "TypeError: schemes must be"),
+            (f"{IMPORT}a = BackendMaker('a', 'abc', 'x')", "schemes of the backend 'a' must be"),
         ):
             self.assertIn(problem, self.problem(dropin))
 
     def test_makers_that_cannot_be(self) -> None:
         """A maker without what the contract wants is broken."""
         for maker, problem in (
-            ("OtherMaker(1)", "name must be a string, not 1"),
-            ("OtherMaker('')", "name must be a string, not ''"),
-            ("OtherMaker('a', 'abc')", "must be a list or tuple, not 'abc'"),
-            ("OtherMaker('a', ())", "must be a list or tuple, not ()"),
-            ("OtherMaker('a', ('A b',))", "'A b', of the backend 'a', cannot be a scheme"),
-            ("OtherMaker('a', (1,))", "1, of the backend 'a', cannot be a scheme"),
+            ("OtherMaker(1)", "name must be a non-empty string, not 1"),
+            ("OtherMaker('')", "name must be a non-empty string, not ''"),
+            ("OtherMaker('a', 'abc')", "must be a non-empty list or tuple, not 'abc'"),
+            ("OtherMaker('a', ())", "must be a non-empty list or tuple, not ()"),
+            ("OtherMaker('a', ('A b',))", "invalid scheme 'A b' of the backend 'a'"),
+            ("OtherMaker('a', (1,))", "invalid scheme 1 of the backend 'a'"),
             ("OtherMaker('a', locates=1)", "must be True or False, not 1"),
         ):
             self.assertIn(problem, self.problem(f"{OTHER}x = {maker}"))
@@ -167,6 +168,14 @@ class BySchemeTests(SynchronousTestCase):
             ValueError, by_scheme, [BackendMaker("a", ("x",), "package.A.make"), OtherMaker()]
         )
         for part in ("'x'", "'a' (package.A)", f"'other' ({__name__})"):
+            self.assertIn(part, str(error))
+
+    def test_two_for_one_store(self) -> None:
+        """Two makers of one secret store are an error that names where they come from."""
+        one, other = SecretStoreMaker("a", "package.A.make"), SecretStoreMaker("a", "other.A.make")
+        self.assertEqual(by_name([one, one]), {"a": one})
+        error = self.assertRaises(ValueError, by_name, [one, other])
+        for part in ("the secret store 'a'", "'a' (package.A)", "'a' (other.A)"):
             self.assertIn(part, str(error))
 
     def test_found_twice(self) -> None:

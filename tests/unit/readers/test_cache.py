@@ -14,9 +14,7 @@ from tests.doubles.native_repositories import SealedRepository, snapshot_json
 from tests.doubles.servers import PATIENCE
 
 REPOSITORY = "ab" * 32
-
-
-LIMIT, BUDGET = 1000, 10_000
+LIMIT = 1000
 
 
 class CacheTests(NativeCase):

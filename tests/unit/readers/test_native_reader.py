@@ -154,13 +154,13 @@ class LockTests(NativeCase):
     async def test_oldest(self) -> None:
         """The oldest of the locks that are there now; each is read once."""
         source = SealedRepository.made(1)
-        self.assertIsNone((await self.read(source)).oldest_lock)
+        self.assertEqual((await self.read(source)).lock_times, ())
         old = source.add_lock("2025-01-01T00:00:00Z")
         source.add_lock("2026-01-01T00:00:00.5+01:00")
-        self.assertEqual((await self.read(source)).oldest_lock, 1735689600.0)
+        self.assertEqual((await self.read(source)).lock_times, (1735689600.0, 1767222000.5))
         self.assertEqual(len(source.loaded("locks")), 2)
         del source.files[f"locks/{old}"]
-        self.assertEqual((await self.read(source)).oldest_lock, 1767222000.5)
+        self.assertEqual((await self.read(source)).lock_times, (1767222000.5,))
         self.assertEqual(source.loaded("locks"), [])
 
     async def test_unusable(self) -> None:
@@ -174,7 +174,7 @@ class LockTests(NativeCase):
         good = source.add_lock("2025-01-01T00:00:00Z")
         listed = source.names("locks") | {name(1), name(2)}
         listing = Listing(source.names("snapshots"), listed)
-        self.assertEqual((await self.read(source, listing=listing)).oldest_lock, 1735689600.0)
+        self.assertEqual((await self.read(source, listing=listing)).lock_times, (1735689600.0,))
         source.loaded("locks")
         # What could be told about the others will not change.
         await self.read(source, listing=listing)
@@ -199,4 +199,4 @@ class LockTests(NativeCase):
         source = SealedRepository.made(1)
         source.add_lock("2025-01-01T00:00:00Z")
         listing = Listing(source.names("snapshots"))
-        self.assertIsNone((await self.read(source, listing=listing)).oldest_lock)
+        self.assertEqual((await self.read(source, listing=listing)).lock_times, ())

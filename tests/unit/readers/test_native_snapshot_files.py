@@ -5,15 +5,17 @@ import string
 import tracemalloc
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.model.errors import Reason
 from restic_reporter.model.labels import sanitise
 from restic_reporter.model.snapshots import Snapshot
 from restic_reporter.readers.native import snapshot_files as decoding
-from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, Flaw, decode
-from restic_reporter.restic_format.snapshot_json import parse_snapshot
+from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT, decode
+from restic_reporter.restic_format.snapshot_json import TOO_LONG, parse_snapshot
 from tests.doubles.native_repositories import compressed, name_of, seal, snapshot_json
 from tests.doubles.repositories import count_sets
 
@@ -67,33 +69,37 @@ class DecodeTests(SynchronousTestCase):
             name = name_of(content)
             files.append((name, content))
             expected.append(parse_snapshot({**json.loads(text), "id": name}))
-        self.assertEqual([one.snapshot for one in decode(files, KEY)], expected)
+        self.assertEqual([snapshot for _, snapshot in decode(files, KEY)], expected)
 
     def one(self, text: bytes, key: bytes = KEY) -> Any:
         """What comes of a file with this text."""
-        [decoded] = decode([(NAME, seal(key, text))], KEY)
-        return decoded
+        [(_, outcome)] = decode([(NAME, seal(key, text))], KEY)
+        return outcome
 
     def test_unusable(self) -> None:
         """Text that is no usable snapshot gives an invalid one with its name."""
         twice = b'{"time": "2025-01-01T00:00:00Z", "hostname": "h", "hostname": "h"}'
         for text in (b"", b"null", b"[]", b'"x"', b"{", b"[" * 50_000, b"NaN", twice, b"{}"):
-            found = self.one(text).snapshot
+            found = self.one(text)
             self.assertEqual((found.id, found.time), (NAME, None))
-        self.assertEqual(self.one(b'{"time": NaN, "hostname": "h"}').snapshot.time, None)
+        self.assertEqual(self.one(b'{"time": NaN, "hostname": "h"}').time, None)
 
     def test_names_kept_of_unusable_time(self) -> None:
         """A time that cannot be leaves the snapshot with its set."""
         text = json.dumps(snapshot_json("0000-01-01T00:00:00Z", hostname="a")).encode()
-        self.assertEqual(self.one(text).snapshot, Snapshot(NAME, None, "a", "u"))
+        self.assertEqual(self.one(text), Snapshot(NAME, None, "a", "u"))
 
     def test_flaws(self) -> None:
         """A broken seal, too much content, and an unknown encoding are told apart."""
-        self.assertIs(self.one(b"{}", bytes(64)).flaw, Flaw.SEAL)
-        self.assertIs(self.one(b"\2nonsense").flaw, Flaw.ENCODING)
-        self.assertIs(self.one(compressed(bytes(CONTENT_LIMIT + 1))).flaw, Flaw.TOO_LARGE)
-        self.assertIs(self.one(b" " * (CONTENT_LIMIT + 1)).flaw, Flaw.TOO_LARGE)
-        self.assertIsNone(self.one(b" " * CONTENT_LIMIT).flaw)
+        for error, reason, message in (
+            (self.one(b"{}", bytes(64)), Reason.PROTOCOL, "wrong MAC"),
+            (self.one(b"\2nonsense"), Reason.PROTOCOL, "cannot decompress"),
+            (self.one(compressed(bytes(CONTENT_LIMIT + 1))), Reason.TOO_LARGE, "more than"),
+            (self.one(b" " * (CONTENT_LIMIT + 1)), Reason.TOO_LARGE, "more than"),
+        ):
+            self.assertIs(error.reason, reason)
+            self.assertIn(message, error.message)
+        self.assertIsInstance(self.one(b" " * CONTENT_LIMIT), Snapshot)
 
     def test_turns(self) -> None:
         """A thread is given back after some files that took long, at least after one."""
@@ -106,12 +112,16 @@ class DecodeTests(SynchronousTestCase):
     def test_long(self) -> None:
         """A snapshot of many paths is like any other; one of many members or brackets is none."""
         paths = [f"/home/user/some/path/{number}" for number in range(200_000)]
-        usual = self.one(json.dumps(snapshot_json()).encode()).snapshot
-        for value in (snapshot_json(paths=paths), {"excludes": paths, **snapshot_json()}):
+        usual = self.one(json.dumps(snapshot_json()).encode())
+        assert isinstance(usual, Snapshot)
+        for value, expected in (
+            (snapshot_json(paths=paths), evolve(usual, paths=TOO_LONG)),
+            ({"excludes": paths, **snapshot_json()}, usual),
+        ):
             text = json.dumps(value).encode()
             self.assertGreater(len(text), 5 * 2**20)
             for content in (text, compressed(text)):
-                self.assertEqual(self.one(content).snapshot, usual)
+                self.assertEqual(self.one(content), expected)
         invalid = Snapshot(NAME, None, None, "UNKNOWN")
         members = dict.fromkeys(map(str, range(500_000)), "")
         for text in (
@@ -123,11 +133,11 @@ class DecodeTests(SynchronousTestCase):
             sealed = seal(KEY, compressed(text))
             tracemalloc.start()
             try:
-                [decoded] = decode([(NAME, sealed)], KEY)
+                [(_, outcome)] = decode([(NAME, sealed)], KEY)
                 _, most = tracemalloc.get_traced_memory()
             finally:
                 tracemalloc.stop()
-            self.assertEqual(decoded.snapshot, invalid)
+            self.assertEqual(outcome, invalid)
             self.assertLess(most, 8 * 2**20)
 
     def test_names(self) -> None:
@@ -137,7 +147,7 @@ class DecodeTests(SynchronousTestCase):
         for host in hosts:
             content = seal(KEY, json.dumps(snapshot_json(hostname=host)).encode())
             files.append((name_of(content), content))
-        found = [one.snapshot for one in decode(files, KEY) if one.snapshot is not None]
+        found = [one for _, one in decode(files, KEY) if isinstance(one, Snapshot)]
         shown = [host if len(host) < 1000 else sanitise(host) for host in hosts]
         self.assertEqual([one.host for one in found], shown)
         self.assertEqual(len(count_sets(found, 2e9).sets), len(hosts))

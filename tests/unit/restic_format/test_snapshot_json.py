@@ -8,9 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.model.snapshots import Snapshot
+from restic_reporter.model.snapshots import NO_SUMMARY, Snapshot, Summary
 from restic_reporter.restic_format.json_array import JSONArrayParser
-from restic_reporter.restic_format.snapshot_json import parse_snapshot, parse_time
+from restic_reporter.restic_format.json_members import SMALL
+from restic_reporter.restic_format.snapshot_json import (
+    MEMBERS,
+    TOO_LONG,
+    parse_snapshot,
+    parse_time,
+)
 
 ID = "0123456789abcdef" * 4
 TIME = "2023-11-14T22:13:20Z"
@@ -78,9 +84,54 @@ class ParseSnapshotTests(SynchronousTestCase):
     """`parse_snapshot`."""
 
     def test_good(self) -> None:
-        """A snapshot has id, time, host and user; more keys do not matter."""
-        value = {**GOOD, "paths": ["/x"], "summary": {"data_added": 5}, "short_id": "x"}
-        self.assertEqual(parse_snapshot(value), Snapshot(ID, 1_700_000_000, "h", "u"))
+        """A snapshot has id, time, host and user; unknown keys do not matter."""
+        self.assertEqual(
+            parse_snapshot({**GOOD, "short_id": "x"}), Snapshot(ID, 1_700_000_000, "h", "u")
+        )
+
+    def test_details(self) -> None:
+        """Paths and tags are label values, in order; the summary has the statistics."""
+        summary = {
+            "backup_start": "2024-01-01T00:00:00Z", "backup_end": "2024-01-01T01:00:00.5+00:30",
+            "total_bytes_processed": 7, "data_added": 5, "data_added_packed": 2,
+            "files_new": 1, "files_changed": 2, "files_unmodified": 3,
+        }  # fmt: skip
+        value = {
+            **GOOD, "paths": ["/x", "/a\n"], "tags": ["t", "s"], "summary": summary,
+            "program_version": "restic 0.17.1",
+        }  # fmt: skip
+        self.assertEqual(
+            parse_snapshot(value),
+            Snapshot(
+                ID, 1_700_000_000, "h", "u", "/a\ufffd,/x", "s,t", "restic 0.17.1",
+                Summary(1800.5, 7, 5, 1, 2, 3),
+            ),
+        )  # fmt: skip
+
+    def test_invalid_details(self) -> None:
+        """Invalid details are left out, each by itself; the snapshot is valid."""
+        summary = {
+            "backup_start": "2024-01-01T00:00:00Z", "backup_end": "2023-01-01T00:00:00Z",
+            "total_bytes_processed": -1, "data_added": 1.5, "files_new": True,
+            "files_changed": 2**40, "files_unmodified": 3,
+        }  # fmt: skip
+        value = {**GOOD, "paths": 5, "tags": ["t", 5], "summary": summary, "program_version": []}
+        self.assertEqual(
+            parse_snapshot(value),
+            Snapshot(
+                ID, 1_700_000_000, "h", "u", tags="t", summary=Summary(unmodified_files=3)
+            ),
+        )  # fmt: skip
+        values: tuple[Any, ...] = (None, 5, [], {"backup_start": 5, "backup_end": None})
+        for bad in values:
+            self.assertEqual(parse_snapshot({**GOOD, "summary": bad}).summary, NO_SUMMARY)
+
+    def test_many_paths(self) -> None:
+        """Too long a list of paths is told apart from a short one."""
+        paths = json.dumps(["/some/path"] * SMALL)
+        text = f'[{{{json.dumps(GOOD)[1:-1]}, "paths": {paths}}}]'
+        (value,) = JSONArrayParser(MEMBERS).feed(text.encode())
+        self.assertEqual(parse_snapshot(value).paths, TOO_LONG)
 
     def test_no_user(self) -> None:
         """A snapshot without a user name, or with an empty one, is user UNKNOWN's."""

@@ -95,13 +95,13 @@ class LookupsTests(SynchronousTestCase):
         assert isinstance(first, Repository) and isinstance(second, Repository)
         self.assertEqual((first.materials, second.materials), ((), ()))
         assert isinstance(third, ReadError)
-        self.assertEqual(third.message, "vault_material: 'b': there is none")
+        self.assertEqual(third.message, "vault_material: 'b': not found")
 
     def test_again(self) -> None:
         """What could not be had is asked for again the next time, until it is there."""
         self.store.documents.clear()
         for _ in range(2):
-            self.assertEqual(self.failed(wanting()), "vault_material: 'a': there is none")
+            self.assertEqual(self.failed(wanting()), "vault_material: 'a': not found")
         self.assertEqual(self.store.asked, ["a", "a"])
         self.store.documents["a"] = GOOD
         self.complete(wanting())
@@ -174,8 +174,8 @@ class LookupsTests(SynchronousTestCase):
         self.assertEqual(
             error.problems,
             (
-                "c.json: entry 4: vault_material: 'b': the field 'key' is no string",
-                "c.json: entry 7: vault_material: 'c': there is none",
+                "c.json: entry 4: vault_material: 'b': the field 'key' is not a string",
+                "c.json: entry 7: vault_material: 'c': not found",
             ),
         )
 

@@ -1,4 +1,4 @@
-"""What the tests of the metrics page share."""
+"""A metrics page over repositories in memory, and what it says."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.collector import Collector
+from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.metrics.page import MetricsPage
 from tests.doubles.repositories import NOW, World
 
@@ -35,7 +36,7 @@ class PageCase(SynchronousTestCase):
     def samples(self, openmetrics: bool = False) -> list[Any]:
         """All samples of the page."""
         parse = parse_openmetrics if openmetrics else parse_text
-        page = self.page.render(openmetrics).decode()
+        page = at_once(self.page.steps(openmetrics)).decode()
         return [one for family in parse(page) for one in family.samples]
 
     def values(self, name: str, **labels: str) -> list[float]:

@@ -1,0 +1,110 @@
+"""The samples of each backup set."""
+
+from collections.abc import Callable, Iterator
+
+from ..model.freshness import Freshness, Limit
+from ..model.snapshots import BackupSet, Content, Latest
+from . import definitions as f
+from .exposition import Family, label_text
+
+# A family, the value and the labels besides ``url``. Without a value there is no line.
+Sample = tuple[Family, float | None, str]
+
+SET_FAMILIES = (
+    f.NEWEST,
+    f.SET_COUNT,
+    f.OLDEST,
+    f.SET_MAX_AGE,
+    f.SET_DUE,
+    f.SET_EXPECTED,
+    f.SET_RETIRED,
+    f.NEWEST_DURATION,
+    f.NEWEST_PROCESSED,
+    f.NEWEST_ADDED,
+    f.NEWEST_FILES,
+    f.NEWEST_INFO,
+    f.GROUP_NEWEST,
+    f.GROUP_COUNT,
+)
+
+
+def set_labels(one: BackupSet) -> str:
+    """Return the labels of a set besides ``url``."""
+    return label_text({"host": one.host, "user": one.user})
+
+
+def watched_sets(content: Content, freshness: Freshness) -> list[BackupSet]:
+    """Return the sets that are not retired."""
+    if not freshness.retired:
+        return list(content.sets)
+    return [one for one in content.sets if not freshness.is_retired(one.host, one.user)]
+
+
+def set_samples(content: Content, freshness: Freshness) -> Iterator[Sample]:
+    """Yield the samples of all sets that do not depend on the time of the scrape."""
+    for one in content.sets:
+        labels = set_labels(one)
+        if freshness.is_retired(one.host, one.user):
+            yield f.SET_RETIRED, 1, labels
+            continue
+        yield f.NEWEST, one.newest, labels
+        yield f.SET_COUNT, one.snapshot_count, labels
+        yield f.OLDEST, one.oldest, labels
+        limit = freshness.limit_of(one.host, one.user)
+        if limit is not None:
+            yield f.SET_MAX_AGE, limit.max_age, labels
+            if limit.schedule is not None and one.newest is not None:
+                yield f.SET_DUE, limit.due(one.newest), labels
+        if one.latest is not None:
+            yield from _latest_samples(labels, one.latest)
+        for group in one.groups:
+            labels_of_group = {"paths": group.paths, "tags": group.tags}
+            text = f"{labels},{label_text(labels_of_group)}"
+            yield f.GROUP_NEWEST, group.newest, text
+            yield f.GROUP_COUNT, group.snapshot_count, text
+    names = {(one.host, one.user) for one in content.sets}
+    hosts = {one.host for one in content.sets}
+    for wanted in freshness.expected:
+        exists = (
+            wanted.host in hosts if wanted.user is None else (wanted.host, wanted.user) in names
+        )
+        labels = label_text({"host": wanted.host, "user": wanted.user or ""})
+        yield f.SET_EXPECTED, 1 if exists else 0, labels
+
+
+def _latest_samples(labels: str, latest: Latest) -> Iterator[Sample]:
+    summary = latest.summary
+    yield f.NEWEST_DURATION, summary.duration, labels
+    yield f.NEWEST_PROCESSED, summary.processed_bytes, labels
+    yield f.NEWEST_ADDED, summary.added_bytes, labels
+    for state, count in (
+        ("new", summary.new_files),
+        ("changed", summary.changed_files),
+        ("unmodified", summary.unmodified_files),
+    ):
+        if count is not None:
+            yield f.NEWEST_FILES, count, f'{labels},state="{state}"'
+    names = {
+        "id": latest.id,
+        "program_version": latest.program_version,
+        "tags": latest.tags,
+    }
+    yield f.NEWEST_INFO, 1, f"{labels},{label_text(names)}"
+
+
+def run_samples(content: Content, freshness: Freshness, now: float) -> Iterator[Sample]:
+    """Yield the counts of due times, as of the read at ``now`` (Unix seconds)."""
+    if not _any_limit(freshness, lambda limit: limit.schedule is not None):
+        return
+    for one in watched_sets(content, freshness):
+        limit = freshness.limit_of(one.host, one.user)
+        runs = limit.runs(one.recent, one.oldest, now) if limit is not None else None
+        if runs is not None:
+            labels = f'{set_labels(one)},window="30d"'
+            yield f.SET_RUNS_DUE, runs[0], labels
+            yield f.SET_RUNS_MET, runs[1], labels
+
+
+def _any_limit(freshness: Freshness, matches: Callable[[Limit], bool]) -> bool:
+    limits = (freshness.limit, *freshness.expected.values())
+    return any(limit is not None and matches(limit) for limit in limits)

@@ -1,0 +1,96 @@
+"""Columns of a table of snapshots, packed."""
+
+import math
+import struct
+from array import array
+from collections.abc import Generator, Sequence
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from .snapshots import NO_SUMMARY, Summary
+
+T = TypeVar("T")
+
+# Work in short steps, for `restic_reporter.concurrency.cooperative`, and its result.
+Steps = Generator[None, None, T]
+
+# Rows processed in one step.
+SLICE = 2048
+
+# Duration, processed bytes, added bytes; new, changed and unmodified files.
+_SUMMARY = struct.Struct("=dddIII")
+_ABSENT = (math.nan, math.nan, math.nan, 2**32 - 1, 2**32 - 1, 2**32 - 1)
+_PACKED_ABSENT = _SUMMARY.pack(*_ABSENT)
+SUMMARY_SIZE = _SUMMARY.size
+
+
+def pack_summary(summary: Summary) -> bytes:
+    """Return the bytes for one row."""
+    if summary is NO_SUMMARY:
+        return _PACKED_ABSENT
+    values = (
+        summary.duration,
+        summary.processed_bytes,
+        summary.added_bytes,
+        summary.new_files,
+        summary.changed_files,
+        summary.unmodified_files,
+    )
+    return _SUMMARY.pack(
+        *(absent if one is None else one for one, absent in zip(values, _ABSENT, strict=True))
+    )
+
+
+def unpack_summary(packed: bytes) -> Summary:
+    """Return what `pack_summary` has packed."""
+    if packed == _PACKED_ABSENT:
+        return NO_SUMMARY
+    duration, *numbers = _SUMMARY.unpack(packed)
+    counts = (
+        None if one != one or one == absent else int(one)
+        for one, absent in zip(numbers, _ABSENT[1:], strict=True)
+    )
+    return Summary(None if duration != duration else duration, *counts)
+
+
+@define
+class RepeatedColumn(Generic[T]):
+    """A column whose values repeat: each is kept once, and its place for each row."""
+
+    kind: str
+    values: list[T] = field(factory=list)
+    places: "array[int]" = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.places = array(self.kind)
+
+    def index(self) -> dict[T, int]:
+        """Return the place of each value."""
+        return {one: place for place, one in enumerate(self.values)}
+
+    def append(self, value: T, index: dict[T, int]) -> None:
+        """Add a row; ``index`` is of `index`, and kept up to date."""
+        place = index.setdefault(value, len(self.values))
+        if place == len(self.values):
+            self.values.append(value)
+        self.places.append(place)
+
+    def trim(self) -> None:
+        """Give the spare room of a grown array back."""
+        self.places = self.places[:]
+
+    def taken(self, rows: Sequence[int]) -> "Steps[RepeatedColumn[T]]":
+        """Return a column of only these rows, with only the values in them."""
+        result: RepeatedColumn[T] = RepeatedColumn(self.kind)
+        moved: dict[int, int] = {}
+        places = array(self.kind)
+        for start in range(0, len(rows), SLICE):
+            places.extend(
+                moved.setdefault(self.places[row], len(moved))
+                for row in rows[start : start + SLICE]
+            )
+            yield
+        result.places = places[:]  # without spare room
+        result.values = [self.values[place] for place in moved]
+        return result
