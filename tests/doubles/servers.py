@@ -123,6 +123,10 @@ class Folder:
         self.stack.callback(program.kill)
         return program
 
+    def follow(self, path: Path) -> Program:
+        """A program whose output is what is written to the file, which need not exist yet."""
+        return self.run(["tail", "-n", "+1", "-F", str(path)])
+
     def write(self, name: str, content: str, mode: int = 0o644) -> Path:
         """Make a file."""
         path = self.path / name
@@ -328,7 +332,13 @@ class Metrics:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Look again and again, where another program gives no sign, until ``condition`` holds."""
+    """
+    Look again and again until ``condition`` holds, within `PATIENCE`.
+
+    Only for what gives no sign that a test could wait for: a foreign process's entries in
+    /proc, a port that refuses connections until somebody listens, or a program that has
+    nowhere to write to.
+    """
     limit = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > limit:

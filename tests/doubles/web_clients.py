@@ -134,7 +134,7 @@ def get(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
 class SiteTestCase(TestCase):
     """Tests with a site of their own on a port of 127.0.0.1."""
 
-    timeout = 30.0
+    timeout = 120.0
     site: BoundedSite
     port: int
     # Where these are, connections have TLS.
@@ -198,11 +198,12 @@ class SiteTestCase(TestCase):
         limits: Limits | None = None,
         security: Security | None = None,
         lifecycle: Lifecycle | None = None,
+        clock: Any = reactor,
     ) -> None:
-        """Start a site; it and its connections end with the test."""
+        """Start a site with this ``clock``; it and its connections end with the test."""
         if security is None:
             security = Security(reactor, WebConfig(tls=self.server_tls))
-        self.site = make_site(reactor, render, "1.2.3", limits or Limits(), security, lifecycle)
+        self.site = make_site(clock, render, "1.2.3", limits or Limits(), security, lifecycle)
         factory: Any = self.site
         if security.config.tls is not None:
             factory = TLSMemoryBIOFactory(ServerTLS(security), False, factory, reactor)

@@ -4,8 +4,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from restic_reporter.collection.run_queue import DEFAULT, Runs
 from restic_reporter.schedule.cron import parse_cron
+from tests.doubles.collector_case import CollectorCase
 from tests.doubles.repositories import World
-from tests.unit.collection.test_collector import CollectorCase
 
 HOURLY = parse_cron("0 * * * *")
 

@@ -1,7 +1,7 @@
 """The limits hold over TLS too: the tests of `test_limits` and `test_finish` once more."""
 
 from tests.doubles.web_clients import OverTLS
-from tests.unit.web import test_finish, test_limits
+from tests.unit.web import test_connection_count, test_finish, test_limits
 
 
 class BodyOverTLSTests(OverTLS, test_limits.BodyTests):
@@ -20,7 +20,7 @@ class TimeoutOverTLSTests(OverTLS, test_limits.TimeoutTests):
     """Deadlines."""
 
 
-class ConnectionCountOverTLSTests(OverTLS, test_limits.ConnectionCountTests):
+class ConnectionCountOverTLSTests(OverTLS, test_connection_count.ConnectionCountTests):
     """Many connections."""
 
 
