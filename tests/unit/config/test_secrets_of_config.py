@@ -23,7 +23,7 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.lookup import Lookups
 from restic_reporter.testing import MemoryStore
 from tests.doubles.certificates import Authority
-from tests.doubles.config_case import MARKER, ConfigCase
+from tests.doubles.config_case import GOOD, MARKER, ConfigCase
 
 
 class SecretsCase(ConfigCase):
@@ -86,6 +86,12 @@ class MaskingTests(SecretsCase):
         masks = masks_of(config)
         for one in config.repositories:
             self.assertEqual(masks.redact(f"read {one.url}: 5"), f"read {one.url}: 5")
+
+    def test_name_of_the_config(self) -> None:
+        """The config's name stays as it is, though a password is a word of it."""
+        config = evolve(self.build([{**GOOD, "password": "example"}]), name="config.example.json")
+        text = "config.example.json: invalid"
+        self.assertEqual(masks_of(config).redact(text), text)
 
 
 class ReprTests(SecretsCase):
