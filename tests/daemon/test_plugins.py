@@ -8,13 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.daemon.test_values import instant
 from tests.doubles.environments import SNAPDIR, Environment, table
 from tests.doubles.servers import (
-    EXAMPLE,
     EXAMPLE_PASSWORD,
     Daemon,
     Folder,
     Metrics,
     RestServer,
     copy_example,
+    example,
     restic,
     snapshots,
 )
@@ -180,7 +180,7 @@ class PluginsTests(SynchronousTestCase):
             "none": "cannot create the backend 'none': 'NoneType' is not an IBackend",
             "mute": "cannot create the backend 'mute': 'NoneType' is not an IBackend",
         }
-        good = str(EXAMPLE)
+        good = str(example())
         bad = {scheme: f"{scheme}://user:{SECRET}@host/" for scheme in expected}
         daemon = self.daemon([{"repo": url} for url in (*bad.values(), good)]).serving()
         metrics = daemon.metrics()
@@ -238,7 +238,7 @@ class PluginsTests(SynchronousTestCase):
             "two plugins serve the scheme 'snapdir': 'other' (rival 2.0) and"
             " 'snapdir' (restic-reporter-snapdir 1.0)"
         )
-        daemon = self.daemon([{"repo": str(EXAMPLE)}])
+        daemon = self.daemon([{"repo": str(example())}])
         self.assertEqual(daemon.program.end(), 1)
         self.assertIn(conflict, daemon.program.output)
         self.assertEqual(daemon.program.output.count("\n"), 1, daemon.program.output)

@@ -29,7 +29,7 @@ from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.b2_case import B2Case
-from tests.doubles.native_repositories import PASSWORD, SealedRepository
+from tests.doubles.native_repositories import PASSWORD, SealedRepository, cheapen
 from tests.doubles.repositories import b2_settings, settings_for
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 from tests.doubles.tools import tool
@@ -167,6 +167,7 @@ class LostAndChangedTests(AccessCase):
         """An empty repository with another password at the same place is no success."""
         another = self.folder.path / "another"
         restic(another, "init", password="another password")
+        cheapen(another, "another password")
         away, back = self.away("snapshots")
 
         def spoil() -> None:
