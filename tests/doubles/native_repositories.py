@@ -88,15 +88,15 @@ def master_key(name: str, content: bytes, password: str) -> bytes:
     return master
 
 
-def cheap_key(name: str, content: bytes, password: str) -> bytes:
-    """A key file with the master key and the password of this one, derived in no time."""
-    return key_file(master_key(name, content, password), password)
+def cheap_key(name: str, content: bytes, password: str, new: str | None = None) -> bytes:
+    """A key file with the master key of this one, for its password or a ``new`` one."""
+    return key_file(master_key(name, content, password), password if new is None else new)
 
 
-def cheapen(path: Path, password: str) -> None:
-    """Replace a repository's only key file by a cheap one."""
+def cheapen(path: Path, password: str, new: str | None = None) -> None:
+    """Replace a repository's only key file by a cheap one, for its password or a ``new`` one."""
     [own] = (path / "keys").iterdir()
-    cheap = cheap_key(own.name, own.read_bytes(), password)
+    cheap = cheap_key(own.name, own.read_bytes(), password, new)
     own.unlink()
     (path / "keys" / name_of(cheap)).write_bytes(cheap)
 

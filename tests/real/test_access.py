@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as default_reactor
@@ -151,16 +150,11 @@ class LostAndChangedTests(AccessCase):
 
     async def test_other_password(self) -> None:
         """A password that was changed, and changed back."""
-        other = self.folder.write("other", "another password")
-        back = self.folder.write("back", EXAMPLE_PASSWORD)
-
-        def change(password: str, file: Path) -> Callable[[], object]:
-            return lambda: restic(
-                self.path, "key", "passwd", "--new-password-file", str(file), password=password
-            )
-
+        old, new = EXAMPLE_PASSWORD, "another password"
         await self.assert_noticed(
-            change(EXAMPLE_PASSWORD, other), change("another password", back), Reason.AUTH
+            partial(cheapen, self.path, old, new),
+            partial(cheapen, self.path, new, old),
+            Reason.AUTH,
         )
 
     async def test_made_anew(self) -> None:

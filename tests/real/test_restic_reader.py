@@ -285,8 +285,8 @@ class PasswordTests(ReaderTestCase):
             ("restic-0.18", "pässwörd ✓\nnext line"),
             ("restic-0.18", "\ufeffmarked"),
         ):
-            path = Path(self.mktemp()).resolve()
-            restic(path, "init", password=password, program=program)
+            path = self.copy(made(program) / "empty")
+            cheapen(path, PASSWORD, password)
             result = await read(tool(program), entry(path, password))
             self.assertEqual(result.content.snapshot_count, 0)
 
