@@ -14,11 +14,11 @@ from typing import Any
 from tests.doubles import leaky_plugin
 from tests.doubles.secrets_case import MARKER, SecretsCase, secret
 from tests.doubles.servers import (
-    EXAMPLE,
     EXAMPLE_PASSWORD,
     ROOT,
     Daemon,
     RestServer,
+    example,
 )
 
 
@@ -61,13 +61,13 @@ class SecretsTests(SecretsCase):
             "auth": [
                 {"repo": ours, "rest_username": "me", "rest_password": secret("other"), **file},
                 {"repo": f"{url}/forbidden/a", **password},
-                {"repo": str(EXAMPLE), **password},
-                {"repo": f"local:{EXAMPLE}", "password_command": f"echo {MARKER}-output"},
+                {"repo": str(example()), **password},
+                {"repo": f"local:{example()}", "password_command": f"echo {MARKER}-output"},
                 {"repo": "b2:bucket-a", **b2, **api, **password},
                 {"repo": "b2:bucket-b", "b2_vault_material": "b2", **api, **file},
                 {"repo": f"{ours}/", "rest_vault_material": "wrong-server", **password},
-                {"repo": f"{EXAMPLE}/", "vault_material": "repository"},
-                {"repo": f"{EXAMPLE}///", "reader": "native", **password},
+                {"repo": f"{example()}/", "vault_material": "repository"},
+                {"repo": f"{example()}///", "reader": "native", **password},
             ],
             "parse": [{"repo": f"{url}/garbage/a", **password}],
             "redirect": [{"repo": f"{url}/redirect/a", **password}],
@@ -82,11 +82,11 @@ class SecretsTests(SecretsCase):
             ],
             "too_large": [{"repo": "s3:h/flood-a", "env": {"A": secret("env")}, **password}],
             "secret": [
-                {"repo": f"{EXAMPLE}/.", "password_command": command},
-                {"repo": f"{EXAMPLE}/./", "password_command": f"/no/program {MARKER}-argument"},
-                {"repo": f"{EXAMPLE}//", "vault_material": "no-field"},
-                {"repo": f"{EXAMPLE}/././", "vault_material": "no-text"},
-                {"repo": f"{EXAMPLE}/./.", "vault_material": "none"},
+                {"repo": f"{example()}/.", "password_command": command},
+                {"repo": f"{example()}/./", "password_command": f"/no/program {MARKER}-argument"},
+                {"repo": f"{example()}//", "vault_material": "no-field"},
+                {"repo": f"{example()}/././", "vault_material": "no-text"},
+                {"repo": f"{example()}/./.", "vault_material": "none"},
             ],
             "internal": [
                 {"repo": "leaky:a", "env": {"A": secret("env")}, **client, **password},
@@ -99,8 +99,8 @@ class SecretsTests(SecretsCase):
         self.server = RestServer(self.folder, self.folder.path / "data", {"me": secret("rest")})
         for name in ("good", "me", "wait-b", "echo-b"):
             for part in ("keys", "snapshots"):
-                shutil.copytree(EXAMPLE / part, self.server.path / name / part)
-            shutil.copy(EXAMPLE / "config", self.server.path / name)
+                shutil.copytree(example() / part, self.server.path / name / part)
+            shutil.copy(example() / "config", self.server.path / name)
         failing = self.failing()
         good = {"repo": self.server.url("good"), "rest_vault_material": "server"}
         config = [{**good, "password": EXAMPLE_PASSWORD}, *chain(*failing.values())]
@@ -195,7 +195,7 @@ class SecretsTests(SecretsCase):
     def test_log_file(self) -> None:
         """Nothing is in a log file either; without a restic, with a token that Vault refuses."""
         config = [
-            {"repo": str(EXAMPLE), "vault_material": "repository"},
+            {"repo": str(example()), "vault_material": "repository"},
             {"repo": "s3:h/b", "password_file": "password", "env": {"A": secret("env")}},
             {"repo": "leaky:a", "password": secret("password")},
         ]

@@ -7,13 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.doubles.fake_vault import SEALED, FakeVault
 from tests.doubles.fake_vault_http import hang
 from tests.doubles.servers import (
-    EXAMPLE,
     EXAMPLE_PASSWORD,
     Daemon,
     Folder,
     Metrics,
     RestServer,
     copy_example,
+    example,
 )
 
 USER = ("reporter", "rest-password")
@@ -41,7 +41,7 @@ class VaultTests(SynchronousTestCase):
             "rest_vault_material": "restic/server",
             "vault_material": "restic/example",
         }
-        self.other = {"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}
+        self.other = {"repo": str(example()), "password": EXAMPLE_PASSWORD}
 
     def start(self, environment: dict[str, str] | None = None) -> Daemon:
         """A daemon with both repositories."""
@@ -57,7 +57,7 @@ class VaultTests(SynchronousTestCase):
             metrics.value("backup_read_failures_total", url=self.url, reason="secret"),
             failures or None,
         )
-        self.assertEqual(metrics.value("backup_read_success", url=str(EXAMPLE)), 1)
+        self.assertEqual(metrics.value("backup_read_success", url=str(example())), 1)
 
     def test_app_role(self) -> None:
         """The daemon logs in, looks up and reads; the page tells when the token ends."""
@@ -132,7 +132,7 @@ class VaultTests(SynchronousTestCase):
             metrics.value("backup_read_failures_total", url=self.url, reason="auth"), 1
         )
         self.assertEqual(metrics.value("backup_snapshot_count", url=self.url), 62)
-        self.assertEqual(metrics.series("backup_read_success", url=str(EXAMPLE)), {})
+        self.assertEqual(metrics.series("backup_read_success", url=str(example())), {})
 
     def test_without_vault(self) -> None:
         """Without VAULT_ADDR all else works, a reload too."""

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
 from tests.doubles.fake_vault import FakeVault, Role
-from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, example
 
 RENEWALS = 20
 LOGINS = 3
@@ -29,7 +29,7 @@ class LifeTests(SynchronousTestCase):
         ca = folder.write("ca.pem", authority.pem.decode())
         daemon = Daemon(
             folder,
-            [{"repo": str(EXAMPLE), "vault_material": "restic/example"}],
+            [{"repo": str(example()), "vault_material": "restic/example"}],
             environment={**vault.environment(), "VAULT_CACERT": str(ca)},
         ).serving()
         started = time.time()
@@ -46,7 +46,7 @@ class LifeTests(SynchronousTestCase):
             self.assertTrue(started <= ends <= time.time() + vault.role.ttl + 1, ends)
         daemon.collect()
         metrics = daemon.metrics()
-        self.assertEqual(metrics.value("backup_read_success", url=str(EXAMPLE)), 1)
+        self.assertEqual(metrics.value("backup_read_success", url=str(example())), 1)
         self.assertEqual(metrics.series("backup_read_failures_total"), {})
         # A token that was lost on a busy machine may be one login more, but there is no loop.
         self.assertLess(vault.counts["login"], vault.counts["renew"])

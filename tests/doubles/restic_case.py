@@ -19,6 +19,7 @@ from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import read_request
 from tests.doubles.child_programs import PATIENCE
+from tests.doubles.native_repositories import cheapen
 from tests.doubles.repositories import Outcome, outcome
 from tests.doubles.servers import Folder, restic, snapshots
 
@@ -45,12 +46,17 @@ BACKUPS = (
 
 @functools.cache
 def made(program: str) -> Path:
-    """A repository made by this version: its folder, beside which lies an empty one."""
+    """
+    A repository made by this version: its folder, beside which lies an empty one.
+
+    Their key is a cheap one, so that each restic goes on in no time.
+    """
     folder = Path(f"made-by-{program}").resolve()
     folder.mkdir()
     data = folder / "data"
     data.write_text("some data")
     restic(folder / "empty", "init", password=PASSWORD, program=program)
+    cheapen(folder / "empty", PASSWORD)
     shutil.copytree(folder / "empty", folder / "full")
     for host, local, zone in BACKUPS:
         restic(

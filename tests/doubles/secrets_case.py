@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.doubles.certificates import Authority
 from tests.doubles.fake_vault import FakeVault
 from tests.doubles.servers import (
-    EXAMPLE,
     Folder,
+    example,
 )
 from tests.doubles.tools import tool
 
@@ -122,7 +122,7 @@ class SecretsCase(SynchronousTestCase):
         self.restic = str(
             self.folder.write(
                 "restic",
-                RESTIC.format(folder=path, example=f"*{EXAMPLE}", restic=tool("restic-0.18")),
+                RESTIC.format(folder=path, example=f"*{example()}", restic=tool("restic-0.18")),
                 0o755,
             )
         )

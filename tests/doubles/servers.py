@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -24,9 +25,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.doubles.native_repositories import cheapen
 from tests.doubles.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
+# Its real key costs each restic half a second of a processor: see example() and copy_example().
 EXAMPLE = ROOT / "examples" / "repository"
 EXAMPLE_PASSWORD = "example"
 
@@ -169,8 +172,12 @@ def snapshots(repository: str | Path, **options: Any) -> list[dict[str, Any]]:
     return listed
 
 
-def copy_example(path: Path) -> Path:
-    """A copy of the repository that ships with the project, to be written to."""
+def copy_example(path: Path, real_key: bool = False) -> Path:
+    """
+    A copy of the repository that ships with the project, to be written to.
+
+    Its key is cheap to open, unless it is to be the ``real_key``.
+    """
     shutil.copytree(EXAMPLE, path)
     # git keeps no empty folders, and restic wants them when it writes.
     for name in ("locks", "index", "keys", "snapshots", "data"):
@@ -179,7 +186,15 @@ def copy_example(path: Path) -> Path:
         (path / "data" / f"{number:02x}").mkdir(exist_ok=True)
     for file in path.rglob("*"):
         file.chmod(file.stat().st_mode | 0o200)
+    if not real_key:
+        cheapen(path, EXAMPLE_PASSWORD)
     return path
+
+
+@functools.cache
+def example() -> Path:
+    """A copy that all tests of this process share, to be read only."""
+    return copy_example(Path("examples", "repository").resolve())
 
 
 class RestServer:

@@ -9,6 +9,7 @@ from restic_reporter.model.repository import PasswordCommand
 from restic_reporter.readers.process import child
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import running, script
+from tests.doubles.native_repositories import cheapen
 from tests.doubles.restic_case import ENVIRON, PASSWORD, VERSIONS, ReaderTestCase, entry, made, read
 from tests.doubles.servers import restic
 from tests.doubles.tools import tool
@@ -25,8 +26,8 @@ class PasswordTests(ReaderTestCase):
             ("restic-0.18", "pässwörd ✓\nnext line"),
             ("restic-0.18", "\ufeffmarked"),
         ):
-            path = Path(self.mktemp()).resolve()
-            restic(path, "init", password=password, program=program)
+            path = self.copy(made(program) / "empty")
+            cheapen(path, PASSWORD, password)
             result = await read(tool(program), entry(path, password))
             self.assertEqual(result.content.snapshot_count, 0)
 
