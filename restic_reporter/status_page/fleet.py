@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from attrs import define, field, frozen
 
@@ -47,22 +48,23 @@ class Fleet:
     def steps(self, now: float) -> Steps[Standing]:
         """Return the standing at ``now`` (Unix seconds), in short steps."""
         if (yield from self._update()):
-            rows = []
+            rows: list[SetRow] = []
             for index, (_, some) in enumerate(list(self._kept.values())):
                 rows += some
                 if not index % _REPOSITORIES:
                     yield
-            # Measured: 10 ms for 10,000 rows.
-            rows.sort(key=lambda one: (one.host, one.user, one.url))
+            # Three stable sorts, as one by three keys takes longer in one step.
+            for key in (attrgetter("url"), attrgetter("user"), attrgetter("host")):
+                rows.sort(key=key)
+                yield
             self._ordered = rows
-            yield
-        rows, states = self._ordered, list[State]()
-        for start in range(0, len(rows), SLICE):
-            states += [one.state(now) for one in rows[start : start + SLICE]]
+        ordered, states = self._ordered, list[State]()
+        for start in range(0, len(ordered), SLICE):
+            states += [one.state(now) for one in ordered[start : start + SLICE]]
             yield
         statuses = self._state.statuses.values()
         waiting = sum(one.success is None for one in statuses)
-        return Standing(now, rows, states, len(statuses), waiting)
+        return Standing(now, ordered, states, len(statuses), waiting)
 
     def _update(self) -> Steps[bool]:
         """Make the rows of changed repositories; return whether any has changed."""
