@@ -12,9 +12,9 @@ from twisted.logger import Logger
 
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
-from ..model.errors import ReadError
+from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
-from .outcomes import note_failure, note_success, plural
+from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
 from .state import CollectionState, RepositoryStatus, Task
 
@@ -120,6 +120,7 @@ class Collector:
         job.running = True
         try:
             due = self._update_statuses(labels)
+            job.left = len(due)
             if not await self._read_all(due):
                 self._log.info("collection cancelled")
                 return
@@ -135,7 +136,7 @@ class Collector:
                 errors=sum(one.success is False for one in due),
             )
         finally:
-            job.running = False
+            job.running, job.left = False, 0
 
     def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Update the statuses to the config; return those that are due."""
@@ -203,8 +204,7 @@ class Collector:
             outcomes = await self._complete([one.task for one in run.incomplete])
             for status, outcome in zip(run.incomplete, outcomes, strict=True):
                 if isinstance(outcome, ReadError):
-                    note_failure(status, outcome)
-                    self._publish(status, started)
+                    self._publish(status, started, note_failure(status, outcome))
                     continue
                 label = outcome.repository.url
                 # A reload may have replaced the task during the look-up.
@@ -230,6 +230,7 @@ class Collector:
         url = status.task.repository.url
         started = run.reading[url] = self._clock.seconds()
         deadline = Deadline.after(self._clock, status.task.timeout)
+        failure = None
         work = read_repository(status.task, status, self._now(), self._clock, deadline)
         try:
             reading = await within(deadline, work, "reading the repository")
@@ -237,15 +238,18 @@ class Collector:
             # Cancelled work may fail with any error.
             if run.cancelled:
                 return
-            note_failure(status, error)
+            failure = note_failure(status, error)
         else:
             note_success(status, reading, self._now())
         finally:
             del run.reading[url]
-        self._publish(status, started)
+        self._publish(status, started, failure)
 
-    def _publish(self, status: RepositoryStatus, started: float) -> None:
-        status.duration = self._clock.seconds() - started
+    def _publish(
+        self, status: RepositoryStatus, started: float, failure: tuple[Reason, str] | None
+    ) -> None:
+        note_read(status, self._now(), self._clock.seconds() - started, failure)
+        self.state.job.left -= 1
         status.unread = False
         status.revision += 1
         try:

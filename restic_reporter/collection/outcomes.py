@@ -5,7 +5,7 @@ from twisted.python.failure import Failure
 
 from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
-from .state import Reading, RepositoryStatus
+from .state import LONGEST_MESSAGE, PastRead, Reading, RepositoryStatus
 
 _log = Logger()
 
@@ -58,19 +58,23 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
         )
 
 
-def note_failure(status: RepositoryStatus, error: Exception) -> None:
-    """Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback."""
+def note_failure(status: RepositoryStatus, error: Exception) -> tuple[Reason, str]:
+    """
+    Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback.
+
+    Returns the reason, and the message without secrets.
+    """
     repository = status.task.repository
     if isinstance(error, ReadError):
-        reason = error.reason
+        reason, message = error.reason, redact(error.message, repository.secrets())
         _log.error(
             "cannot read {url}: {error} ({reason})",
             url=repository.url,
-            error=redact(error.message, repository.secrets()),
+            error=message,
             reason=reason,
         )
     else:
-        reason = Reason.INTERNAL
+        reason, message = Reason.INTERNAL, "bug in restic-reporter or a plugin; see the log"
         # Not as a failure event: a plugin's exceptions may contain secrets.
         _log.error(
             "cannot read {url}: bug in restic-reporter or a plugin (internal)\n{traceback}",
@@ -79,3 +83,19 @@ def note_failure(status: RepositoryStatus, error: Exception) -> None:
         )
     status.success = False
     status.failures[reason] = status.failures.get(reason, 0) + 1
+    return reason, message
+
+
+def note_read(
+    status: RepositoryStatus, now: float, duration: float, failure: tuple[Reason, str] | None
+) -> None:
+    """Keep the outcome of a read that ended at ``now``, in Unix seconds."""
+    status.duration = duration
+    content = status.content
+    reason, message = failure or (None, "")
+    message = message[:LONGEST_MESSAGE]
+    if status.reads and status.reads[-1].message == message:
+        # The same text again, at no cost.
+        message = status.reads[-1].message
+    count = content.snapshot_count if content is not None else 0
+    status.reads.append(PastRead(now, duration, count, reason, message))
