@@ -36,6 +36,8 @@ from ..redaction.masks import Redactor
 from ..schedule.cron_service import CronService
 from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
+from ..status_page.pages import StatusPages
+from ..status_page.resources import status_resources
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import Address, AddressError, Listener
 from ..web.server import make_site
@@ -136,8 +138,14 @@ def wire(
         loader.load()
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
+    status_pages = StatusPages(
+        reactor, state, time.time, lambda: cron_service.next_due, __version__
+    )
     site = make_site(
-        reactor, lambda openmetrics: in_turns(reactor, page.steps(openmetrics)), __version__, limits
+        reactor,
+        lambda openmetrics: in_turns(reactor, page.steps(openmetrics)),
+        status_resources(reactor, status_pages),
+        limits,
     )
     parts = Parts(
         reactor=reactor,

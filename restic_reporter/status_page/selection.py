@@ -49,6 +49,12 @@ def _urgency(row: SetRow) -> float | None:
     return _newest(row) if row.due == math.inf else row.due
 
 
+def most_urgent(pair: tuple[SetRow, State]) -> tuple[int, float]:
+    """Return the key that sorts rows with their states, the worst first."""
+    urgency = _urgency(pair[0])
+    return SEVERITY[pair[1]], -math.inf if urgency is None else urgency
+
+
 _TEXTS: Mapping[str, Callable[[SetRow], str]] = {
     "host": attrgetter("host"),
     "user": attrgetter("user"),

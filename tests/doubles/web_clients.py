@@ -1,7 +1,7 @@
 """Clients and a site on a real port, for the tests of the web side."""
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -11,8 +11,10 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import IResource
 
 from restic_reporter.web.connections import Connection, Connections, Limits, State
+from restic_reporter.web.pages import StaticPage
 from restic_reporter.web.server import BoundedSite, make_site
 
 # The reactor is a module that becomes an object at run time.
@@ -166,9 +168,12 @@ class SiteTestCase(TestCase):
         self,
         render: Callable[[bool], bytes | Awaitable[bytes]] = lambda openmetrics: b"a 1\n",
         limits: Limits | None = None,
+        pages: Mapping[bytes, IResource] | None = None,
     ) -> None:
         """Start a site; it and its connections end with the test."""
-        self.site = make_site(reactor, render, "1.2.3", limits or Limits())
+        if pages is None:
+            pages = {b"/": StaticPage(b"text/html", b"a page\n")}
+        self.site = make_site(reactor, render, pages, limits or Limits())
         listening = reactor.listenTCP(0, self.site, backlog=2000, interface="127.0.0.1")
         # Small buffers in the kernel, so that a client that does not read is felt soon.
         listening.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
