@@ -1,5 +1,6 @@
 """Pieces of HTML that several pages use. Pure."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from . import units
 Node = Any
 
 NO_VALUE = "\N{EN DASH}"
+
+_BREAKS = re.compile(r"(?<=[/:@])(?![/:@])")
 
 
 def svg(name: str, *children: Node, **attributes: str) -> Tag:
@@ -73,14 +76,16 @@ def ago(when: float, now: float) -> Tag:
     return moment(when, f"{units.duration(now - when)} ago")
 
 
-def name(text: str, cut: bool = False) -> Tag:
+def name(text: str) -> Tag:
     """Return a name from a repository: isolated, as it may be written right to left."""
-    return tags.bdi(text, class_="cut", title=text) if cut else tags.bdi(text)
+    return tags.bdi(text)
 
 
 def repository_link(url: str) -> Tag:
     """Return a link to the page of a repository."""
-    return tags.a(name(url, cut=True), href=repository_url(url))
+    # Where it is best broken into lines.
+    parts = [part for piece in _BREAKS.split(url) for part in (piece, tags.wbr())][:-1]
+    return tags.a(tags.bdi(*parts, class_="cut", title=url), href=repository_url(url))
 
 
 def repository_url(url: str, page: int = 1) -> str:
@@ -89,9 +94,10 @@ def repository_url(url: str, page: int = 1) -> str:
     return f"repository?{urlencode(arguments, errors='replace')}"
 
 
-def number(value: str | None) -> Tag:
-    """Return a cell with a number, or a dash without one."""
-    return cell(tags.span(NO_VALUE, class_="none") if value is None else value, class_="number")
+def number(value: str | None, label: str) -> Tag:
+    """Return a cell with a number, or a dash without one; narrow screens show its ``label``."""
+    content = tags.span(NO_VALUE, class_="none") if value is None else value
+    return cell(content, class_="number", **{"data-label": label})
 
 
 def cell(*content: Node, **attributes: str) -> Tag:

@@ -108,7 +108,7 @@ def _collections(standing: Standing, schedule: Schedule) -> Tag:
         parts.append(tags.strong(f"running now, {count(job.left, 'repository')} left"))
     elif schedule.next_due is not None:
         parts.append(["next ", ago(max(schedule.next_due, now), now)])
-    return tags.ul(*map(tags.li, parts), class_="facts")
+    return tags.ul(*(tags.li(part) for part in parts), class_="facts")
 
 
 def _tiles(standing: Standing, selection: Selection) -> Tag:

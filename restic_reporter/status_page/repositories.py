@@ -98,8 +98,10 @@ def _row(status: RepositoryStatus, attention: Mapping[str, int], now: float) -> 
         row_header(repository_link(url), class_="repository"),
         cell(name(status.task.backend_name), class_="backend"),
         cell("" if status.last_success is None else ago(status.last_success, now)),
-        number(None if status.duration is None else duration(status.duration)),
-        number(None if content is None else f"{len(content.sets) + content.dropped_sets:,}"),
-        number(f"{bad:,}" if bad else None),
-        number(None if content is None else f"{content.snapshot_count:,}"),
+        number(None if status.duration is None else duration(status.duration), "Duration"),
+        number(
+            None if content is None else f"{len(content.sets) + content.dropped_sets:,}", "Sets"
+        ),
+        number(f"{bad:,}" if bad else None, "To look at"),
+        number(None if content is None else f"{content.snapshot_count:,}", "Snapshots"),
     )

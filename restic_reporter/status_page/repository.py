@@ -61,7 +61,13 @@ async def repository_page(
             **{"data-live": ""}
         ),
         _section("sets", "Backup sets", _sets_part(url, sets, now, in_pieces)),
-        _section("reads", "Latest reads", reads(status.reads, now)),
+        _section("reads", "Latest reads", reads(list(status.reads), now)),
+        tags.div(
+            _section("locks", "Locks", locks(status.locks, now)),
+            _section("costs", "Requests since the start", costs(status.meter)),
+            class_="pair",
+        ),
+        _section("groups", "Groups", groups(status, now, in_pieces)),
         _section(
             "snapshots",
             "Snapshots",
@@ -75,9 +81,6 @@ async def repository_page(
                 ),
             ],
         ),
-        _section("groups", "Groups", groups(status, now, in_pieces)),
-        _section("locks", "Locks", locks(status.locks, now)),
-        _section("costs", "Requests since the start", costs(status.meter)),
     ]
 
 

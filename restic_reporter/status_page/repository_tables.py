@@ -1,6 +1,6 @@
 """The tables on the page of one repository. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.web.template import Tag, tags
 
@@ -17,8 +17,9 @@ def _numeric(text: str) -> Tag:
     return tags.th(text, scope="col", role="columnheader", class_="number")
 
 
-def reads(past: Iterable[PastRead], now: float) -> Node:
+def reads(past: Sequence[PastRead], now: float) -> Node:
     """Return the latest reads, the newest first."""
+    failed = any(one.reason for one in past)
     rows = [
         row(
             row_header(ago(one.time, now)),
@@ -26,17 +27,21 @@ def reads(past: Iterable[PastRead], now: float) -> Node:
                 badge("unreadable", "Failed") if one.reason else badge("fine", "Read"),
                 class_="state",
             ),
-            cell(
-                [tags.code(one.reason), " ", name(one.message)] if one.reason else "",
-                class_="message",
-            ),
-            number(units.duration(one.duration)),
-            number(f"{one.snapshots:,}"),
+            *([_message(one)] if failed else []),
+            number(units.duration(one.duration), "Duration"),
+            number(f"{one.snapshots:,}", "Snapshots"),
         )
-        for one in reversed(list(past))
+        for one in reversed(past)
     ]
-    columns = ["Time", "Outcome", "Error", _numeric("Duration"), _numeric("Snapshots")]
+    columns: list[Node] = ["Time", "Outcome", *(["Error"] if failed else [])]
+    columns += [_numeric("Duration"), _numeric("Snapshots")]
     return table("Latest reads", columns, rows, "reads cards") if rows else ""
+
+
+def _message(one: PastRead) -> Tag:
+    if not one.reason:
+        return cell("")
+    return cell(tags.code(one.reason), " ", name(one.message), class_="message")
 
 
 def snapshot_table(
@@ -59,7 +64,7 @@ def _snapshots(some: Sequence[Snapshot], now: float) -> Iterator[Tag]:
             cell(NO_VALUE if one.host is None else name(one.host), class_="host"),
             cell(name(one.user), class_="user"),
             cell(name(one.tags), class_="tags"),
-            number(None if size is None else units.size(size)),
+            number(None if size is None else units.size(size), "Size"),
         )
 
 
@@ -93,7 +98,7 @@ def _group_rows(
             cell(name(user), class_="user"),
             *(cell(name(getattr(group, part)), class_="tags") for part in by),
             cell(NO_VALUE if group.newest is None else ago(group.newest, now)),
-            number(f"{group.snapshot_count:,}"),
+            number(f"{group.snapshot_count:,}", "Snapshots"),
         )
 
 
@@ -124,8 +129,8 @@ def costs(meter: Meter) -> Node:
     rows = [
         row(
             row_header(operation),
-            number(f"{requests:,}"),
-            number(units.size(meter.received_bytes.get(operation, 0))),
+            number(f"{requests:,}", "Requests"),
+            number(units.size(meter.received_bytes.get(operation, 0)), "Received"),
         )
         for operation, requests in sorted(meter.requests.items())
     ]

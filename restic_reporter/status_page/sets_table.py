@@ -17,7 +17,6 @@ from .elements import (
     repository_link,
     row,
     row_header,
-    symbol,
     table,
 )
 from .graphics import age_picture, days_picture
@@ -101,9 +100,9 @@ def _row(one: SetRow, state: State, now: float, with_repository: bool) -> Tag:
         *cells,
         cell(*_age(one, state, now), class_="ages"),
         cell(days_picture(days_of(one, now)), class_="strip"),
-        number(None if size is None else units.size(size)),
-        number(None if seconds is None else units.duration(seconds)),
-        number(None if backups is None else f"{backups.snapshot_count:,}"),
+        number(None if size is None else units.size(size), "Size"),
+        number(None if seconds is None else units.duration(seconds), "Duration"),
+        number(None if backups is None else f"{backups.snapshot_count:,}", "Snapshots"),
     )
 
 
@@ -121,14 +120,9 @@ def _age(one: SetRow, state: State, now: float) -> list[Node]:
 
 def _due(one: SetRow, now: float) -> Node:
     if one.kind is State.UNREADABLE:
-        return [moment(one.due, "unknown since the last read")] if now > one.due else "as last read"
+        return [moment(one.due, "may be late by now")] if now > one.due else "as of the last read"
     if now > one.due:
-        return moment(one.due, f"{units.duration(now - one.due)} over the limit")
+        return moment(one.due, f"{units.duration(now - one.due)} late")
     if one.limit is not None and one.limit.max_age is not None:
         return f"of {units.duration(one.limit.max_age)}"
     return moment(one.due, f"due in {units.duration(one.due - now)}")
-
-
-def state_symbol(state: State) -> Tag:
-    """Return the decorative symbol of a state."""
-    return symbol(state)

@@ -21,7 +21,7 @@ def count(number: int, noun: str) -> str:
 def duration(seconds: float) -> str:
     """Return a duration of one or two units, such as ``2 days 3 h`` or ``12 s``."""
     seconds = max(0.0, seconds)
-    if seconds < 10 and seconds != int(seconds):
+    if 0 < seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < MINUTE:
         return f"{seconds:.0f} s"

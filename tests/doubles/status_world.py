@@ -56,7 +56,7 @@ def _snapshots(
             grown = size * (1 - day / 400) * random.uniform(0.99, 1.01)
             yield Snapshot(
                 name(random.getrandbits(256)),
-                now - newest - day * DAY - random.uniform(0, 900),
+                now - newest - day * DAY + random.uniform(0, 300),
                 host,
                 "postgres" if host.startswith("db") else "root",
                 "/etc,/srv",
