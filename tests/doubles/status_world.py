@@ -120,9 +120,10 @@ def small_fleet(now: float, seed: int = 1) -> CollectionState:
         snapshots: list[Snapshot] = []
         for host in names:
             newest = random.uniform(2, 20) * HOUR
-            newest = {"web-07": 4.2 * DAY, "db-archive": 2.6 * DAY, "web-00": 120 * DAY}.get(
-                host, newest
-            )
+            if url.endswith("databases"):
+                # The schedule is due at two o'clock.
+                newest = now % DAY - 2.1 * HOUR - random.uniform(0, 300)
+            newest += {"web-07": 3.2, "db-archive": 2, "web-00": 120}.get(host, 0) * DAY
             missing = {"db-billing": 4, "laptop-tom": 12}.get(host, random.choice([0, 0, 0, 1]))
             snapshots += _snapshots(
                 random, host, now, newest, random.lognormvariate(24, 2), missing
@@ -131,7 +132,7 @@ def small_fleet(now: float, seed: int = 1) -> CollectionState:
     broken = statuses["rest:https://nas.example.org:8000/photos"]
     message = "connection to nas.example.org:8000 refused; is the server running?"
     broken.success, broken.failures = False, {Reason.NETWORK: 3}
-    broken.reads = deque(broken.reads, maxlen=20)
+    broken.reads = deque(list(broken.reads)[:-3], maxlen=20)
     broken.reads.extend(
         PastRead(now - 300 - number * HOUR, 0.2, len(broken.table), Reason.NETWORK, message)
         for number in (2, 1, 0)
