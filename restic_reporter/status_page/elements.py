@@ -1,19 +1,13 @@
 """Pieces of HTML that several pages use. Pure."""
 
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred
 from twisted.web.template import Tag, tags
 
-from ..concurrency.cooperative import TURN
 from . import units
-
-# What the flattener of Twisted takes.
-Node = Any
+from .markup import Node
 
 NO_VALUE = "\N{EN DASH}"
 
@@ -147,13 +141,3 @@ def pager(page: int, pages: int, link: Callable[[int], str], label: str) -> Node
         class_="pager",
         **{"aria-label": label},
     )
-
-
-def in_pieces(pause: Callable[[], "Deferred[None]"], pieces: Iterable[Node]) -> Iterator[Node]:
-    """Yield ``pieces`` to the flattener; let the reactor do other work about every 10 ms."""
-    started = time.perf_counter()
-    for piece in pieces:
-        yield piece
-        if time.perf_counter() - started > TURN:
-            yield pause().addCallback(lambda _: "")
-            started = time.perf_counter()

@@ -1,9 +1,10 @@
 """The frame around every page. Pure."""
 
-from twisted.web.template import Tag, flattenString, tags
+from twisted.web.template import Tag, tags
 
 from .assets import ICON, SCRIPT, STYLE
-from .elements import SPRITE, Node, moment, svg
+from .elements import SPRITE, moment, svg
+from .markup import Node
 from .units import local_time
 
 _LINKS = {"./": "Backups", "repositories": "Repositories", "metrics": "Metrics"}
@@ -17,13 +18,13 @@ _LOGO = svg(
 )
 
 
-async def page(title: str, here: str, main: Node, now: float, version: str) -> bytes:
-    """Render a whole page; ``here`` is the address of its link in the navigation."""
+def page(title: str, here: str, main: Node, now: float, version: str) -> Node:
+    """Return a whole page; ``here`` is the address of its link in the navigation."""
     links = [
         tags.li(tags.a(text, href=link, **({"aria-current": "page"} if link == here else {})))
         for link, text in _LINKS.items()
     ]
-    document = tags.html(
+    return tags.html(
         tags.head(
             tags.meta(charset="utf-8"),
             tags.meta(name="viewport", content="width=device-width, initial-scale=1"),
@@ -54,4 +55,3 @@ async def page(title: str, here: str, main: Node, now: float, version: str) -> b
         ),
         lang="en",
     )
-    return b"<!DOCTYPE html>\n" + await flattenString(None, document)

@@ -1,13 +1,12 @@
 """The main page: how the backups are, and the table of all sets. Pure."""
 
-from collections.abc import Callable, Iterator
-
 from attrs import frozen
 from twisted.web.template import Tag, tags
 
 from ..collection.state import JobStatus
-from .elements import Node, ago, name, pager, symbol
+from .elements import ago, name, pager, symbol
 from .fleet import Standing
+from .markup import Node
 from .rows import State
 from .selection import ALL, Selected, Selection
 from .sets_table import LABELS, set_rows, sets_table
@@ -39,14 +38,10 @@ class Schedule:
 
 
 def overview(
-    standing: Standing,
-    schedule: Schedule,
-    selection: Selection,
-    selected: Selected,
-    in_pieces: Callable[[Iterator[Node]], Node],
+    standing: Standing, schedule: Schedule, selection: Selection, selected: Selected
 ) -> Node:
-    """Return the content of the page; ``in_pieces`` spreads the rows over turns."""
-    rows = in_pieces(set_rows(selected.rows, standing.now))
+    """Return the content of the page."""
+    rows = set_rows(selected.rows, standing.now)
     return [
         tags.section(
             *_summary(standing), _collections(standing, schedule), id="summary", class_="summary"

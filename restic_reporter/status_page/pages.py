@@ -1,7 +1,6 @@
 """The pages, rendered from the state of the collections in short turns."""
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,11 +9,9 @@ from twisted.internet.defer import DeferredLock
 
 from ..collection.state import CollectionState
 from ..concurrency.cooperative import in_turns
-from ..concurrency.deadline import sleep
-from . import elements
-from .elements import Node
 from .fleet import Fleet, Standing
 from .layout import page
+from .markup import Node, written
 from .overview import Schedule, headline, overview
 from .repositories import repositories_page
 from .repository import not_found, repository_page
@@ -58,7 +55,7 @@ class StatusPages:
             standing = await self._standing()
             selected = await in_turns(self._reactor, selection.select(standing))
             schedule = Schedule(self._state.job, self._next_due())
-            content = overview(standing, schedule, selection, selected, self._in_pieces)
+            content = overview(standing, schedule, selection, selected)
             return await self._page(f"{headline(standing)} · restic-reporter", "./", content)
 
         return 200, await self._lock.run(render)
@@ -69,7 +66,7 @@ class StatusPages:
         async def render() -> bytes:
             standing = await self._standing()
             content = await repositories_page(
-                self._reactor, self._state, standing, _arguments(query), self._in_pieces
+                self._reactor, self._state, standing, _arguments(query)
             )
             return await self._page("Repositories · restic-reporter", "repositories", content)
 
@@ -83,9 +80,7 @@ class StatusPages:
             return 404, await self._page("Not found · restic-reporter", "", not_found())
 
         async def render() -> bytes:
-            content = await repository_page(
-                self._reactor, status, arguments, self._now(), self._in_pieces
-            )
+            content = await repository_page(self._reactor, status, arguments, self._now())
             title = f"{status.task.repository.url} · restic-reporter"
             return await self._page(title, "", content)
 
@@ -98,10 +93,8 @@ class StatusPages:
         return latest
 
     async def _page(self, title: str, here: str, content: Node) -> bytes:
-        return await page(title, here, content, self._now(), self._version)
-
-    def _in_pieces(self, pieces: Iterator[Node]) -> Iterator[Node]:
-        return elements.in_pieces(partial(sleep, self._reactor, 0), pieces)
+        document = page(title, here, content, self._now(), self._version)
+        return await in_turns(self._reactor, written(document))
 
 
 def _arguments(query: bytes) -> Mapping[str, str]:

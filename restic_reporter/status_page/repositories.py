@@ -1,7 +1,7 @@
 """The list of all repositories."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twisted.web.template import Tag, tags
@@ -10,7 +10,6 @@ from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from .elements import (
-    Node,
     ago,
     badge,
     cell,
@@ -23,6 +22,7 @@ from .elements import (
     table,
 )
 from .fleet import SLICE, Standing
+from .markup import Node
 from .rows import State
 from .selection import PAGE_SIZE, page_number
 from .units import count, duration
@@ -36,11 +36,7 @@ def read_badge(status: RepositoryStatus) -> Tag:
 
 
 async def repositories_page(
-    reactor: Any,
-    state: CollectionState,
-    standing: Standing,
-    arguments: Mapping[str, str],
-    in_pieces: Callable[[Iterator[Node]], Node],
+    reactor: Any, state: CollectionState, standing: Standing, arguments: Mapping[str, str]
 ) -> Node:
     """Return the content of a page of the list, the unreadable repositories first."""
     statuses = sorted(
@@ -69,7 +65,7 @@ async def repositories_page(
         tags.h1("Repositories"),
         tags.p(text, id="found", **{"data-live": ""}),
         tags.section(
-            table("Repositories", columns, in_pieces(rows()), "repositories cards"),
+            table("Repositories", columns, rows(), "repositories cards"),
             pager(
                 page, pages, lambda target: f"repositories?page={target}", "Pages of repositories"
             ),

@@ -1,7 +1,7 @@
 """The page of one repository."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.web.template import Tag, tags
@@ -10,8 +10,9 @@ from ..collection.state import RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from . import units
-from .elements import NO_VALUE, Node, ago, name, pager, repository_url
+from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
+from .markup import Node
 from .repositories import read_badge
 from .repository_tables import costs, groups, locks, reads, snapshot_table
 from .rows import SetRow, State, repository_rows
@@ -37,11 +38,7 @@ def _all() -> Tag:
 
 
 async def repository_page(
-    reactor: Any,
-    status: RepositoryStatus,
-    arguments: Mapping[str, str],
-    now: float,
-    in_pieces: Callable[[Iterator[Node]], Node],
+    reactor: Any, status: RepositoryStatus, arguments: Mapping[str, str], now: float
 ) -> Node:
     """Return the content of the page; ``page`` in ``arguments`` is that of the snapshots."""
     url = status.task.repository.url
@@ -60,19 +57,19 @@ async def repository_page(
         tags.div(read_badge(status), _error(status), _facts(status, now), id="facts")(
             **{"data-live": ""}
         ),
-        _section("sets", "Backup sets", _sets_part(url, sets, now, in_pieces)),
+        _section("sets", "Backup sets", _sets_part(url, sets, now)),
         _section("reads", "Latest reads", reads(list(status.reads), now)),
         tags.div(
             _section("locks", "Locks", locks(status.locks, now)),
             _section("costs", "Requests since the start", costs(status.meter)),
             class_="pair",
         ),
-        _section("groups", "Groups", groups(status, now, in_pieces)),
+        _section("groups", "Groups", groups(status, now)),
         _section(
             "snapshots",
             "Snapshots",
             [
-                snapshot_table(snapshots, now, in_pieces),
+                snapshot_table(snapshots, now),
                 pager(
                     page,
                     pages,
@@ -106,16 +103,11 @@ def _sets(status: RepositoryStatus, now: float) -> Steps[list[tuple[SetRow, Stat
     return found
 
 
-def _sets_part(
-    url: str,
-    sets: list[tuple[SetRow, State]],
-    now: float,
-    in_pieces: Callable[[Iterator[Node]], Node],
-) -> Node:
+def _sets_part(url: str, sets: list[tuple[SetRow, State]], now: float) -> Node:
     known = [pair for pair in sets if pair[0].host]
     if not known:
         return tags.p("No backup sets are known.", class_="empty")
-    table = sets_table(in_pieces(set_rows(known[:_SETS], now, False)), with_repository=False)
+    table = sets_table(set_rows(known[:_SETS], now, False), with_repository=False)
     if len(known) <= _SETS:
         return table
     link = Selection(repository=url, state="all").link()

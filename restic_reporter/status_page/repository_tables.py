@@ -1,6 +1,6 @@
 """The tables on the page of one repository. Pure."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from twisted.web.template import Tag, tags
 
@@ -8,7 +8,8 @@ from ..collection.state import Locks, PastRead, RepositoryStatus
 from ..metrics.timed_lines import STALE_LOCK_AGE
 from ..model.snapshots import Group, Meter, Snapshot
 from . import units
-from .elements import NO_VALUE, Node, ago, badge, cell, moment, name, number, row, row_header, table
+from .elements import NO_VALUE, ago, badge, cell, moment, name, number, row, row_header, table
+from .markup import Node
 
 _GROUPS = 100
 
@@ -44,14 +45,12 @@ def _message(one: PastRead) -> Tag:
     return cell(tags.code(one.reason), " ", name(one.message), class_="message")
 
 
-def snapshot_table(
-    some: Sequence[Snapshot], now: float, in_pieces: Callable[[Iterator[Node]], Node]
-) -> Node:
+def snapshot_table(some: Sequence[Snapshot], now: float) -> Node:
     """Return these snapshots in their order."""
     if not some:
         return tags.p("No snapshots are known.", class_="empty")
     columns = ["Snapshot", "Time", "Host", "User", "Tags", _numeric("Size")]
-    return table("Snapshots", columns, in_pieces(_snapshots(some, now)), "snapshots cards")
+    return table("Snapshots", columns, _snapshots(some, now), "snapshots cards")
 
 
 def _snapshots(some: Sequence[Snapshot], now: float) -> Iterator[Tag]:
@@ -68,9 +67,7 @@ def _snapshots(some: Sequence[Snapshot], now: float) -> Iterator[Tag]:
         )
 
 
-def groups(
-    status: RepositoryStatus, now: float, in_pieces: Callable[[Iterator[Node]], Node]
-) -> Node:
+def groups(status: RepositoryStatus, now: float) -> Node:
     """Return the largest groups, if the repository is grouped by paths or tags."""
     by = status.task.repository.group_by
     if not by or status.content is None:
@@ -79,7 +76,7 @@ def groups(
     every.sort(key=lambda item: -item[2].snapshot_count)
     columns = ["Host", "User", *(part.capitalize() for part in by)]
     columns += ["Newest"]
-    rows = in_pieces(_group_rows(every[:_GROUPS], by, now))
+    rows = _group_rows(every[:_GROUPS], by, now)
     found = table("Groups", [*columns, _numeric("Snapshots")], rows, "groups cards")
     if len(every) <= _GROUPS:
         return found

@@ -8,7 +8,6 @@ from twisted.web.template import Tag, tags
 from . import units
 from .elements import (
     NO_VALUE,
-    Node,
     badge,
     cell,
     moment,
@@ -20,6 +19,7 @@ from .elements import (
     table,
 )
 from .graphics import age_picture, days_picture
+from .markup import Node
 from .rows import SetRow, State
 from .selection import FIRST_SORT, Selection
 from .strip import days_of
