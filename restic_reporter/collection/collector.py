@@ -13,7 +13,7 @@ from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
 from ..model.errors import ReadError
 from ..model.snapshot_table import SnapshotTable
-from .outcomes import note_failure, note_success, plural
+from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
 from .run import Progress, ReadOne, Run, Workers
 from .state import CollectionState, RepositoryStatus, Task
@@ -89,6 +89,7 @@ class Collector:
         job.running = True
         try:
             due = self._update_statuses(labels)
+            job.left = len(due)
             if not await self._read_all(due):
                 self._log.info("collection cancelled")
                 return
@@ -104,7 +105,7 @@ class Collector:
                 errors=sum(one.success is False for one in due),
             )
         finally:
-            job.running = False
+            job.running, job.left = False, 0
 
     def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Update the statuses to the config; return those that are due."""
@@ -219,7 +220,8 @@ class Collector:
         self._publish(status, started)
 
     def _publish(self, status: RepositoryStatus, started: float) -> None:
-        status.duration = self._clock.seconds() - started
+        note_read(status, self._now(), self._clock.seconds() - started)
+        self.state.job.left -= 1
         status.unread = False
         status.revision += 1
         try:

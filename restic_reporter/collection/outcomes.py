@@ -5,7 +5,7 @@ from twisted.python.failure import Failure
 
 from ..model.errors import ReadError, Reason
 from ..redaction.masks import redact
-from .state import Reading, RepositoryStatus
+from .state import LONGEST_MESSAGE, PastRead, Reading, RepositoryStatus
 
 _log = Logger()
 
@@ -71,7 +71,7 @@ def note_failure(status: RepositoryStatus, error: Exception) -> None:
             reason=reason,
         )
     else:
-        reason, message = Reason.INTERNAL, "bug in restic-reporter or a plugin"
+        reason, message = Reason.INTERNAL, "bug in restic-reporter or a plugin; see the log"
         # Not as a failure event: a plugin's exceptions may contain secrets.
         _log.error(
             "cannot read {url}: bug in restic-reporter or a plugin (internal)\n{traceback}",
@@ -82,3 +82,16 @@ def note_failure(status: RepositoryStatus, error: Exception) -> None:
     # A copy: a traceback would keep alive all that the read had.
     status.error = ReadError(reason, message)
     status.failures[reason] = status.failures.get(reason, 0) + 1
+
+
+def note_read(status: RepositoryStatus, now: float, duration: float) -> None:
+    """Keep the outcome of a read that ended at ``now``, in Unix seconds."""
+    status.duration = duration
+    content = status.content
+    error = status.error
+    message = "" if error is None else error.message[:LONGEST_MESSAGE]
+    if status.reads and status.reads[-1].message == message:
+        # The same text again, at no cost.
+        message = status.reads[-1].message
+    count = content.snapshot_count if content is not None else 0
+    status.reads.append(PastRead(now, duration, count, error.reason if error else None, message))

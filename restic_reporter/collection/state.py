@@ -1,5 +1,7 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
+from collections import deque
+
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
@@ -39,6 +41,26 @@ class Locks:
     times: tuple[float, ...] = ()
 
 
+# The past reads of a repository that are kept, and the longest message of each.
+_PAST_READS, LONGEST_MESSAGE = 20, 400
+
+
+@frozen(slots=True)
+class PastRead:
+    """
+    The outcome of one read, which ended at ``time`` (Unix seconds) after ``duration`` seconds.
+
+    ``snapshots`` is the number found, or with a ``reason`` why the read failed the number
+    known before. ``message`` has no secrets.
+    """
+
+    time: float
+    duration: float
+    snapshots: int
+    reason: Reason | None = None
+    message: str = ""
+
+
 @define
 class RepositoryStatus:
     """
@@ -49,7 +71,7 @@ class RepositoryStatus:
     read, ``None`` before the first; ``error`` is of that read too, without secrets. ``table``
     has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
     ``unread`` is set until the task in use was read. ``revision`` changes with every read and
-    task.
+    task. ``reads`` are the latest ones, oldest first.
     """
 
     task: Task
@@ -67,6 +89,7 @@ class RepositoryStatus:
     failures: dict[Reason, int] = field(factory=dict)
     meter: Meter = field(factory=Meter)
     revision: int = 0
+    reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
 
 
 @frozen
@@ -92,10 +115,11 @@ class JobStatus:
     The status of the collections as a whole; times are Unix seconds.
 
     ``error_count`` is the number of repositories whose latest read has failed, as of the end
-    of the latest collection.
+    of the latest collection. ``left`` is the number still to be read while it is ``running``.
     """
 
     running: bool = False
+    left: int = 0
     last_success: float | None = None
     duration: float | None = None
     error_count: int = 0
@@ -115,7 +139,8 @@ class CollectionState:
     """
     The statuses of all repositories by label, of the collections and of the config.
 
-    The collector, the queue of runs and the daemon write it; the metrics page reads it.
+    The collector, the queue of runs and the daemon write it; the metrics page and the status page
+    read it.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)

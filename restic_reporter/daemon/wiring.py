@@ -39,6 +39,8 @@ from ..redaction.masks import Redactor
 from ..schedule.cron_service import CronService
 from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
+from ..status_page.pages import StatusPages
+from ..status_page.resources import status_resources
 from ..web.connections import DEFAULT_LIMITS, Limits
 from ..web.listener import Address, AddressError, Listener
 from ..web.security.gate import Security
@@ -86,10 +88,17 @@ def wire(
     watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
     orders = Orders(collection.loader, collection.runs, collection.stores)
     page = collection.page
+    status_pages = StatusPages(
+        reactor,
+        collection.state,
+        time.time,
+        lambda: collection.cron_service.next_due,
+        __version__,
+    )
     site = make_site(
         reactor,
         lambda openmetrics: in_turns(reactor, page.steps(openmetrics)),
-        __version__,
+        status_resources(reactor, status_pages),
         limits,
         security,
         orders if options["enable-lifecycle"] else None,

@@ -194,3 +194,25 @@ def distinct_labels(names: Sequence[Name]) -> dict[Name, Name]:
         taken.add(label)
         result[name] = label
     return result
+
+
+def limit_groups(content: Content, limit: int) -> Content:
+    """Keep only the ``limit`` largest groups of a repository."""
+    ranked = sorted(
+        (-group.snapshot_count, number, place)
+        for number, one in enumerate(content.sets)
+        for place, group in enumerate(one.groups)
+    )
+    if len(ranked) <= limit:
+        return content
+    kept = {(number, place) for _, number, place in ranked[:limit]}
+    sets = tuple(
+        evolve(
+            one,
+            groups=tuple(
+                group for place, group in enumerate(one.groups) if (number, place) in kept
+            ),
+        )
+        for number, one in enumerate(content.sets)
+    )
+    return evolve(content, sets=sets, dropped_groups=len(ranked) - limit)

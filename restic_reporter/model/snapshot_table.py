@@ -5,10 +5,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
+from copy import copy
+from heapq import merge
+from math import inf
 
-from attrs import define, evolve, field
+from attrs import define, field
 
-from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, recent_times
+from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, limit_groups, recent_times
 from .columns import (
     SLICE,
     SUMMARY_SIZE,
@@ -129,6 +132,49 @@ class SnapshotTable:
         for column in (self._sets, self._infos, self._groups):
             column.trim()
 
+    def newest(self, start: int, count: int) -> Steps[list[Snapshot]]:
+        """
+        Return ``count`` snapshots after the ``start`` newest ones, newest first.
+
+        Those without a valid time are last. Another step of work may change the table meanwhile.
+        """
+        # The columns as they are now: rows are only added to them, or they are replaced.
+        table = copy(self)
+
+        def age(row: int) -> float:
+            time = table._times[row]
+            return inf if time != time else -time
+
+        runs = []
+        for begin in range(0, len(table), SLICE):
+            runs.append(sorted(range(begin, min(begin + SLICE, len(table))), key=age))
+            yield
+        rows = []
+        for place, row in enumerate(merge(*runs, key=age)):
+            if place >= start + count:
+                break
+            if place >= start:
+                rows.append(row)
+            if not place % SLICE:
+                yield
+        return [table._snapshot(row) for row in rows]
+
+    def _snapshot(self, row: int) -> Snapshot:
+        latest, name = self._latest(row), self._sets.values[self._sets.places[row]]
+        host, user = name if isinstance(name, tuple) else (None, "")
+        group = self._groups.values[self._groups.places[row]] if self.group_by else None
+        time = self._times[row]
+        return Snapshot(
+            latest.id,
+            None if time != time else time,
+            None if host is None else sanitise(host),
+            sanitise(user),
+            group[0] if group is not None else "",
+            latest.tags,
+            latest.program_version,
+            latest.summary,
+        )
+
     def content(self, now: float, shown: Container[Name]) -> Steps[Content]:
         """Count all snapshots, as of ``now`` (Unix seconds)."""
         counter = SetCounter(now, shown)
@@ -143,7 +189,7 @@ class SnapshotTable:
         content = yield from counter.content(
             lambda labels, tally: self._backup_set(labels, tally, now)
         )
-        return _limit_groups(content)
+        return limit_groups(content, MAX_GROUPS)
 
     def _backup_set(self, labels: Name, tally: Tally, now: float) -> BackupSet:
         newest = tally.newest
@@ -247,25 +293,3 @@ class SnapshotTable:
         # If this is stopped between two steps, the table stays unchanged.
         self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
         self._sets, self._infos, self._groups = sets, infos, groups
-
-
-def _limit_groups(content: Content) -> Content:
-    """Keep the largest groups of a repository if there are too many."""
-    ranked = sorted(
-        (-group.snapshot_count, number, place)
-        for number, one in enumerate(content.sets)
-        for place, group in enumerate(one.groups)
-    )
-    if len(ranked) <= MAX_GROUPS:
-        return content
-    kept = {(number, place) for _, number, place in ranked[:MAX_GROUPS]}
-    sets = tuple(
-        evolve(
-            one,
-            groups=tuple(
-                group for place, group in enumerate(one.groups) if (number, place) in kept
-            ),
-        )
-        for number, one in enumerate(content.sets)
-    )
-    return evolve(content, sets=sets, dropped_groups=len(ranked) - MAX_GROUPS)

@@ -3,7 +3,7 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +14,6 @@ from twisted.web.server import Site
 
 from .channel import BoundedChannel
 from .connections import DEFAULT_LIMITS, Connections, Limits
-from .landing import landing_page
 from .lifecycle import Lifecycle, lifecycle_pages
 from .metrics_page import MetricsPage
 from .pages import Pages, StaticPage
@@ -75,7 +74,7 @@ class BoundedSite(Site):
 def make_site(
     reactor: Any,
     render: Callable[[bool], bytes | Awaitable[bytes]],
-    version: str,
+    pages: Mapping[bytes, IResource],
     limits: Limits = DEFAULT_LIMITS,
     security: Security | None = None,
     lifecycle: Lifecycle | None = None,
@@ -86,19 +85,19 @@ def make_site(
     :param reactor: for time and for calls from threads.
     :param render: makes the metrics page: OpenMetrics 1.0 if its argument is true, else text
         format 0.0.4. It is called on the reactor's thread and must be fast.
-    :param version: the program's version, for the landing page.
+    :param pages: other pages by path, such as the status page.
     :param security: who may use the site; by default everybody.
     :param lifecycle: follows orders; without it they are refused.
     """
     security = security or Security(reactor)
     ok = StaticPage(TEXT, b"OK\n")
-    pages = Pages(
+    every = Pages(
         {
-            b"/": landing_page(version),
+            **pages,
             b"/metrics": MetricsPage(reactor, render),
             b"/-/healthy": ok,
             b"/-/ready": ok,
             **lifecycle_pages(lifecycle, security),
         }
     )
-    return BoundedSite(reactor, pages, limits, security)
+    return BoundedSite(reactor, every, limits, security)

@@ -1,7 +1,7 @@
 """Clients and a site on a real port, for the tests of the web side."""
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -14,10 +14,12 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from restic_reporter.web.connections import Connection, Connections, Limits, State
 from restic_reporter.web.lifecycle import Lifecycle
+from restic_reporter.web.pages import StaticPage
 from restic_reporter.web.security.gate import Security
 from restic_reporter.web.security.tls import ServerTLS, TLSSettings, make_context
 from restic_reporter.web.security.web_config import WebConfig
@@ -199,11 +201,14 @@ class SiteTestCase(TestCase):
         security: Security | None = None,
         lifecycle: Lifecycle | None = None,
         clock: Any = reactor,
+        pages: Mapping[bytes, IResource] | None = None,
     ) -> None:
         """Start a site with this ``clock``; it and its connections end with the test."""
         if security is None:
             security = Security(reactor, WebConfig(tls=self.server_tls))
-        self.site = make_site(clock, render, "1.2.3", limits or Limits(), security, lifecycle)
+        if pages is None:
+            pages = {b"/": StaticPage(b"text/html", b"a page\n")}
+        self.site = make_site(clock, render, pages, limits or Limits(), security, lifecycle)
         factory: Any = self.site
         if security.config.tls is not None:
             factory = TLSMemoryBIOFactory(ServerTLS(security), False, factory, reactor)

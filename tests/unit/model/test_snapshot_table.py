@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model import snapshot_table
 from restic_reporter.model.backup_sets import MAX_SETS, backup_days, with_history
+from restic_reporter.model.columns import SLICE
 from restic_reporter.model.snapshot_table import MAX_GROUPS, SnapshotTable
 from restic_reporter.model.snapshots import Group, Latest, Snapshot, Summary
 from tests.doubles.local_time import local_time
@@ -281,3 +282,44 @@ class GroupTests(SynchronousTestCase):
         self.assertIn(Group("/a", "", 2, NOW - 20_000 + 10_001), groups)
         self.assertEqual(content.dropped_groups, 3000)
         self.assertLess(size / 10_000, 250)
+
+
+class NewestTests(SynchronousTestCase):
+    """Tests for the newest snapshots."""
+
+    def page(self, table: SnapshotTable, start: int, count: int) -> list[str | None]:
+        """The ids of these rows."""
+        return [one.id for one in at_once(table.newest(start, count))]
+
+    def test_pages(self) -> None:
+        """Newest first across all slices, invalid ones last, and nothing beyond the end."""
+        number = 2 * SLICE + 3
+        table = reader([snapshot(n, NOW + (n * 7919) % number) for n in range(number)])
+        table.add([snapshot(number, None)], ())
+        order = sorted(range(number), key=lambda n: -((n * 7919) % number))
+        ids = [*map(name, order), name(number)]
+        for start in (0, 5, SLICE, number - 1, number + 1, number + 100):
+            self.assertEqual(self.page(table, start, 3), ids[start : start + 3])
+
+    def test_values(self) -> None:
+        """Each has all that is known of it, in values that can be shown."""
+        table = SnapshotTable(("paths",))
+        summary = Summary(1.5, 2, 3, 4, 5, 6)
+        table.add([Snapshot(name(1), NOW, "h\n", "\udcff", "/a,/b", "t", "v", summary)], ())
+        table.add([snapshot(2, None, None)], ())
+        first, last = at_once(table.newest(0, 9))
+        self.assertEqual(
+            first, Snapshot(name(1), NOW, "h\ufffd", "\ufffd", "/a,/b", "t", "v", summary)
+        )
+        self.assertEqual((last.id, last.time, last.host), (name(2), None, None))
+
+    def test_change_meanwhile(self) -> None:
+        """Snapshots that come or go between two steps do not mix up the rows."""
+        table = reader([snapshot(n, NOW + n, f"h{n}") for n in range(10)])
+        steps = table.newest(0, 3)
+        next(steps)
+        at_once(table.keep(frozenset([name(3)])))
+        table.add([snapshot(20, NOW + 20)], ())
+        found = at_once(steps)
+        self.assertEqual([one.host for one in found], ["h9", "h8", "h7"])
+        self.assertEqual([one.id for one in found], [name(9), name(8), name(7)])

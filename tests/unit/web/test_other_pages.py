@@ -20,21 +20,6 @@ class OtherPagesTests(SiteTestCase):
             head = await self.ask(path, method="HEAD")
             self.assertEqual((head.status, head.length, head.body), (200, 3, b""))
 
-    async def test_landing(self) -> None:
-        """The landing page names program and version, and links to what there is."""
-        self.serve()
-        response = await self.ask("/")
-        self.assertEqual(response.status, 200)
-        self.assertEqual(response.headers["content-type"], "text/html; charset=utf-8")
-        page = response.body.decode("utf-8")
-        for part in ("restic-reporter", "1.2.3", '"/metrics"', '"/-/healthy"', '"/-/ready"'):
-            self.assertIn(part, page)
-        self.assertNotIn("//", page)
-        policy = response.headers["content-security-policy"]
-        self.assertTrue(policy.startswith("default-src 'none'; style-src 'unsafe-inline'"))
-        self.assertEqual(response.headers["x-content-type-options"], "nosniff")
-        self.assertEqual(response.headers["referrer-policy"], "no-referrer")
-
     async def test_not_found(self) -> None:
         """Every other path is a 404 that does not repeat it."""
         self.serve()

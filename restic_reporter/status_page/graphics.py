@@ -1,0 +1,55 @@
+"""The small pictures of a backup set: its age against its limit, and its days. Pure."""
+
+from collections.abc import Sequence
+
+from twisted.web.template import Tag
+
+from .elements import svg
+from .strip import Day
+from .units import count
+
+_STEP, _WIDTH, _HEIGHT = 5, 4, 20
+
+# Each kind of day has a height of its own, for those who do not see its colour.
+_BARS = {Day.BACKUP: ("made", 0, _HEIGHT), Day.NONE: ("none", 16, 4), Day.MISSED: ("missed", 8, 12)}
+
+
+def days_picture(days: Sequence[Day]) -> Tag | str:
+    """Return the days as bars, with their numbers as text."""
+    if not days:
+        return ""
+    bars = []
+    for kind, (name, top, height) in _BARS.items():
+        path = "".join(
+            f"M{place * _STEP} {top}h{_WIDTH}v{height}h-{_WIDTH}z"
+            for place, day in enumerate(days)
+            if day is kind
+        )
+        if path:
+            bars.append(svg("path", d=path, **{"class": name}))
+    made, missed = days.count(Day.BACKUP), days.count(Day.MISSED)
+    text = f"{made} of the last {count(len(days), 'day')} with a backup"
+    if missed:
+        text += f", due runs missed on {count(missed, 'day')}"
+    return svg(
+        "svg",
+        svg("title", text),
+        *bars,
+        role="img",
+        **{"class": "days", "aria-label": text},
+        viewBox=f"0 0 {len(days) * _STEP - 1} {_HEIGHT}",
+    )
+
+
+def age_picture(part: float) -> Tag:
+    """Return a bar of the age as a ``part`` of the limit; the text beside it says the same."""
+    width = f"{min(max(part, 0.0), 1.0) * 100:.0f}"
+    kind = "over" if part > 1 else "near" if part > 0.8 else "within"
+    return svg(
+        "svg",
+        svg("rect", width="100", height="4", rx="2", **{"class": "track"}),
+        svg("rect", width=width, height="4", rx="2", **{"class": kind}),
+        viewBox="0 0 100 4",
+        preserveAspectRatio="none",
+        **{"class": "age", "aria-hidden": "true"},
+    )

@@ -1,0 +1,94 @@
+"""The backup sets of a repository, as rows whose states depend only on the time. Pure."""
+
+import math
+from collections.abc import Iterator
+from enum import StrEnum
+
+from attrs import define
+
+from ..collection.state import RepositoryStatus
+from ..model.freshness import Freshness, Limit
+from ..model.snapshots import BackupSet
+
+
+class State(StrEnum):
+    """The state of a backup set, the worst first."""
+
+    LATE = "late"
+    ABSENT = "absent"
+    UNREADABLE = "unreadable"
+    UNLIMITED = "unlimited"
+    FINE = "fine"
+    RETIRED = "retired"
+
+
+SEVERITY = {state: place for place, state in enumerate(State)}
+
+
+@define(slots=True, eq=False)
+class SetRow:
+    """
+    One set, or one that is expected.
+
+    ``url`` is the repository's label. ``user`` is empty for any user of a host. ``due`` (Unix
+    seconds) is when the set is overdue, infinite without a limit. ``backups`` is ``None``
+    for an absent set. A row without ``host`` stands for a repository whose sets are unknown.
+    """
+
+    url: str
+    host: str
+    user: str
+    kind: State
+    due: float = math.inf
+    limit: Limit | None = None
+    backups: BackupSet | None = None
+
+    def state(self, now: float) -> State:
+        """Return the state at ``now`` (Unix seconds)."""
+        return State.LATE if self.kind is State.FINE and now > self.due else self.kind
+
+
+def repository_rows(status: RepositoryStatus) -> list[SetRow]:
+    """Return the rows of one repository: its sets, and the expected ones that are absent."""
+    repository = status.task.repository
+    url, freshness = repository.url, repository.freshness
+    unreadable = status.success is False
+    rows = []
+    for one in status.content.sets if status.content is not None else ():
+        kind, due, limit = _standing(one, freshness)
+        if unreadable and kind is not State.RETIRED:
+            kind = State.UNREADABLE
+        rows.append(SetRow(url, one.host, one.user, kind, due, limit, one))
+    if status.content is not None or unreadable:
+        kind = State.UNREADABLE if unreadable else State.ABSENT
+        rows.extend(_absent(status, kind))
+    if unreadable and not rows:
+        rows.append(SetRow(url, "", "", State.UNREADABLE))
+    return rows
+
+
+def _standing(one: BackupSet, freshness: Freshness) -> tuple[State, float, Limit | None]:
+    # Names are compared only where the config has any: that takes longest.
+    if freshness.retired and freshness.is_retired(one.host, one.user):
+        return State.RETIRED, math.inf, None
+    limit = freshness.limit_of(one.host, one.user)
+    if limit is None:
+        return State.UNLIMITED, math.inf, None
+    return State.FINE, -math.inf if one.newest is None else limit.due(one.newest), limit
+
+
+def _absent(status: RepositoryStatus, kind: State) -> Iterator[SetRow]:
+    repository = status.task.repository
+    expected = repository.freshness.expected
+    if not expected:
+        return
+    sets = status.content.sets if status.content is not None else ()
+    names = {(one.host, one.user) for one in sets}
+    hosts = {one.host for one in sets}
+    for wanted, limit in expected.items():
+        exists = (
+            wanted.host in hosts if wanted.user is None else (wanted.host, wanted.user) in names
+        )
+        if not exists:
+            own = limit or repository.freshness.limit
+            yield SetRow(repository.url, wanted.host, wanted.user or "", kind, limit=own)

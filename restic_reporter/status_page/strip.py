@@ -1,0 +1,49 @@
+"""The last 30 days of a backup set, day by day. Pure."""
+
+from bisect import bisect_left
+from datetime import date
+from enum import Enum, auto
+
+from ..model.freshness import WINDOW
+from ..schedule.due_times import due_times
+from .rows import SetRow, State
+
+DAYS = 30
+
+
+class Day(Enum):
+    """What happened on a day: a backup, none, or none at a due time of the schedule."""
+
+    BACKUP = auto()
+    NONE = auto()
+    MISSED = auto()
+
+
+def days_of(row: SetRow, now: float) -> tuple[Day, ...]:
+    """Return the last 30 local days up to ``now`` (Unix seconds), the oldest first."""
+    backups = row.backups
+    if backups is None:
+        return ()
+    today = date.fromtimestamp(now).toordinal()
+    missed = _missed_days(row, now)
+    return tuple(
+        Day.MISSED if day in missed else Day.BACKUP if backups.days.has(day) else Day.NONE
+        for day in range(today - DAYS + 1, today + 1)
+    )
+
+
+def _missed_days(row: SetRow, now: float) -> set[int]:
+    """Return the ordinals of the days on which a due run was missed."""
+    backups, limit = row.backups, row.limit
+    if backups is None or limit is None or limit.schedule is None or backups.oldest is None:
+        return set()
+    if row.kind is State.UNREADABLE:
+        # Backups since the last successful read are unknown.
+        now = min(now, backups.newest or now)
+    missed: set[int] = set()
+    since = max(now - WINDOW, backups.oldest)
+    for due in due_times(limit.schedule, since, now - limit.grace):
+        place = bisect_left(backups.recent, due)
+        if place == len(backups.recent) or backups.recent[place] > due + limit.grace:
+            missed.add(date.fromtimestamp(due).toordinal())
+    return missed
