@@ -1,98 +1,78 @@
 """The result of a collection for people: what could not be read, and a table of the sets."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from ..collection.state import RepositoryStatus
-from ..model.snapshots import BackupSet
+from ..status_page.rows import SEVERITY, SetRow, State, repository_rows
+from ..status_page.units import duration
 from .screen import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-
-@frozen
-class Row:
-    """
-    A backup set of the repository ``url``; ``one`` is ``None`` where that has none. ``now`` is
-    the time of the table in Unix seconds.
-    """
-
-    url: str
-    one: BackupSet | None
-    now: float
-
-    @property
-    def age(self) -> float | None:
-        """Seconds since the newest snapshot, ``None`` without a valid one."""
-        if self.one is None or self.one.newest is None:
-            return None
-        return max(0.0, self.now - self.one.newest)
-
-    @property
-    def badness(self) -> tuple[bool, float]:
-        """The larger, the further up."""
-        return (self.age is None, self.age or 0.0)
+_STATES = {State.UNLIMITED: "no limit"}
+_STYLES = {State.LATE: "bold red", State.ABSENT: "bold red", State.RETIRED: "dim"}
 
 
 @frozen
 class Column:
-    """A column of the table of backup sets."""
+    """A column of the table of backup sets; ``cell`` gets a row and the time in Unix seconds."""
 
     title: str
-    cell: Callable[[Row], str]
+    cell: Callable[[SetRow, float], str]
     is_number: bool = False
 
 
-# In their order. One more is one line here.
+def _age(row: SetRow, now: float) -> str:
+    if row.backups is None:
+        return "no snapshots"
+    if row.backups.newest is None:
+        return "no valid snapshot"
+    return duration(now - row.backups.newest)
+
+
+def _limit(row: SetRow) -> str:
+    if row.limit is None:
+        return "-"
+    if row.limit.schedule is not None:
+        return row.limit.schedule.text
+    return duration(row.limit.max_age or 0)
+
+
+def _snapshots(row: SetRow) -> str:
+    return str(row.backups.snapshot_count if row.backups else 0)
+
+
+# In their order.
 COLUMNS = (
-    Column("Age", lambda row: _age(row), is_number=True),
-    Column("Host", lambda row: row.one.host if row.one else "-"),
-    Column("User", lambda row: row.one.user if row.one else "-"),
-    Column("Snapshots", lambda row: str(row.one.snapshot_count if row.one else 0), is_number=True),
-    Column("Repository", lambda row: row.url),
+    Column("State", lambda row, now: _STATES.get(row.state(now), row.state(now))),
+    Column("Age", _age, is_number=True),
+    Column("Limit", lambda row, now: _limit(row), is_number=True),
+    Column("Host", lambda row, now: row.host or "-"),
+    Column("User", lambda row, now: row.user or "-"),
+    Column("Snapshots", lambda row, now: _snapshots(row), is_number=True),
+    Column("Repository", lambda row, now: row.url),
 )
 
 
-def duration(seconds: float) -> str:
-    """A duration in its two largest units, rounded down: ``2 days 3 h``."""
-    whole = int(seconds)
-    days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
-    if days:
-        return f"{days} day{'s' if days > 1 else ''}" + (f" {hours} h" if hours else "")
-    if hours:
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
-    return f"{minutes} min" if minutes else f"{whole} s"
+def rows(statuses: Iterable[RepositoryStatus], now: float) -> list[SetRow]:
+    """Return the backup sets of the repositories that were read, the worst first."""
+    found = []
+    for status in statuses:
+        if status.success:
+            url = status.task.repository.url
+            found += repository_rows(status) or [SetRow(url, "", "", State.UNLIMITED)]
 
+    def rank(row: SetRow) -> tuple[int, float, str, str, str]:
+        newest = row.backups.newest if row.backups is not None else None
+        oldest = float("-inf") if newest is None else newest
+        return (SEVERITY[row.state(now)], oldest, row.url, row.host, row.user)
 
-def _age(row: Row) -> str:
-    if row.one is None:
-        return "no snapshots"
-    return "no valid snapshot" if row.age is None else duration(row.age)
-
-
-def rows(statuses: Iterable[RepositoryStatus], now: float) -> list[Row]:
-    """The backup sets of what was read, the worst first."""
-
-    def found() -> Iterator[Row]:
-        for status in statuses:
-            url, content = status.task.repository.url, status.content
-            if content is not None:
-                yield from (Row(url, one, now) for one in content.sets)
-                if not content.sets:
-                    yield Row(url, None, now)
-
-    def rank(row: Row) -> tuple[bool, float, str, str, str]:
-        no_age, age = row.badness
-        host, user = (row.one.host, row.one.user) if row.one else ("", "")
-        return (not no_age, -age, row.url, host, user)
-
-    return sorted(found(), key=rank)
+    return sorted(found, key=rank)
 
 
 def print_result(
@@ -125,7 +105,8 @@ def print_result(
     if found:
         table = _table(columns)
         for row in found:
-            table.add_row(*(plain(column.cell(row)) for column in columns))
+            cells = (plain(column.cell(row, now)) for column in columns)
+            table.add_row(*cells, style=_STYLES.get(row.state(now)))
         console.print(table)
         console.print()
     for status in statuses:
@@ -134,7 +115,7 @@ def print_result(
             console.print(f"{url}: {dropped} backup sets are beyond the limit and not shown")
     console.print(
         f"repositories: {len(statuses)}; could not be read: {len(failed)};"
-        f" backup sets: {sum(row.one is not None for row in found)}"
+        f" backup sets: {sum(row.backups is not None for row in found)}"
     )
 
 

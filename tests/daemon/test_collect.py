@@ -255,11 +255,11 @@ class TerminalTests(ScriptCase):
         result = text[text.index("Could not be read:") :].splitlines()
         self.assertEqual(result[1], f"  {self.label('bad')}")
         self.assertTrue(result[2].startswith("      auth: "), result)
-        (head,) = (number for number, one in enumerate(result) if one.split()[:1] == ["Age"])
-        hosts = [re.split("  +", one.strip())[1] for one in result[head + 2 :] if "good" in one]
+        (head,) = (number for number, one in enumerate(result) if one.split()[:1] == ["State"])
+        hosts = [re.split("  +", one.strip())[3] for one in result[head + 2 :] if "good" in one]
         self.assertEqual(hosts[0], "web-2")
         self.assertEqual(len(hosts), 5)
-        self.assertRegex(result[head + 2], r"^ *\d+ days")
+        self.assertRegex(result[head + 2], r"^no limit +\d+ days")
         self.assertEqual(result[-1], "repositories: 2; could not be read: 1; backup sets: 5")
         self.assertNotIn(MARKER, text)
 

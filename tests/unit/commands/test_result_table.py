@@ -3,14 +3,17 @@
 import io
 from collections.abc import Sequence
 
+from attrs import evolve
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.collection.state import RepositoryStatus
-from restic_reporter.commands.result_table import COLUMNS, Column, duration, print_result, rows
+from restic_reporter.commands.result_table import COLUMNS, Column, print_result, rows
 from restic_reporter.commands.screen import bar, plain
 from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.snapshots import BackupSet, Content
+from restic_reporter.schedule.cron import parse_cron
 from tests.doubles.repositories import NOW, World
 
 HOUR, DAY = 3600, 86400
@@ -36,26 +39,6 @@ def status(
     return known
 
 
-class DurationTests(SynchronousTestCase):
-    """`duration`."""
-
-    def test_units(self) -> None:
-        """A duration has its two largest units, rounded down, and no zeros."""
-        for seconds, text in (
-            (0, "0 s"),
-            (59.9, "59 s"),
-            (60, "1 min"),
-            (HOUR - 1, "59 min"),
-            (HOUR, "1 h"),
-            (HOUR + 61, "1 h 1 min"),
-            (DAY, "1 day"),
-            (DAY + HOUR - 1, "1 day"),
-            (2 * DAY + 3 * HOUR + 60, "2 days 3 h"),
-            (400 * DAY, "400 days"),
-        ):
-            self.assertEqual(duration(seconds), text)
-
-
 class ResultTests(SynchronousTestCase):
     """What is printed of a collection."""
 
@@ -71,6 +54,20 @@ class ResultTests(SynchronousTestCase):
         print_result(console, statuses, NOW, lambda text: text.replace("sesame", "***"), columns)
         return [line.rstrip() for line in text.getvalue().splitlines()]
 
+    def test_limits(self) -> None:
+        """Late and absent sets come first; limits are shown as in the config."""
+        known = status("/p", content(backup_set("late", HOUR), backup_set("fine", 9 * DAY)))
+        freshness = Freshness(
+            Limit(schedule=parse_cron("0 2 * * *"), grace=400 * DAY),
+            {SetName("late"): Limit(1800.0), SetName("never"): None},
+        )
+        task = known.task
+        known.task = evolve(task, repository=evolve(task.repository, freshness=freshness))
+        lines = [line.split() for line in self.printed(known)[2:5]]
+        self.assertEqual(lines[0][:7], ["late", "1", "h", "30", "min", "late", "root"])
+        self.assertEqual(lines[1][:3], ["absent", "no", "snapshots"])
+        self.assertEqual(lines[2][:9], ["fine", "9", "days", "0", "2", "*", "*", "*", "fine"])
+
     def test_order(self) -> None:
         """Sets without a valid snapshot come first, then the oldest."""
         found = rows(
@@ -83,8 +80,8 @@ class ResultTests(SynchronousTestCase):
             NOW,
         )
         self.assertEqual(
-            [(row.url, row.one and row.one.host) for row in found],
-            [("/b", "torn"), ("/empty", None), ("/a", "old"), ("/b", "mid"), ("/a", "new")],
+            [(row.url, row.host) for row in found],
+            [("/b", "torn"), ("/empty", ""), ("/a", "old"), ("/b", "mid"), ("/a", "new")],
         )
 
     def test_lines(self) -> None:
@@ -98,9 +95,14 @@ class ResultTests(SynchronousTestCase):
             lines[:4],
             ["Could not be read:", "  /bad", "      tls: certificate of *** expired", ""],
         )
-        self.assertEqual(lines[4].split(), ["Age", "Host", "User", "Snapshots", "Repository"])
-        self.assertEqual(lines[6].split("  ")[0], "no snapshots")
-        self.assertEqual(lines[7].split(), ["2", "days", "3", "h", "web", "root", "2", "/good"])
+        self.assertEqual(
+            lines[4].split(), ["State", "Age", "Limit", "Host", "User", "Snapshots", "Repository"]
+        )
+        self.assertEqual(lines[6].split()[:4], ["no", "limit", "no", "snapshots"])
+        self.assertEqual(
+            lines[7].split(),
+            ["no", "limit", "2", "days", "3", "h", "-", "web", "root", "2", "/good"],
+        )
         self.assertEqual(lines[-1], "repositories: 3; could not be read: 1; backup sets: 1")
 
     def test_all_well(self) -> None:
@@ -142,10 +144,10 @@ class ResultTests(SynchronousTestCase):
 
     def test_more_columns(self) -> None:
         """Another column is one value."""
-        column = Column("Limit", lambda row: f"limit of {row.url}")
+        column = Column("Other", lambda row, now: f"other of {row.url}")
         lines = self.printed(status("/p", content(backup_set("a", 1))), columns=[*COLUMNS, column])
-        self.assertIn("Limit", lines[0])
-        self.assertTrue(lines[2].endswith("limit of /p"), lines[2])
+        self.assertIn("Other", lines[0])
+        self.assertTrue(lines[2].endswith("other of /p"), lines[2])
 
 
 class BarTests(SynchronousTestCase):
