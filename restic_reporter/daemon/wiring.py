@@ -15,7 +15,7 @@ from .. import __version__
 from ..collection.collector import Collector
 from ..collection.reader_choice import Readers
 from ..collection.run_queue import Runs
-from ..collection.state import CollectionState
+from ..collection.state import CollectionState, RepositoryStatus
 from ..collection.task_maker import TaskMaker
 from ..concurrency.cooperative import in_turns
 from ..concurrency.cpu_threads import WorkerThreads
@@ -96,7 +96,15 @@ def wire(
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
-    collector = Collector(reactor, time.time, options["concurrency"], state, page.prepare)
+    status_pages = StatusPages(
+        reactor, state, time.time, lambda: cron_service.next_due, __version__
+    )
+
+    def prepare(status: RepositoryStatus) -> None:
+        page.prepare(status)
+        status_pages.prepare(status)
+
+    collector = Collector(reactor, time.time, options["concurrency"], state, prepare)
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
         clock=reactor,
@@ -138,9 +146,6 @@ def wire(
         loader.load()
     except ConfigError as error:
         raise ValueError("\n".join(["the config cannot be used", *error.problems])) from None
-    status_pages = StatusPages(
-        reactor, state, time.time, lambda: cron_service.next_due, __version__
-    )
     site = make_site(
         reactor,
         lambda openmetrics: in_turns(reactor, page.steps(openmetrics)),

@@ -177,4 +177,7 @@ def _plain_set(host: str, newest: float, number: int) -> BackupSet:
 def resources(reactor: Any, state: CollectionState, now: float) -> dict[bytes, IResource]:
     """The pages of this state at one moment."""
     pages = StatusPages(reactor, state, lambda: now, lambda: now + 3000, "0.2.0")
+    for status in state.statuses.values():
+        # As after its read.
+        pages.prepare(status)
     return status_resources(reactor, pages)
