@@ -15,7 +15,7 @@ from typing import Any
 from tests.doubles.tools import tool
 
 # Seconds for one step of the browser on a busy machine.
-PATIENCE = 60.0
+PATIENCE = 30.0
 
 _OPTIONS = (
     "--headless",
@@ -87,8 +87,9 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
+        deadline = monotonic() + PATIENCE
         while True:
-            answer = self._next()
+            answer = self._next(deadline)
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise BrowserError(f"{method}: {answer['error']}")
@@ -96,8 +97,7 @@ class Browser:
                 return result
             self._events.append(answer)
 
-    def _next(self) -> dict[str, Any]:
-        deadline = monotonic() + PATIENCE
+    def _next(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._buffer:
             ready, _, _ = select([self._read], [], [], max(0.0, deadline - monotonic()))
             data = os.read(self._read, 1 << 20) if ready else b""
@@ -109,8 +109,9 @@ class Browser:
         return message
 
     def _wait_for(self, event: str) -> None:
+        deadline = monotonic() + PATIENCE
         while not any(one.get("method") == event for one in self._events):
-            self._events.append(self._next())
+            self._events.append(self._next(deadline))
         self._events = [one for one in self._events if one.get("method") != event]
 
     def open(self, address: str) -> None:
@@ -151,9 +152,9 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until an expression is true: it is looked at with each picture drawn."""
+        """Wait until an expression is true, which the page itself looks at again and again."""
         self.run(
-            "new Promise(done => { const look = () => (" + condition + ")"
+            f"new Promise(done => {{ const look = () => ({condition})"
             " ? done() : setTimeout(look, 20); look(); })"
         )
 
