@@ -4,6 +4,7 @@ comes out anywhere."""
 import base64
 import binascii
 import contextlib
+import html
 import json
 import os
 import re
@@ -293,7 +294,10 @@ class SecretsTests(SynchronousTestCase):
 
     def look_at_pages(self, daemon: Daemon) -> None:
         """Look at all pages."""
-        for path in ("/metrics", "/", "/-/healthy", "/-/ready"):
+        links = re.findall(r'"(repository\?[^"]+)"', daemon.get("/repositories"))
+        self.assertGreater(len(links), 1)
+        repositories = [f"/{html.unescape(link)}" for link in links]
+        for path in ("/metrics", "/", "/repositories", *repositories, "/-/healthy", "/-/ready"):
             self.assert_none(daemon.get(path), path)
         openmetrics = daemon.get("/metrics", {"Accept": "application/openmetrics-text"})
         self.assert_none(openmetrics, "OpenMetrics")
