@@ -12,7 +12,7 @@ from .markup import Markup, Node, markup
 
 NO_VALUE = "\N{EN DASH}"
 
-_BREAKS = re.compile(r"(?<=[/:@])(?![/:@])")
+_BREAKS = re.compile(r"(?<=[/@])(?!/)|(?<=:)(?=[a-z])")
 
 
 def svg(name: str, *children: Node, **attributes: str) -> Tag:

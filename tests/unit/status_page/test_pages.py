@@ -74,7 +74,7 @@ class OverviewTests(StatusPageCase):
         text = await self.text("/")
         for part in (
             "5 backup sets need attention",
-            "27 backup sets in 5 repositories",
+            "26 backup sets in 5 repositories",
             "last collection 4 min ago, took 4.2 s",
             "next in 50 min",
             "26 All 2 Late 1 Absent 2 Unreadable 3 No limit 18 Fine 1 Retired",
