@@ -36,7 +36,7 @@ def days_picture(days: tuple[Day, ...]) -> Markup:
         svg("title", text),
         *bars,
         role="img",
-        **{"class": "days", "aria-label": text},
+        **{"class": "days"},
         viewBox=f"0 0 {len(days) * _STEP - 1} {_HEIGHT}",
     )
     return markup(picture)

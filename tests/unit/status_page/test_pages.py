@@ -250,6 +250,8 @@ class SafetyTests(StatusPageCase):
                 response = await self.ask(f"/{link}")
                 self.assertEqual(response.status, 200)
                 self.assertIn("immutable", response.headers["cache-control"])
+                packed = await self.ask(f"/{link}", "Accept-Encoding: gzip")
+                self.assertEqual(gzip.decompress(packed.body), response.body)
                 self.assertRegex(link, r"\?[0-9a-f]{8}$")
                 kinds[link.partition("?")[0]] = response.headers["content-type"]
         self.assertEqual(
