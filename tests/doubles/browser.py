@@ -8,6 +8,7 @@ import subprocess
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from select import select
+from signal import SIGKILL
 from tempfile import mkdtemp
 from time import monotonic
 from typing import Any
@@ -55,6 +56,7 @@ class Browser:
             [tool("chromium"), *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"],
             preexec_fn=as_three_and_four,
             close_fds=False,
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -74,7 +76,8 @@ class Browser:
 
     def close(self) -> None:
         """End the browser."""
-        self._process.kill()
+        # Its children too.
+        os.killpg(self._process.pid, SIGKILL)
         self._process.wait()
         os.close(self._write)
         os.close(self._read)
