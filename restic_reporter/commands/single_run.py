@@ -12,6 +12,7 @@ from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
 from ..collection.run import ReadOne
+from ..collection.state import CollectionState
 from ..daemon.descriptors import raise_limit
 from ..daemon.log_observer import observer_factory
 from ..daemon.wiring import Collection, wire_collection
@@ -49,7 +50,9 @@ def run_once(options: Options, read: ReadOne, screen: Screen) -> Collection:
     from twisted.internet import reactor
 
     raise_limit()
-    collection = wire_collection(options, reactor, os.environ, read, one_run=True)
+    collection = wire_collection(
+        options, reactor, os.environ, CollectionState(), read, one_run=True
+    )
     _begin_log(options["log-level"], collection.redactor.redact, screen)
     run = _Run(reactor, collection, screen)
     run.run()

@@ -3,7 +3,7 @@
 import atexit
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
 from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
-from ..collection.state import CollectionState
+from ..collection.state import CollectionState, RepositoryStatus
 from ..collection.task_maker import TaskMaker
 from ..concurrency.cooperative import in_turns
 from ..concurrency.cpu_threads import WorkerThreads
@@ -76,10 +76,16 @@ def wire(
     atexit.register(log_queue.finish)
     listener = _checked_listener(options["bind"])
     limits = _web_limits(options["concurrency"])
+    state = CollectionState()
+    status_pages = StatusPages(
+        reactor, state, time.time, lambda: collection.cron_service.next_due, __version__
+    )
     collection = wire_collection(
         options,
         reactor,
         environ,
+        state,
+        on_read=status_pages.prepare,
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
@@ -88,13 +94,6 @@ def wire(
     watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
     orders = Orders(collection.loader, collection.runs, collection.stores)
     page = collection.page
-    status_pages = StatusPages(
-        reactor,
-        collection.state,
-        time.time,
-        lambda: collection.cron_service.next_due,
-        __version__,
-    )
     site = make_site(
         reactor,
         lambda openmetrics: in_turns(reactor, page.steps(openmetrics)),
@@ -152,13 +151,16 @@ def wire_collection(
     options: Mapping[str, Any],
     reactor: Any,
     environ: Mapping[str, str],
+    state: CollectionState,
     read: ReadOne = read_repository,
+    on_read: Callable[[RepositoryStatus], None] = lambda _: None,
     **page_values: Any,
 ) -> Collection:
     """
     Return the parts that read repositories: with the config loaded, and not started.
 
-    ``read`` reads one repository; ``page_values`` are for `MetricsPage`.
+    They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read.
+    ``page_values`` are for `MetricsPage`.
 
     :raises ValueError: it cannot run with these options; the message is for the user.
     """
@@ -176,7 +178,6 @@ def wire_collection(
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
     vault = stores.stores.get("vault")
-    state = CollectionState()
     page = MetricsPage(
         state,
         time.time,
@@ -185,9 +186,12 @@ def wire_collection(
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
         **page_values,
     )
-    collector = Collector(
-        reactor, time.time, options["concurrency"], state, page.prepare, read=read
-    )
+
+    def prepare(status: RepositoryStatus) -> None:
+        page.prepare(status)
+        on_read(status)
+
+    collector = Collector(reactor, time.time, options["concurrency"], state, prepare, read=read)
     runs = Runs(collector, set_apart)
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}

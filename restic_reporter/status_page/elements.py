@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from twisted.web.template import Tag, tags
 
 from . import units
-from .markup import Node
+from .markup import Markup, Node, markup
 
 NO_VALUE = "\N{EN DASH}"
 
-_BREAKS = re.compile(r"(?<=[/:@])(?![/:@])")
+_BREAKS = re.compile(r"(?<=[/@])(?!/)|(?<=:)(?=[a-z])")
 
 
 def svg(name: str, *children: Node, **attributes: str) -> Tag:
@@ -53,9 +54,10 @@ SPRITE = svg(
 )
 
 
-def badge(name: str, text: str) -> Tag:
+@lru_cache
+def badge(name: str, text: str) -> Markup:
     """Return a state: its symbol, its name and its colour."""
-    return tags.span(symbol(name), text, class_=f"badge {name}")
+    return markup(tags.span(symbol(name), text, class_=f"badge {name}"))
 
 
 def moment(when: float, text: str) -> Tag:
@@ -75,11 +77,12 @@ def name(text: str) -> Tag:
     return tags.bdi(text)
 
 
-def repository_link(url: str) -> Tag:
+@lru_cache(maxsize=512)
+def repository_link(url: str) -> Markup:
     """Return a link to the page of a repository."""
     # Where it is best broken into lines.
     parts = [part for piece in _BREAKS.split(url) for part in (piece, tags.wbr())][:-1]
-    return tags.a(tags.bdi(*parts, class_="cut", title=url), href=repository_url(url))
+    return markup(tags.a(tags.bdi(*parts, class_="cut", title=url), href=repository_url(url)))
 
 
 def repository_url(url: str, page: int = 1) -> str:

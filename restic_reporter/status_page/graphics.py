@@ -1,10 +1,9 @@
 """The small pictures of a backup set: its age against its limit, and its days. Pure."""
 
-from collections.abc import Sequence
-
-from twisted.web.template import Tag
+from functools import lru_cache
 
 from .elements import svg
+from .markup import Markup, markup
 from .strip import Day
 from .units import count
 
@@ -14,10 +13,11 @@ _STEP, _WIDTH, _HEIGHT = 5, 4, 20
 _BARS = {Day.BACKUP: ("made", 0, _HEIGHT), Day.NONE: ("none", 16, 4), Day.MISSED: ("missed", 8, 12)}
 
 
-def days_picture(days: Sequence[Day]) -> Tag | str:
+@lru_cache(maxsize=512)
+def days_picture(days: tuple[Day, ...]) -> Markup:
     """Return the days as bars, with their numbers as text."""
     if not days:
-        return ""
+        return Markup()
     bars = []
     for kind, (name, top, height) in _BARS.items():
         path = "".join(
@@ -31,21 +31,26 @@ def days_picture(days: Sequence[Day]) -> Tag | str:
     text = f"{made} of the last {count(len(days), 'day')} with a backup"
     if missed:
         text += f", due runs missed on {count(missed, 'day')}"
-    return svg(
+    picture = svg(
         "svg",
         svg("title", text),
         *bars,
         role="img",
-        **{"class": "days", "aria-label": text},
+        **{"class": "days"},
         viewBox=f"0 0 {len(days) * _STEP - 1} {_HEIGHT}",
     )
+    return markup(picture)
 
 
-def age_picture(part: float) -> Tag:
+def age_picture(part: float) -> Markup:
     """Return a bar of the age as a ``part`` of the limit; the text beside it says the same."""
-    width = f"{min(max(part, 0.0), 1.0) * 100:.0f}"
     kind = "over" if part > 1 else "near" if part > 0.8 else "within"
-    return svg(
+    return _age_picture(f"{min(max(part, 0.0), 1.0) * 100:.0f}", kind)
+
+
+@lru_cache(maxsize=512)
+def _age_picture(width: str, kind: str) -> Markup:
+    picture = svg(
         "svg",
         svg("rect", width="100", height="4", rx="2", **{"class": "track"}),
         svg("rect", width=width, height="4", rx="2", **{"class": kind}),
@@ -53,3 +58,4 @@ def age_picture(part: float) -> Tag:
         preserveAspectRatio="none",
         **{"class": "age", "aria-hidden": "true"},
     )
+    return markup(picture)

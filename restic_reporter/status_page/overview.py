@@ -89,8 +89,9 @@ def _summary(standing: Standing) -> list[Tag]:
 
 def _collections(standing: Standing, schedule: Schedule) -> Tag:
     job, now = schedule.job, standing.now
+    watched = len(standing.rows) - standing.counts[State.RETIRED]
     parts: list[Node] = [
-        f"{count(len(standing.rows), 'backup set')} in {count(standing.repositories, 'repository')}"
+        f"{count(watched, 'backup set')} in {count(standing.repositories, 'repository')}"
     ]
     if standing.waiting:
         parts.append(f"{standing.waiting:,} not read yet")

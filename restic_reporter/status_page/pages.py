@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from attrs import define, field
 from twisted.internet.defer import DeferredLock
 
-from ..collection.state import CollectionState
+from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from .fleet import Fleet, Standing
 from .layout import page
@@ -46,6 +46,10 @@ class StatusPages:
 
     def __attrs_post_init__(self) -> None:
         self._fleet = Fleet(self._state)
+
+    def prepare(self, status: RepositoryStatus) -> None:
+        """Prepare the rows of one repository after its read."""
+        self._fleet.prepare(status)
 
     async def overview(self, query: bytes) -> tuple[int, bytes]:
         """Return the main page."""

@@ -22,13 +22,13 @@ from .elements import (
     table,
 )
 from .fleet import SLICE, Standing
-from .markup import Node
+from .markup import Markup, Node
 from .rows import State
 from .selection import PAGE_SIZE, page_number
 from .units import count, duration
 
 
-def read_badge(status: RepositoryStatus) -> Tag:
+def read_badge(status: RepositoryStatus) -> Markup:
     """Return whether the latest read of a repository was successful."""
     if status.success is None:
         return badge("waiting", "Not read yet")

@@ -3,11 +3,29 @@
 from typing import Any
 
 from twisted.web.resource import IResource
+from twisted.web.server import Request
 
 from ..web.html_page import HTMLPage
-from ..web.pages import StaticPage
-from .assets import ASSET_HEADERS, ASSETS
+from ..web.shared_page import Document, SharedPage
+from .assets import ASSET_HEADERS, ASSETS, Asset
 from .pages import StatusPages
+
+
+class AssetPage(SharedPage[None]):
+    """A file that never changes, compressed where the client takes that."""
+
+    headers = ASSET_HEADERS
+
+    def __init__(self, reactor: Any, asset: Asset) -> None:
+        super().__init__(reactor)
+        self._asset = asset
+
+    def key(self, request: Request) -> None:
+        """Return the only key."""
+
+    async def make(self, key: None) -> Document:
+        """Return the file."""
+        return Document(self._asset.content_type, self._asset.body)
 
 
 def status_resources(reactor: Any, pages: StatusPages) -> dict[bytes, IResource]:
@@ -16,5 +34,5 @@ def status_resources(reactor: Any, pages: StatusPages) -> dict[bytes, IResource]
         b"/": HTMLPage(reactor, pages.overview),
         b"/repositories": HTMLPage(reactor, pages.repositories),
         b"/repository": HTMLPage(reactor, pages.repository),
-        **{one.path: StaticPage(one.content_type, one.body, ASSET_HEADERS) for one in ASSETS},
+        **{one.path: AssetPage(reactor, one) for one in ASSETS},
     }

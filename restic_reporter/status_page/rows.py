@@ -42,6 +42,15 @@ class SetRow:
     due: float = math.inf
     limit: Limit | None = None
     backups: BackupSet | None = None
+    _text: str = ""
+
+    def text(self) -> str:
+        """Return what a filter looks at, in lower case; it is kept for the next one."""
+        if not self._text:
+            latest = self.backups.latest if self.backups is not None else None
+            tags = latest.tags if latest is not None else ""
+            self._text = f"{self.host}\n{self.user}\n{self.url}\n{tags}".casefold()
+        return self._text
 
     def state(self, now: float) -> State:
         """Return the state at ``now`` (Unix seconds)."""

@@ -2,6 +2,7 @@
 comes out anywhere."""
 
 import contextlib
+import html
 import os
 import re
 import shutil
@@ -172,7 +173,10 @@ class SecretsTests(SecretsCase):
 
     def look_at_pages(self, daemon: Daemon) -> None:
         """Look at all pages."""
-        for path in ("/metrics", "/", "/-/healthy", "/-/ready"):
+        links = re.findall(r'"(repository\?[^"]+)"', daemon.get("/repositories"))
+        self.assertGreater(len(links), 1)
+        repositories = [f"/{html.unescape(link)}" for link in links]
+        for path in ("/metrics", "/", "/repositories", *repositories, "/-/healthy", "/-/ready"):
             self.assert_none(daemon.get(path), path)
         openmetrics = daemon.get("/metrics", {"Accept": "application/openmetrics-text"})
         self.assert_none(openmetrics, "OpenMetrics")

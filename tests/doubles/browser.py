@@ -8,6 +8,7 @@ import subprocess
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from select import select
+from signal import SIGKILL
 from tempfile import mkdtemp
 from time import monotonic
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from tests.doubles.tools import tool
 
 # Seconds for one step of the browser on a busy machine.
-PATIENCE = 60.0
+PATIENCE = 30.0
 
 _OPTIONS = (
     "--headless",
@@ -55,6 +56,7 @@ class Browser:
             [tool("chromium"), *_OPTIONS, f"--user-data-dir={self._profile}", "about:blank"],
             preexec_fn=as_three_and_four,
             close_fds=False,
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -74,7 +76,8 @@ class Browser:
 
     def close(self) -> None:
         """End the browser."""
-        self._process.kill()
+        # Its children too.
+        os.killpg(self._process.pid, SIGKILL)
         self._process.wait()
         os.close(self._write)
         os.close(self._read)
@@ -87,8 +90,9 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
+        deadline = monotonic() + PATIENCE
         while True:
-            answer = self._next()
+            answer = self._next(deadline)
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise BrowserError(f"{method}: {answer['error']}")
@@ -96,8 +100,7 @@ class Browser:
                 return result
             self._events.append(answer)
 
-    def _next(self) -> dict[str, Any]:
-        deadline = monotonic() + PATIENCE
+    def _next(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._buffer:
             ready, _, _ = select([self._read], [], [], max(0.0, deadline - monotonic()))
             data = os.read(self._read, 1 << 20) if ready else b""
@@ -109,8 +112,9 @@ class Browser:
         return message
 
     def _wait_for(self, event: str) -> None:
+        deadline = monotonic() + PATIENCE
         while not any(one.get("method") == event for one in self._events):
-            self._events.append(self._next())
+            self._events.append(self._next(deadline))
         self._events = [one for one in self._events if one.get("method") != event]
 
     def open(self, address: str) -> None:
@@ -151,9 +155,9 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until an expression is true: it is looked at with each picture drawn."""
+        """Wait until an expression is true, which the page itself looks at again and again."""
         self.run(
-            "new Promise(done => { const look = () => (" + condition + ")"
+            f"new Promise(done => {{ const look = () => ({condition})"
             " ? done() : setTimeout(look, 20); look(); })"
         )
 

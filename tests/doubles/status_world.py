@@ -94,9 +94,9 @@ def _status(
     return status
 
 
-def small_fleet(now: float, seed: int = 1) -> CollectionState:
-    """Some repositories: most sets are fine."""
-    random = Random(seed)
+def small_fleet(now: float, odd: str = HOSTILE) -> CollectionState:
+    """Some repositories: most sets are fine, and one has an ``odd`` name."""
+    random = Random(1)
     nightly = Limit(schedule=parse_cron("0 2 * * *"), grace=6 * HOUR)
     daily = Limit(max_age=1.25 * DAY)
     hosts = {
@@ -112,7 +112,7 @@ def small_fleet(now: float, seed: int = 1) -> CollectionState:
             Freshness(daily, {SetName("laptop-eva"): Limit(max_age=7 * DAY)}),
             ["files", "laptop-eva", "laptop-tom", "laptop-ina", "printserver"],
         ),
-        "/srv/restic/lab": (Freshness(), ["build-01", "build-02", HOSTILE]),
+        "/srv/restic/lab": (Freshness(), ["build-01", "build-02", odd]),
         "rest:https://nas.example.org:8000/photos": (Freshness(daily), ["studio", "archive"]),
     }
     statuses = {}
@@ -177,4 +177,7 @@ def _plain_set(host: str, newest: float, number: int) -> BackupSet:
 def resources(reactor: Any, state: CollectionState, now: float) -> dict[bytes, IResource]:
     """The pages of this state at one moment."""
     pages = StatusPages(reactor, state, lambda: now, lambda: now + 3000, "0.2.0")
+    for status in state.statuses.values():
+        # As after its read.
+        pages.prepare(status)
     return status_resources(reactor, pages)

@@ -89,17 +89,25 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(standing(waiting).waiting, 1)
 
     def test_kept(self) -> None:
-        """Rows follow a read, a new repository, and a removed one."""
+        """Rows follow a read, also a failed one, a new repository, and a removed one."""
         one = status("/p", backups("a", 2), freshness=ONE_DAY)
         state = state_of([one])
         fleet = Fleet(state)
         first = at_once(fleet.steps(NOW))
         self.assertIs(at_once(fleet.steps(NOW + 1)).rows, first.rows)
-        one.content, one.revision = status("/p", backups("b", 0)).content, 1
+        one.content = status("/p", backups("b", 0)).content
         self.assertEqual([row.host for row in at_once(fleet.steps(NOW)).rows], ["b"])
+        one.success = False
+        self.assertEqual(at_once(fleet.steps(NOW)).states, [State.UNREADABLE])
         state.statuses["/q"] = status("/q", backups("c", 0))
         self.assertEqual([row.host for row in at_once(fleet.steps(NOW)).rows], ["b", "c"])
-        del state.statuses["/p"]
+        steps = fleet.steps(NOW)
+        next(steps)
+        state.statuses["/r"] = status("/r", backups("d", 0))
+        fleet.prepare(state.statuses["/r"])
+        at_once(steps)
+        self.assertEqual([row.host for row in at_once(fleet.steps(NOW)).rows], ["b", "c", "d"])
+        del state.statuses["/p"], state.statuses["/r"]
         self.assertEqual([row.host for row in at_once(fleet.steps(NOW)).rows], ["c"])
 
 
