@@ -15,7 +15,7 @@ from ..collection.run import ReadOne
 from ..collection.state import CollectionState
 from ..daemon.descriptors import raise_limit
 from ..daemon.log_observer import observer_factory
-from ..daemon.wiring import Collection, wire_collection
+from ..daemon.wiring_collection import Collection, wire_collection
 from ..tap import Options
 from .screen import Screen
 
