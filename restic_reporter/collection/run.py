@@ -1,4 +1,4 @@
-"""What a collection under way consists of."""
+"""The state of a running collection."""
 
 from collections import deque
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""``restic-reporter collect``, and ``check-config --connect``: look at all repositories once."""
+"""``restic-reporter collect`` and ``check-config --connect``: connect to all repositories once."""
 
 import sys
 import time

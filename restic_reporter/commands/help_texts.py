@@ -1,4 +1,4 @@
-"""What the help of the console script says, beside its options: texts of at most 78 columns."""
+"""Help texts of the console script, besides its options: at most 78 columns wide."""
 
 COMMANDS = """\
 examples:

@@ -1,4 +1,4 @@
-"""The daemon's options in the other commands: their names, texts and checks are those of `tap`."""
+"""The daemon's options in other commands, with the names, texts and checks of `tap`."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a command shows on a terminal while it runs: a progress bar, and log lines above it."""
+"""Shows progress on a terminal: a bar, and log lines above it."""
 
 import sys
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ _BAR_WIDTH = 40
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether people read ``stream``; not where there is none."""
+    """Return whether ``stream`` is a terminal; ``None`` is not."""
     return stream is not None and stream.isatty()
 
 
 def console_of(stream: IO[str]) -> "Console":
-    """The library's way to write to the terminal ``stream``, which nothing else forces on us."""
+    """Return a console of rich for the terminal ``stream``."""
     # It takes as long to import as a tenth of the daemon.
     from rich.console import Console
 
@@ -30,7 +30,7 @@ def console_of(stream: IO[str]) -> "Console":
 
 
 def plain(text: str) -> str:
-    """``text`` without what a terminal would obey, in one line."""
+    """Return ``text`` in one line, without control characters."""
     return "".join(
         one if one.isprintable() else " " if one.isspace() else "\N{REPLACEMENT CHARACTER}"
         for one in text
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 
 
 def bar(done: int, count: int, slow: Sequence[tuple[str, float]]) -> Any:
-    """The progress bar, and below it the repositories that take long, with their seconds."""
+    """Return the progress bar, with the slow repositories and their seconds below it."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -66,7 +66,7 @@ class Screen:
 
     @classmethod
     def of_process(cls) -> "Screen":
-        """The one of this process."""
+        """Return the screen of this process."""
         for stream in (sys.stderr, sys.stdout):
             if is_terminal(stream):
                 return cls(console_of(stream), log_above=stream is sys.stderr)
@@ -92,7 +92,7 @@ class Screen:
             self._live = None
 
     def show(self, done: int, count: int, longest: Sequence[tuple[str, float]]) -> None:
-        """Bring the bar up to date, where there is one."""
+        """Update the bar, if there is one."""
         if self._live is not None:
             self._live.update(bar(done, count, longest), refresh=True)
 
@@ -106,6 +106,6 @@ class Screen:
             sys.stderr.write(text)
 
     def flush(self) -> None:
-        """Let what was written be seen."""
+        """Flush the stream."""
         if sys.stderr is not None:
             sys.stderr.flush()

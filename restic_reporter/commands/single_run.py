@@ -1,4 +1,4 @@
-"""One collection in this process, from the start of the reactor to its end."""
+"""Runs one collection in this process, from the start of the reactor to its end."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):  # noqa: N818
-    """A signal ended the run; ``status`` is the exit status for that."""
+    """A signal ended the run; ``status`` is the exit status."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -68,7 +68,7 @@ def _begin_log(level: str, redact: Callable[[str], str], screen: Screen) -> None
 
 @define(eq=False)
 class _Run:
-    """The one collection, and what ends it."""
+    """Starts the collection, and stops the reactor after it or by a signal."""
 
     _reactor: Any
     _collection: Collection

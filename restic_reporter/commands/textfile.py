@@ -1,4 +1,4 @@
-"""A file for the textfile collector of node_exporter, replaced whole."""
+"""Replaces a file for the textfile collector of node_exporter, atomically."""
 
 import contextlib
 import os

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def usable_cores() -> int:
-    """How many processors this process may run on."""
+    """Return the number of processors that this process may run on."""
     return len(os.sched_getaffinity(0))
 
 

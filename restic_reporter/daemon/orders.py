@@ -1,4 +1,4 @@
-"""What the daemon does by order, given by a signal or over HTTP."""
+"""Follow orders that come by signals or over HTTP."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class Orders:
         return self._loader.reload()
 
     def knows(self, label: str) -> bool:
-        """Whether there is a repository with this label."""
+        """Return whether there is a repository with this label."""
         return self._runs.knows(label)
 
     def collect(self, label: str | None) -> bool:

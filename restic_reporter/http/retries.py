@@ -1,4 +1,4 @@
-"""How long to wait before a retry."""
+"""Computes the wait before a retry."""
 
 import re
 from collections.abc import Callable

@@ -81,7 +81,7 @@ class OwnKeys:
 
 
 def missing(own: OwnKeys, first: str, second: str) -> bool:
-    """Whether one of two keys that belong together is there alone; if so, that is noted."""
+    """Return whether only one of two keys that belong together is present; note the problem."""
     alone: Any = {first, second} & own.values.keys()
     if len(alone) != 1:
         return False

@@ -1,4 +1,4 @@
-"""What a request asks to see of the sets: filter, order and page. Pure."""
+"""Select sets for a request: filter, order and page. Pure."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

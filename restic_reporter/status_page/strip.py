@@ -12,7 +12,7 @@ DAYS = 30
 
 
 class Day(Enum):
-    """What happened on a day: a backup, none, or none at a due time of the schedule."""
+    """The outcome of a day: a backup, none, or none at a due time of the schedule."""
 
     BACKUP = auto()
     NONE = auto()

@@ -33,7 +33,7 @@ _RELOAD_TIMEOUT = 75.0
 
 
 class Lifecycle(Protocol):
-    """What the daemon does by order."""
+    """The orders that the daemon follows."""
 
     def reload(self) -> Awaitable[Sequence[str]]:
         """Load the config again; return what is wrong with it, without secrets."""

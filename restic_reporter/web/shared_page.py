@@ -36,7 +36,7 @@ def compressed(body: bytes) -> bytes:
 
 @frozen
 class Document:
-    """What a page is answered with."""
+    """The parts of a response."""
 
     content_type: bytes
     body: bytes

@@ -36,7 +36,7 @@ class B2Location:
 
 @frozen(kw_only=True)
 class B2Settings(BackendSettings):
-    """Where the repository is, and the key; ``None`` until a document with it is looked up."""
+    """The repository's place, and the key: ``None`` until a document with it is looked up."""
 
     place: B2Location
     credentials: B2Credentials | None = None

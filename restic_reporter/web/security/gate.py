@@ -22,7 +22,7 @@ TOO_MANY_REQUESTS = 429
 
 
 class IGateReactor(IReactorTime, IReactorFromThreads):
-    """What `Security` needs of a reactor."""
+    """The parts of a reactor that `Security` uses."""
 
 
 @define(eq=False)

@@ -48,7 +48,7 @@ CURVES = {"CurveP256": "P-256", "CurveP384": "P-384", "CurveP521": "P-521", "X25
 
 @frozen
 class ClientAuth:
-    """Whether a client ``must`` send a certificate, and whether it is ``verified``."""
+    """A client ``must`` send a certificate or may; it is ``verified`` or not."""
 
     asked: bool = True
     must: bool = False
