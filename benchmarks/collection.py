@@ -85,7 +85,10 @@ def main() -> None:
     folder = Folder()
     try:
         server = RestServer(folder, folder.path / "data")
-        repositories = [copy_example(server.path / f"r{number}") for number in range(REPOSITORIES)]
+        repositories = [
+            copy_example(server.path / f"r{number}", real_key=True)
+            for number in range(REPOSITORIES)
+        ]
         urls = [server.url(path.name) for path in repositories]
         each = len(snapshots(EXAMPLE))
         python = sys.version.split()[0]

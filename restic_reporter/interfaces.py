@@ -213,6 +213,13 @@ class ISnapshotReader(Interface):
         :raises ReadError: with the reason, and a message without secrets.
         """
 
+    def open(request: ReadRequest) -> Awaitable[None]:
+        """
+        Test that the entry's password opens the repository. Read no snapshot.
+
+        For the rest, what is said of `read` holds here too.
+        """
+
 
 class ISecretStore(Interface):
     """

@@ -1,12 +1,12 @@
 """
-``twistd restic-reporter``: its options, and its start.
+Options and start of ``twistd restic-reporter``.
 
-This module imports little, so that signals find their handlers as soon as can be.
-`restic_reporter.daemon.wiring` imports the rest.
+This module imports little, so that signals are handled early; `restic_reporter.daemon.wiring`
+imports the rest.
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from getopt import GetoptError
 from typing import Any, ClassVar, NoReturn
 
@@ -23,6 +23,16 @@ from .redaction.masks import redact
 
 LOG_LEVELS = ("debug", "info", "warn", "error")
 
+_EXAMPLES = """
+Examples:
+  restic-reporter run --config config.json
+      Run in the foreground; metrics at http://localhost:9121/metrics.
+  restic-reporter run --bind 127.0.0.1:9121 --cron "17 * * * *"
+      Only for clients on this host; collect at 17 past each hour.
+  twistd restic-reporter --config config.json
+      Run in the background, with a pidfile and a log file.
+"""
+
 
 def refuse(problem: str) -> NoReturn:
     """End the process with status 1 and one message."""
@@ -33,55 +43,30 @@ class Options(UsageOptions):
     """The daemon's command line."""
 
     synopsis = "[options]"
-    longdesc = "Tell Prometheus which restic backups are late or broken."
+    longdesc = "Report late and broken restic backups to Prometheus."
 
     optParameters: ClassVar = [
-        [
-            "bind",
-            "b",
-            ":9121",
-            "Address of the web server: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint string.",
-        ],
-        [
-            "config",
-            "c",
-            "config.json",
-            "Config file: JSON, or YAML if the name ends in .yaml or .yml.",
-        ],
-        [
-            "cron",
-            None,
-            "0 0 * * *",
-            "When to collect, besides at start: five cron fields, local time.",
-        ],
+        ["bind", "b", ":9121", "Address: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint."],
+        ["config", "c", "config.json", "Config file: JSON, or YAML if named .yaml or .yml."],
+        ["cron", None, "0 0 * * *", "Schedule besides the start: five cron fields, local time."],
         ["reader", None, "auto", "Reader of the repositories: auto, restic or native."],
         ["restic", None, "restic", "restic program: a name on PATH, or a path."],
         ["concurrency", None, "8", "Number of repositories read at the same time."],
         ["timeout", None, "300", "Timeout in seconds for the read of one repository."],
-        [
-            "cache-dir",
-            None,
-            None,
-            "Folder that keeps encrypted snapshot files across restarts. Default: none.",
-        ],
-        [
-            "shard",
-            None,
-            "0/1",
-            "I/N: collect only shard I of N, counted from 0; all have the same config.",
-        ],
-        [
-            "log-level",
-            None,
-            "info",
-            "Lowest level to log: debug, info, warn or error.",
-        ],
+        ["cache-dir", None, None, "Folder that keeps encrypted snapshot files across restarts."],
+        ["shard", None, "0/1", "I/N: collect only shard I of N, from 0; all have the same config."],
+        ["log-level", None, "info", "Lowest level to log: debug, info, warn or error."],
+        ["web-config", None, None, "File with TLS, passwords and a rate limit for the web server."],
+    ]
+
+    optFlags: ClassVar = [
+        ["enable-lifecycle", None, "Allow POST /-/reload and POST /-/collect."],
     ]
 
     held_signals: Collection[int] = ()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse them; under twistd this command is to be run, so its signals are held."""
+        """Parse them; under twistd, hold the signals for the daemon to come."""
         if self.parent is not None:
             self.held_signals = hold_signals()
         try:
@@ -90,16 +75,19 @@ class Options(UsageOptions):
             # twistd would print all of its usage and ours before the message.
             refuse(self._explained(error))
 
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the text of ``--help``, with examples, each in lines of its own."""
+        return f"{super().getUsage(width)}{_EXAMPLES}"
+
     def parseArgs(self, *arguments: str) -> None:
-        """Refuse all of them; the usual ones are the rest of a cron expression."""
-        if not arguments:
-            return
-        if len(self["cron"].split()) == 1:
+        """Refuse any; usually they are parts of an unquoted cron expression."""
+        if arguments and len(self["cron"].split()) == 1:
             refuse("--cron: the expression must be quoted: --cron '0 0 * * *'")
-        refuse(f"unexpected argument {arguments[0]!r}; see --help")
+        if arguments:
+            refuse(f"unexpected argument {arguments[0]!r}; see --help")
 
     def _explained(self, error: UsageError) -> str:
-        """``error`` with its likely mend, in one line."""
+        """Return a message with a hint, in one line."""
         name = error.__context__.opt if isinstance(error.__context__, GetoptError) else ""
         option = f"-{name}" if len(name) == 1 else f"--{name}"
         if not name or name in self.synonyms:
@@ -110,9 +98,6 @@ class Options(UsageOptions):
                 f"{option} is an option of twistd and goes before the command:"
                 f" twistd {option}{value} restic-reporter"
             )
-        # Only a wrong command line needs it.
-        from .commands.cli import unknown_option
-
         return unknown_option(option, [f"--{known}" for known in self.synonyms if len(known) > 1])
 
     def opt_version(self) -> NoReturn:
@@ -121,18 +106,14 @@ class Options(UsageOptions):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
-        """
-        Check and convert the values.
-
-        Paths are made absolute, since twistd will change directory.
-        """
+        """Check and convert the values; make paths absolute, as twistd changes directory."""
         from .config.sharding import parse_shard
         from .daemon.log_observer import take_logger
         from .schedule.cron import parse_cron
         from .web.listener import parse_address
 
         self["logger"] = take_logger(self.parent or {})
-        self["directory"] = os.getcwd()
+        self["directory"] = _current_folder()
         self["bind"] = self._checked("bind", parse_address)
         self["cron"] = self._checked("cron", parse_cron)
         self["reader"] = self._one_of("reader", READERS)
@@ -156,6 +137,24 @@ class Options(UsageOptions):
         if value not in values:
             refuse(f"--{name}: invalid value {value!r}; must be one of {', '.join(values)}")
         return value
+
+
+def unknown_option(option: str, known: Iterable[str]) -> str:
+    """Return the message about ``option``, with the nearest of the ``known`` long ones, if any."""
+    # Only a wrong command line needs it.
+    from difflib import get_close_matches
+
+    # A lower cutoff would take --cron for --version.
+    near = get_close_matches(option, [one for one in known if one[:2] == "--"], n=1, cutoff=0.7)
+    return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        # The folder is removed; absolute paths can be read all the same.
+        return os.curdir
 
 
 def _whole_number(text: str) -> int:
@@ -184,9 +183,9 @@ def _seconds(text: str) -> float:
 
 def makeService(options: Options) -> IService:
     """
-    The daemon as a service.
+    Return the daemon as a service.
 
-    :raises SystemExit: with a message, where it cannot run with these options or this config.
+    :raises SystemExit: with a message, if the options or the config are invalid.
     """
     from twisted.internet import reactor
 
@@ -203,7 +202,7 @@ def makeService(options: Options) -> IService:
         wired.append(wire(options, options.parent or {}, reactor, os.environ))
     except ValueError as error:
         refuse(str(error))
-    # Nobody waits yet.
+    # Nothing can be blocked yet.
     set_apart()
     service: IService = wired[0]
     return service

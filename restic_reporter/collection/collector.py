@@ -2,27 +2,24 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from itertools import islice
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
-from ..model.errors import ReadError, Reason
+from ..model.errors import ReadError
 from ..model.snapshot_table import SnapshotTable
 from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
+from .run import Progress, ReadOne, Run, Workers
 from .state import CollectionState, RepositoryStatus, Task
 
 # Seconds between two log lines about the progress of a collection.
 PROGRESS_INTERVAL = 10.0
-
-# The number of repositories that such a line names.
-_SHOWN = 3
 
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
 
@@ -32,43 +29,13 @@ async def _unchanged(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
 
 
 @define
-class _Run:
-    """
-    One collection.
-
-    ``incomplete`` are the repositories whose secrets are being looked up; ``looked_up`` fires
-    when that is done. ``reading`` has the URLs that are being read and their start times,
-    oldest first.
-    """
-
-    queue: deque[RepositoryStatus]
-    incomplete: list[RepositoryStatus]
-    looked_up: "Deferred[None]" = field(factory=Deferred)
-    reading: dict[str, float] = field(factory=dict)
-    cancelled: bool = False
-
-
-class _Workers(DeferredList):  # type: ignore[misc,valid-type]
-    """Waits for all workers of a run; cancelling it ends them and their queue."""
-
-    def __init__(self, workers: list["Deferred[None]"], run: _Run) -> None:
-        super().__init__(workers, consumeErrors=True)
-        self._run = run
-
-    def cancel(self) -> None:
-        """Cancel the run."""
-        self._run.cancelled = True
-        super().cancel()
-
-
-@define
 class Collector:
     """
     Updates the state of every repository.
 
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
     ``concurrency`` repositories are read at one time. ``on_read`` is called with each changed
-    status.
+    status; ``read`` reads one repository.
     """
 
     _log = Logger()
@@ -78,8 +45,10 @@ class Collector:
     _concurrency: int
     state: CollectionState = field(factory=CollectionState)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
+    _read_one: ReadOne = field(default=read_repository, alias="read")
     _tasks: dict[str, Task] = field(factory=dict)
     _complete: Complete = _unchanged
+    _run: Run | None = None
 
     def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _unchanged) -> None:
         """
@@ -167,16 +136,18 @@ class Collector:
         incomplete = [one for one in due if one.task.repository.materials]
         ready = [one for one in due if not one.task.repository.materials]
         # Last time's failures are read last, so that many dead servers delay nobody else.
-        run = _Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
-        progress = LoopingCall(self._log_progress, run, len(due))
+        run = Run(deque(sorted(ready, key=lambda one: one.success is False)), incomplete)
+        self._run = run
+        progress = LoopingCall(self._log_progress, len(due))
         progress.clock = self._clock
         progress.start(PROGRESS_INTERVAL, now=False)
         workers = [self._look_up(run)] if incomplete else []
         workers += [self._work(run) for _ in range(min(self._concurrency, len(due)))]
         try:
-            outcomes = await _Workers([*map(Deferred.fromCoroutine, workers)], run)
+            outcomes = await Workers([*map(Deferred.fromCoroutine, workers)], run)
         finally:
             progress.stop()
+            self._run = None
         if run.cancelled:
             return False
         for succeeded, failure in outcomes:
@@ -184,27 +155,31 @@ class Collector:
                 self._log.failure("collection worker failed: bug in restic-reporter", failure)
         return True
 
-    def _log_progress(self, run: _Run, count: int) -> None:
-        now = self._clock.seconds()
-        longest = [
-            f"{url} ({now - started:.0f} s)" for url, started in islice(run.reading.items(), _SHOWN)
-        ]
+    def progress(self) -> Progress:
+        """Return the progress of the running collection; nothing is left without one."""
+        run = self._run
+        return Progress(0, ()) if run is None else run.progress(self._clock.seconds())
+
+    def _log_progress(self, count: int) -> None:
+        progress = self.progress()
+        longest = [f"{url} ({seconds:.0f} s)" for url, seconds in progress.longest]
         self._log.info(
             f"still collecting: {{left}} of {{count}} {plural('repository', count)} left;"
             " longest running: {longest}",
-            left=len(run.queue) + len(run.reading) + len(run.incomplete),
+            left=progress.left,
             count=count,
             longest=", ".join(longest) or "looking up secrets",
         )
 
-    async def _look_up(self, run: _Run) -> None:
+    async def _look_up(self, run: Run) -> None:
         """Queue the incomplete repositories with their secrets, or note the look-up's error."""
         started = self._clock.seconds()
         try:
             outcomes = await self._complete([one.task for one in run.incomplete])
             for status, outcome in zip(run.incomplete, outcomes, strict=True):
                 if isinstance(outcome, ReadError):
-                    self._publish(status, started, note_failure(status, outcome))
+                    note_failure(status, outcome)
+                    self._publish(status, started)
                     continue
                 label = outcome.repository.url
                 # A reload may have replaced the task during the look-up.
@@ -216,7 +191,7 @@ class Collector:
             run.incomplete = []
             run.looked_up.callback(None)
 
-    async def _work(self, run: _Run) -> None:
+    async def _work(self, run: Run) -> None:
         while not run.cancelled:
             if run.queue:
                 await self._read(run.queue.popleft(), run)
@@ -225,30 +200,27 @@ class Collector:
             else:
                 break
 
-    async def _read(self, status: RepositoryStatus, run: _Run) -> None:
+    async def _read(self, status: RepositoryStatus, run: Run) -> None:
         """Read one repository and note the outcome, unless the run was cancelled."""
         url = status.task.repository.url
         started = run.reading[url] = self._clock.seconds()
         deadline = Deadline.after(self._clock, status.task.timeout)
-        failure = None
-        work = read_repository(status.task, status, self._now(), self._clock, deadline)
+        work = self._read_one(status.task, status, self._now(), self._clock, deadline)
         try:
             reading = await within(deadline, work, "reading the repository")
         except Exception as error:
             # Cancelled work may fail with any error.
             if run.cancelled:
                 return
-            failure = note_failure(status, error)
+            note_failure(status, error)
         else:
             note_success(status, reading, self._now())
         finally:
             del run.reading[url]
-        self._publish(status, started, failure)
+        self._publish(status, started)
 
-    def _publish(
-        self, status: RepositoryStatus, started: float, failure: tuple[Reason, str] | None
-    ) -> None:
-        note_read(status, self._now(), self._clock.seconds() - started, failure)
+    def _publish(self, status: RepositoryStatus, started: float) -> None:
+        note_read(status, self._now(), self._clock.seconds() - started)
         self.state.job.left -= 1
         status.unread = False
         status.revision += 1

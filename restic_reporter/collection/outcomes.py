@@ -21,6 +21,7 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     """Note a successful read that ended at ``now``, in Unix seconds."""
     url, content = status.task.repository.url, reading.content
     status.success = True
+    status.error = None
     status.last_success = now
     status.content = content
     status.fingerprint = reading.fingerprint
@@ -58,12 +59,8 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
         )
 
 
-def note_failure(status: RepositoryStatus, error: Exception) -> tuple[Reason, str]:
-    """
-    Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback.
-
-    Returns the reason, and the message without secrets.
-    """
+def note_failure(status: RepositoryStatus, error: Exception) -> None:
+    """Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback."""
     repository = status.task.repository
     if isinstance(error, ReadError):
         reason, message = error.reason, redact(error.message, repository.secrets())
@@ -82,20 +79,19 @@ def note_failure(status: RepositoryStatus, error: Exception) -> tuple[Reason, st
             traceback=redact(Failure(error).getTraceback(), repository.secrets()),
         )
     status.success = False
+    # A copy: a traceback would keep alive all that the read had.
+    status.error = ReadError(reason, message)
     status.failures[reason] = status.failures.get(reason, 0) + 1
-    return reason, message
 
 
-def note_read(
-    status: RepositoryStatus, now: float, duration: float, failure: tuple[Reason, str] | None
-) -> None:
+def note_read(status: RepositoryStatus, now: float, duration: float) -> None:
     """Keep the outcome of a read that ended at ``now``, in Unix seconds."""
     status.duration = duration
     content = status.content
-    reason, message = failure or (None, "")
-    message = message[:LONGEST_MESSAGE]
+    error = status.error
+    message = "" if error is None else error.message[:LONGEST_MESSAGE]
     if status.reads and status.reads[-1].message == message:
         # The same text again, at no cost.
         message = status.reads[-1].message
     count = content.snapshot_count if content is not None else 0
-    status.reads.append(PastRead(now, duration, count, reason, message))
+    status.reads.append(PastRead(now, duration, count, error.reason if error else None, message))

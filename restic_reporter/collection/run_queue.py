@@ -57,6 +57,17 @@ class Runs:
         self._start(None)
         return True
 
+    def knows(self, label: str) -> bool:
+        """Return whether there is a repository with this label."""
+        return label in self._labels
+
+    def collect_one(self, label: str) -> bool:
+        """Start a run of one repository, and of those never read; return as `collect_all`."""
+        if self._running is not None or self._stopped:
+            return False
+        self._start(frozenset({label}))
+        return True
+
     def due(self, keys: Keys) -> None:
         """
         Start a run for the due schedules with these ``keys``.

@@ -68,9 +68,10 @@ class RepositoryStatus:
 
     ``content``, its ``fingerprint``, ``access``, ``locks`` and ``last_success`` (Unix seconds)
     are of the last successful read. ``success`` and ``duration`` (seconds) are of the latest
-    read, ``None`` before the first. ``table`` has all snapshots read so far, also by failed
-    reads. ``memory`` is the reader's own. ``unread`` is set until the task in use was read.
-    ``revision`` changes with every read and task. ``reads`` are the latest ones, oldest first.
+    read, ``None`` before the first; ``error`` is of that read too, without secrets. ``table``
+    has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
+    ``unread`` is set until the task in use was read. ``revision`` changes with every read and
+    task. ``reads`` are the latest ones, oldest first.
     """
 
     task: Task
@@ -82,6 +83,7 @@ class RepositoryStatus:
     access: SeenAccess | None = None
     unread: bool = True
     success: bool | None = None
+    error: ReadError | None = None
     last_success: float | None = None
     duration: float | None = None
     failures: dict[Reason, int] = field(factory=dict)

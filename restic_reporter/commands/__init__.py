@@ -1,1 +1,1 @@
-"""What the console script does."""
+"""The commands of the console script."""

@@ -1,4 +1,4 @@
-"""What ``restic-reporter check-config`` prints: the config as the daemon would take it."""
+"""``restic-reporter check-config``: check and print a config."""
 
 import shlex
 import shutil
@@ -8,7 +8,6 @@ from typing import Any
 from attrs import frozen
 
 from ..collection.reader_choice import Readers
-from ..collection.state import Task
 from ..collection.task_maker import BrokenBackend, TaskMaker
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
@@ -24,7 +23,6 @@ from ..interfaces import BackendTools
 from ..model.repository import Config, Repository
 from ..plugin.discovery import Plugins, by_name, by_scheme, installed_plugins
 from ..readers.restic import ResticReader
-from ..redaction.masks import Masks
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
 
@@ -34,10 +32,7 @@ _FILES = ("password_file", "cacert", "tls_client_cert")
 
 @frozen
 class Checked:
-    """
-    A config that the daemon would take: the entries of its shard with the defaults in them,
-    and what is worth a look. Neither shows a secret.
-    """
+    """A valid config: the entries of the shard, with defaults, and warnings; without secrets."""
 
     entries: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
@@ -54,18 +49,16 @@ def check_config(
     plugins: Plugins | None = None,
 ) -> Checked:
     """
-    The config in the file ``path``, checked as the daemon does it.
+    Check the config in the file ``path`` as the daemon does.
 
-    ``environ`` is the environment; ``restic``, ``reader`` and ``shard`` are the daemon's
-    options. Nothing but the files that it names is looked at: no repository, and no secret
-    store; ``reactor`` is not run.
+    ``restic``, ``reader`` and ``shard`` are the daemon's options. Only the config and the files
+    that it names are read, no repository or secret store; ``reactor`` does not run.
 
-    :raises ConfigError: with all that is wrong.
-    :raises ValueError: the plugins that are installed cannot be used together.
+    :raises ConfigError: with all problems.
+    :raises ValueError: installed plugins conflict.
     """
     plugins = plugins or installed_plugins()
-    makers = by_scheme(plugins.makers)
-    stores = tuple(by_name(plugins.stores))
+    makers, stores = by_scheme(plugins.makers), tuple(by_name(plugins.stores))
     broken = bool(plugins.broken)
     context = ConfigContext(directory, makers, stores, broken, environ, shard.holds)
     document = load_document(path, directory)
@@ -73,59 +66,52 @@ def check_config(
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
     readers = Readers(any_reader, any_reader, reader, lambda: has_restic, restic)
-    maker = TaskMaker(
-        makers,
-        BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor)),
-        readers,
-        timeout=1,
-        lookups=Lookups(reactor, {}, makers),
-        broken=plugins.broken,
-    )
-    tasks = maker.tasks(config)
+    tools = BackendTools(reactor, BoundedHTTPClient(reactor), KeyedThreads(reactor))
+    lookups = Lookups(reactor, {}, makers)
+    tasks = TaskMaker(makers, tools, readers, 1, lookups, plugins.broken).tasks(config)
     entries = tuple(_shown_entries(document, context, config))
     files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
+    masks = masks_of(config)
+    backends: Iterable[tuple[int, Any]] = [
+        (task.repository.position, task.backend) for task in tasks.values()
+    ]
     warnings = [
-        *(f"the plugin {broken}" for broken in plugins.broken),
+        *(f"the plugin {plugin}" for plugin in plugins.broken),
         *config.warnings,
-        *(f"{path}: {problem}" for problem in _broken(tasks.values(), masks_of(config))),
+        *(
+            f"{path}: entry {position}: {masks.redact(backend.problem)}"
+            for position, backend in backends
+            if isinstance(backend, BrokenBackend)
+        ),
         *readers.warnings(),
         *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
     return Checked(entries, tuple(warnings))
 
 
-def _broken(tasks: Iterable[Task], masks: Masks) -> Iterator[str]:
-    for task in tasks:
-        backend: Any = task.backend
-        if isinstance(backend, BrokenBackend):
-            yield f"entry {task.repository.position}: {masks.redact(backend.problem)}"
-
-
 def _shown_entries(
     document: Any, context: ConfigContext, config: Config
 ) -> Iterator[Mapping[str, Any]]:
-    """The disabled entries, and those of ``config``."""
+    """Yield the disabled entries, and those of ``config``."""
     entries, defaults = entries_of(document, context, Problems())
     owners, hidden = context.owners, context.secret_keys
     held = {one.position: one for one in config.repositories}
     for position, entry in enumerate(entries, 1):
-        stores = context.stores_for([*defaults, *entry])
+        stores = context.stores_for(defaults, entry)
         merged = merge(entry, defaults, stores, owners)
         if merged.get("disabled"):
-            # What else it has is not in use, and has not been looked at.
-            shown = {key: merged[key] for key in ("repo", "disabled") if key in merged}
+            # Its other keys are not used, and not all checked.
+            keys = [key for key in ("repo", "disabled") if key in merged]
         elif position not in held:
             continue
         else:
             unused = set(_unused(held[position], context, stores)) - entry.keys()
-            shown = {
-                key: value for key, value in {"repo": "", **merged}.items() if key not in unused
-            }
-        yield {key: _shown(key, value, hidden) for key, value in shown.items()}
+            keys = [key for key in {"repo": "", **merged} if key not in unused]
+        yield {key: _shown(key, merged[key], hidden) for key in keys}
 
 
 def _unused(repository: Repository, context: ConfigContext, stores: Iterable[str]) -> Iterator[str]:
-    """The backends' keys that the repository does not take from the defaults."""
+    """Yield the keys of backends that the repository does not take from the defaults."""
     maker = context.makers.get(repository.scheme)
     for owner in context.owners:
         if owner is not maker:

@@ -5,24 +5,19 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..config.sharding import Shard, parse_shard
 from ..model.errors import ConfigError
-from ..model.schemes import READERS
 from ..redaction.masks import redact
+from ..tap import unknown_option
+from . import help_texts
+from .options import ALL, READING, add_flags, add_options, daemon_options
 
 _NAME = "restic-reporter"
 
-
-def unknown_option(option: str, known: Iterable[str]) -> str:
-    """Return the message about ``option``, with the nearest of the ``known`` long ones, if any."""
-    # A lower cutoff would take --cron for --version.
-    near = get_close_matches(option, [one for one in known if one[:2] == "--"], n=1, cutoff=0.7)
-    return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
+SHELLS = ("bash", "zsh", "fish")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,54 +39,103 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, redact(f"{self.prog}: {message}\n"))
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
+    """
+    The command line: each command is a parser of its own, with the function that ``run``s it.
+
+    With ``every_option`` it knows those of ``run`` too, which twistd's code parses otherwise.
+    """
     parser = _Parser(
         prog=_NAME,
-        description="Tell Prometheus which restic backups are late or broken.",
+        description="Report late and broken restic backups to Prometheus.",
+        epilog=help_texts.COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_NAME} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    daemon = commands.add_parser(
+
+    def command(name: str, text: str, description: str, **more: Any) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **more,
+        )
+
+    daemon = command(
         "run",
-        help="run the daemon in the foreground",
+        "run the daemon in the foreground",
+        help_texts.RUN,
         # The daemon's own options are parsed as twistd does it.
-        add_help=False,
-        prefix_chars="\0",
-        allow_abbrev=False,
+        add_help=every_option,
+        prefix_chars="-" if every_option else "\0",
     )
-    daemon.add_argument("options", nargs="*")
+    if every_option:
+        daemon.add_argument("--version", action="store_true", help="Show the version and exit.")
+        add_options(daemon, ALL)
+        add_flags(daemon)
+    else:
+        daemon.add_argument("options", nargs="*")
     daemon.set_defaults(run=_run)
-    backends = commands.add_parser(
-        "backends",
-        help="list the installed backends",
-        description="List the installed backends: scheme, package, and readers. The exit status"
-        " is 1 if a plugin is broken.",
-        allow_abbrev=False,
-    )
-    backends.set_defaults(run=_backends)
-    check = commands.add_parser(
+    check = command(
         "check-config",
-        help="check a config, and print it without its secrets",
-        description="Check a config as the daemon does, and print it as JSON, with defaults"
-        " and without secrets. The exit status is 1 if the config is invalid.",
-        allow_abbrev=False,
+        "check a config, and show it without its secrets",
+        help_texts.CHECK_CONFIG,
+        epilog=help_texts.CHECK_CONFIG_EXAMPLES,
     )
-    check.add_argument("--config", "-c", metavar="FILE", default="config.json", help="config file")
-    same = "as for the daemon"
-    check.add_argument("--reader", choices=READERS, default="auto", help=same)
-    check.add_argument("--restic", metavar="PATH", default="restic", help=same)
-    check.add_argument("--shard", metavar="I/N", type=_shard, default="0/1", help=same)
+    check.add_argument(
+        "--connect",
+        action="store_true",
+        help="Also connect to each repository and test its password. Reads no snapshots.",
+    )
+    add_options(check, (*READING, "web-config"), log_level="warn")
     check.set_defaults(run=_check_config)
+    collect = command(
+        "collect",
+        "read all repositories once and show the result",
+        help_texts.COLLECT,
+        epilog=help_texts.COLLECT_EXAMPLES,
+    )
+    collect.add_argument(
+        "--textfile",
+        metavar="OUT.prom",
+        help="Write the metrics to this file, for node_exporter. Its name must end in .prom.",
+    )
+    add_options(collect, (*READING, "cache-dir"), log_level="warn")
+    collect.set_defaults(run=_collect)
+    backends = command("backends", "list the installed backends", help_texts.BACKENDS)
+    backends.set_defaults(run=_backends)
+    completion = command(
+        "completion",
+        "print a script for shell completion",
+        help_texts.COMPLETION,
+        epilog=help_texts.COMPLETION_EXAMPLES,
+    )
+    completion.add_argument("shell", choices=SHELLS, help="The shell that reads the script.")
+    completion.set_defaults(run=_completion)
+    return parser
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = make_parser()
     option, known = next(iter(arguments), ""), parser._option_string_actions
     if option[:1] == "-" and option not in known:
         message = unknown_option(option, known)
         if not message.endswith("?"):
-            name = next((one for one in arguments if one in commands.choices), "run")
+            name = next((one for one in arguments if one in _names(parser)), "run")
             meant = shlex.join([_NAME, name, *(one for one in arguments if one != name)])
             message = f"missing command; did you mean {meant!r}?"
         parser.error(message)
     return parser.parse_args(arguments)
+
+
+def _names(parser: argparse.ArgumentParser) -> Iterable[str]:
+    """Return the names of the commands."""
+    (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return commands.choices
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -110,39 +154,77 @@ def _backends(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _shard(text: str) -> Shard:
-    try:
-        return parse_shard(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _check_config(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    problems, warnings = _check_web_config(options["web-config"], options["directory"])
+    if arguments.connect:
+        if problems:
+            _complain(problems)
+            return 1
+        from .collect import connect
+
+        return _once(lambda: connect(options))
     from twisted.internet import reactor
 
     from .check_config import check_config
 
     try:
-        directory = os.getcwd()
-    except OSError:
-        # The folder is removed; absolute paths can be read all the same.
-        directory = os.curdir
-    try:
         checked = check_config(
-            arguments.config,
-            directory,
+            options["config"],
+            options["directory"],
             os.environ,
             reactor,
-            arguments.restic,
-            arguments.reader,
-            arguments.shard,
+            options["restic"],
+            options["reader"],
+            options["shard"],
         )
     except (ConfigError, ValueError) as error:
-        _complain(str(error).splitlines())
+        problems += str(error).splitlines()
+    if problems:
+        _complain(problems)
         return 1
     print(json.dumps(checked.entries, indent=2), flush=True)
-    _complain(checked.warnings)
+    _complain((*checked.warnings, *warnings))
     return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    options = daemon_options(arguments)
+    from .collect import collect
+
+    return _once(lambda: collect(options, arguments.textfile))
+
+
+def _once(run: Callable[[], int]) -> int:
+    """The exit status of a command that reads repositories."""
+    from .single_run import Interrupted
+
+    try:
+        return run()
+    except ValueError as error:
+        _complain([str(error)])
+        return 1
+    except Interrupted as interrupted:
+        return interrupted.status
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from .completion import script
+
+    print(script(make_parser(every_option=True), arguments.shell))
+    return 0
+
+
+def _check_web_config(path: str | None, directory: str) -> tuple[list[str], Sequence[str]]:
+    """The problems and the warnings of the file of ``--web-config``."""
+    from ..config.web_config_file import WebConfigFile
+
+    if not path:
+        return [], ()
+    try:
+        return [], WebConfigFile(path, directory).load().warnings
+    except ConfigError as error:
+        return list(error.problems), ()
 
 
 def _complain(problems: Iterable[str]) -> None:
@@ -163,7 +245,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

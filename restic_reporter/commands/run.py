@@ -9,7 +9,7 @@ _MAKER = ServiceMaker("restic-reporter", "restic_reporter.tap", "", "run")
 
 
 class _Options(ServerOptions):
-    """The options of twistd, with ``run`` as the only command."""
+    """twistd's options, with ``run`` as the only command."""
 
     synopsis = "Usage: restic-reporter"
     subCommands = (("run", None, _MAKER.options, _MAKER.description),)
@@ -19,9 +19,9 @@ def run(arguments: Sequence[str]) -> None:
     """
     Run the daemon until a signal ends the process.
 
-    Process 1 of a container outlives its own signals, so this returns there.
+    It returns only as process 1 of a container, which survives its own signals.
 
-    :raises SystemExit: with a message, where the options in ``arguments`` are wrong.
+    :raises SystemExit: with a message, if the options in ``arguments`` are invalid.
     """
     config = _Options()
     config.loadedPlugins = {_MAKER.tapname: _MAKER}

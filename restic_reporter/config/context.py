@@ -1,6 +1,7 @@
 """The surroundings of a config."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -38,7 +39,7 @@ class ConfigContext:
         """Return each maker once."""
         return tuple({maker.name: maker for maker in self.makers.values()}.values())
 
-    def stores_for(self, keys: Iterable[object]) -> tuple[str, ...]:
-        """Return the secret stores for an entry with ``keys``: beside a broken plugin, any."""
-        named = stores_in(keys, self.owners) if self.broken else ()
+    def stores_for(self, *keys: Iterable[object]) -> tuple[str, ...]:
+        """Return the secret stores for an entry with ``keys``; a broken plugin may be any."""
+        named = stores_in(chain(*keys), self.owners) if self.broken else ()
         return tuple(sorted({*self.stores, *named}))

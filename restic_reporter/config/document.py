@@ -33,46 +33,46 @@ class Problems:
         """Add some."""
         room = _MAX_PROBLEMS - len(self.shown)
         self.shown.extend(problems[:room])
-        self.more += max(0, len(problems) - room)
+        self.more += len(problems[room:])
 
     def raise_any(self, name: str) -> None:
-        """
-        Do nothing without problems.
-
-        :raises ConfigError: with all problems in the file ``name``.
-        """
-        if not self.shown:
-            return
-        problems = [f"{name}: {problem}" for problem in self.shown]
-        if self.more:
-            problems.append(f"{name}: … and {self.more:,} more problems")
-        raise ConfigError(problems)
+        """Raise a `ConfigError` if there are problems in the file ``name``."""
+        more = [f"… and {self.more:,} more problems"] if self.more else []
+        if self.shown:
+            raise ConfigError([f"{name}: {problem}" for problem in (*self.shown, *more)])
 
 
 def parse_document(content: bytes, name: str) -> Any:
     """
     Return the document in the file ``name`` with this ``content``.
 
-    A JSON map with a duplicate key is a `Repeating`; in YAML that is a syntax error.
+    JSON maps are `Repeating`; a duplicate key in YAML is a syntax error.
 
     :raises ConfigError: for a syntax error, with line and column.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
+    text = _text(content, name)
     is_yaml = name.endswith((".yaml", ".yml"))
     document = None
     if text.strip():
-        document = _parse_yaml(text, name) if is_yaml else _parse_json(text, name)
+        try:
+            document = _parse_yaml(text, name) if is_yaml else _parse_json(text, name)
+        except RecursionError:
+            raise ConfigError([f"{name}: nested too deeply"]) from None
     if document is None and (is_yaml or not text.strip()):
         raise ConfigError([f"{name}: is empty; must be a list of entries"])
     return document
 
 
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{name}: line {line}: not UTF-8 text"]) from None
+
+
 class Repeating(dict[str, Any]):
-    """A JSON map with the duplicate keys ``repeated``."""
+    """A JSON map, with its duplicate keys in ``repeated``."""
 
     repeated: tuple[str, ...] = ()
 
@@ -83,13 +83,11 @@ def repeated_keys(value: Any) -> tuple[str, ...]:
 
 
 def _map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) == len(pairs):
-        return result
-    repeating = Repeating(result)
-    counts = Counter(key for key, _ in pairs)
-    repeating.repeated = tuple(key for key, count in counts.items() if count > 1)
-    return repeating
+    result = Repeating(pairs)
+    if len(result) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        result.repeated = tuple(key for key, count in counts.items() if count > 1)
+    return result
 
 
 def _parse_json(text: str, name: str) -> Any:
@@ -100,14 +98,12 @@ def _parse_json(text: str, name: str) -> Any:
             raise ConfigError([f"{name}: looks like YAML; rename it to .yaml or .yml"]) from None
         where = f"{name}: line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{where}: {error.msg}{_json_hint(text, error.pos)}"]) from None
-    except RecursionError:
-        raise ConfigError([f"{name}: nested too deeply"]) from None
     except ValueError:
         raise ConfigError([f"{name}: a number has too many digits"]) from None
 
 
 def _json_hint(text: str, position: int) -> str:
-    """Return the likely mend of a syntax error at ``position``."""
+    """Return a hint for a syntax error at ``position``."""
     before, after = text[:position].rstrip(), text[position:]
     # Before Python 3.13 the decoder stops at the bracket, since then at the comma.
     at_bracket = re.match(r"[\]}]", after) and before.endswith(",")
@@ -232,5 +228,15 @@ def _parse_yaml(text: str, name: str) -> Any:
         raise ConfigError([f"{name}{where}: {_yaml_problem(error)}"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([f"{name}: {error}"]) from None
+
+
+def parse_yaml(content: bytes, name: str) -> Any:
+    """
+    Return the YAML document in ``content``, of a file with any name; ``None`` if it is empty.
+
+    :raises ConfigError: for a syntax error, with line and column.
+    """
+    try:
+        return _parse_yaml(_text(content, name), name)
     except RecursionError:
         raise ConfigError([f"{name}: nested too deeply"]) from None

@@ -17,7 +17,7 @@ from ..schedule.cron import parse_cron
 from . import keys
 from .context import ConfigContext
 from .freshness import freshness_of
-from .location import absolute, mend_of, scheme_of
+from .location import absolute, hint_for, scheme_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
 
@@ -57,7 +57,7 @@ class EntryLoader:
             self.problems.append("must be a map")
             return None
         context, owners = self.context, self.context.owners
-        self._stores = context.stores_for([*self.defaults, *self.entry])
+        self._stores = context.stores_for(self.defaults, self.entry)
         wrong = keys.check(self.entry, self._stores, owners)
         merged = keys.merge(self.entry, self.defaults, self._stores, owners)
         self._values = {key: value for key, value in merged.items() if key not in wrong}
@@ -75,10 +75,10 @@ class EntryLoader:
                 self.problems.append("the key 'repo' is missing")
             return None
         written: str = self._values["repo"]
-        mend = mend_of(written, context.makers) if unserved else None
-        if mend is not None:
+        hint = hint_for(written, context.makers) if unserved else None
+        if hint is not None:
             self.warnings.append(
-                f"repo: unknown scheme {scheme!r}, unless a broken plugin serves it; {mend}"
+                f"repo: unknown scheme {scheme!r}, unless a broken plugin serves it; {hint}"
             )
         label = sanitise(redact_url(written))
         self._here = context.holds(label)
@@ -144,11 +144,10 @@ class EntryLoader:
         named = keys.materials(maker, self._stores)
         present = [key for key in (*keys.from_documents(maker), *named) if key in self._values]
         documents = [key for key in present if key in named]
+        names = [key.name for key in maker.keys if key.name in self._values]
         own = OwnKeys(
             repo=written,
-            values={
-                one.name: self._values[one.name] for one in maker.keys if one.name in self._values
-            },
+            values={name: self._values[name] for name in names},
             written=[key for key in present if key in self.entry],
             environs=(self._values.get("env", {}), self.context.environ),
             awaited=bool(documents),
@@ -180,13 +179,13 @@ class EntryLoader:
             parsed = parse(content)
         except OSError as error:
             self.problems.append(f"{key}: cannot read {path!r}: {error.strerror}")
-            return None, None, None
         except ValueError as error:
             self.problems.append(f"{key}: {path!r}: {error}")
-            return None, None, None
-        if is_open and key in _PRIVATE:
-            self.open_files.append((key, path))
-        return place, content, parsed
+        else:
+            if is_open and key in _PRIVATE:
+                self.open_files.append((key, path))
+            return place, content, parsed
+        return None, None, None
 
     def _password(self, wrong: Collection[str]) -> Secret | PasswordCommand | None:
         sources = keys.password_sources(self._stores)

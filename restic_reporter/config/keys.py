@@ -63,18 +63,16 @@ def _environment(value: Any) -> str | None:
     return None
 
 
+_SAME_NAME = (
+    *("password", "password_file", "password_command", "key_hint", "cacert", "tls_client_cert"),
+    *("rest_username", "rest_password"),
+)
+
 # Variables that restic-reporter sets for restic, with the keys of their values.
 OURS: Mapping[str, str] = {
-    "RESTIC_PASSWORD": "password",
-    "RESTIC_PASSWORD_FILE": "password_file",
-    "RESTIC_PASSWORD_COMMAND": "password_command",
     "RESTIC_REPOSITORY": "repo",
     "RESTIC_REPOSITORY_FILE": "repo",
-    "RESTIC_KEY_HINT": "key_hint",
-    "RESTIC_CACERT": "cacert",
-    "RESTIC_TLS_CLIENT_CERT": "tls_client_cert",
-    "RESTIC_REST_USERNAME": "rest_username",
-    "RESTIC_REST_PASSWORD": "rest_password",
+    **{f"RESTIC_{key.upper()}": key for key in _SAME_NAME},
 }
 
 
@@ -130,13 +128,12 @@ def merge(
 
     Some keys are alternatives: an entry with one of them takes none of the others.
     """
-    alternatives: list[Sequence[tuple[str, ...]]] = [
-        [(source,) for source in password_sources(stores)],
+    alternatives: list[Sequence[Collection[str]]] = [
+        [{key} for key in password_sources(stores)],
         freshness.ALTERNATIVES,
     ]
     for maker in makers:
-        documents = [(key,) for key in materials(maker, stores)]
-        alternatives.append([from_documents(maker), *documents])
+        alternatives.append([from_documents(maker), *({key} for key in materials(maker, stores))])
     own = set(entry)
     for group in alternatives:
         for chosen in group:

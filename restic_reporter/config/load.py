@@ -11,29 +11,21 @@ from .context import ConfigContext
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .open_files import config_warnings, file_warnings
-from .sources import read_file
+from .sources import read_private_file
 from .wording import unknown
 
 _MAX_CONFIG = 64 * 2**20
 
 
 def load_config(path: str, context: ConfigContext) -> Config:
-    """
-    Return the config in the file ``path``; block while it reads files.
-
-    :raises ConfigError: with all problems.
-    """
+    """Return the config in the file ``path``, or raise a `ConfigError`; block to read files."""
     return build_config(load_document(path, context.directory), path, context)
 
 
 def load_document(path: str, directory: str) -> Any:
-    """
-    Return the lists and maps in the file ``path``.
-
-    :raises ConfigError: it cannot be read, or is not JSON or YAML.
-    """
+    """Return the lists and maps in the file ``path``, or raise a `ConfigError`."""
     try:
-        content = read_file(os.path.join(directory, path), _MAX_CONFIG)
+        content, _ = read_private_file(os.path.join(directory, path), _MAX_CONFIG)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
@@ -42,11 +34,7 @@ def load_document(path: str, directory: str) -> Any:
 
 
 def build_config(document: Any, name: str, context: ConfigContext) -> Config:
-    """
-    Return the config in a parsed ``document`` of the file ``name``.
-
-    :raises ConfigError: with all problems.
-    """
+    """Return the config in a parsed ``document``, or raise a `ConfigError` with all problems."""
     problems = Problems()
     entries, defaults = entries_of(document, context, problems)
     repositories: list[Repository] = []
@@ -96,8 +84,8 @@ def entries_of(
     problems.add(*(f"duplicate key {key!r}" for key in repeated_keys(document)))
     entries = document.get("repositories")
     if not isinstance(entries, list):
-        what = "must be a list of entries" if "repositories" in document else "is missing"
-        problems.add(f"the key 'repositories' {what}")
+        problem = "must be a list of entries" if "repositories" in document else "is missing"
+        problems.add(f"the key 'repositories' {problem}")
         entries = []
     defaults = document.get("defaults", {})
     if not isinstance(defaults, dict):

@@ -32,12 +32,12 @@ def scheme_of(repo: str, extra: Collection[str] = (), broken: bool = False) -> s
         return scheme
     if broken and SCHEME.fullmatch(scheme) and scheme not in ("http", "https"):
         return scheme
-    mend = mend_of(repo, extra) or f"known schemes: {', '.join(_known(extra))}"
-    raise ValueError(f"unknown scheme {scheme!r}; {mend}")
+    hint = hint_for(repo, extra) or f"known schemes: {', '.join(_known(extra))}"
+    raise ValueError(f"unknown scheme {scheme!r}; {hint}")
 
 
-def mend_of(repo: str, extra: Collection[str] = ()) -> str | None:
-    """Return a hint at what ``repo`` with an unknown scheme was meant to be, without passwords."""
+def hint_for(repo: str, extra: Collection[str] = ()) -> str | None:
+    """Return a hint, without passwords, for a ``repo`` with an unknown scheme."""
     head, _, path = repo.partition(":")
     scheme = head.lower()
     near = difflib.get_close_matches(scheme, _known(extra), n=1, cutoff=0.75)

@@ -11,9 +11,11 @@ def masks_of(config: Config) -> Masks:
     """
     Return the masks of every secret of ``config``; in a second for 10,000 repositories.
 
-    A value that is part of a label too, such as a region in ``env``, is not a secret.
+    A value that is also part of a label or of the config's name is not a secret, such as a
+    region in ``env``.
     """
-    return Masks.of(secrets_of(config.repositories), [one.url for one in config.repositories])
+    public = [config.name, *(one.url for one in config.repositories)]
+    return Masks.of(secrets_of(config.repositories), public)
 
 
 def secrets_of(repositories: Iterable[Repository]) -> Iterator[Secret]:

@@ -27,11 +27,7 @@ WHOLE = Shard(0, 1)
 
 
 def parse_shard(text: str) -> Shard:
-    """
-    Return the shard in ``text``, such as ``1/4``.
-
-    :raises ValueError: it is invalid.
-    """
+    """Return the shard in ``text``, such as ``1/4``; raise a ValueError if it is invalid."""
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None:
         raise ValueError(f"invalid value {text!r}; must be I/N: shard I of N")

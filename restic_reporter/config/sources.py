@@ -37,11 +37,6 @@ def resolve(path: str, directory: str, environ: Mapping[str, str]) -> str:
     return os.path.join(directory, credentials, path.removeprefix(_CREDENTIALS))
 
 
-def read_file(path: str, limit: int) -> bytes:
-    """Return the content of a file; raise as `read_private_file` does."""
-    return read_private_file(path, limit)[0]
-
-
 def read_private_file(path: str, limit: int) -> tuple[bytes, bool]:
     """
     Return the content of a file, and whether every user can read it.
@@ -86,11 +81,7 @@ def password_text(content: bytes) -> str:
 
 
 def split_command(text: str) -> PasswordCommand:
-    """
-    Return the program and arguments in ``text``, split as a shell does.
-
-    :raises ValueError: there are none, or the quotes do not match.
-    """
+    """Return the command in ``text``, split as a shell does; raise a ValueError if invalid."""
     try:
         arguments = shlex.split(text)
     except ValueError as error:

@@ -3,19 +3,15 @@
 import difflib
 from collections.abc import Collection
 from datetime import date
+from types import NoneType
 from typing import Any
 
 
 def kind(value: Any) -> str:
     """Return what JSON calls the type of ``value``."""
-    if value is None:
-        return "null"
-    if isinstance(value, date):
-        return "a date"
-    names = {bool: "true or false", str: "a string", dict: "a map", list: "a list"}
-    return names.get(
-        type(value), "a number" if isinstance(value, int | float) else "something else"
-    )
+    names = {NoneType: "null", bool: "true or false", int: "a number", float: "a number"}
+    names |= {str: "a string", dict: "a map", list: "a list", date: "a date"}
+    return next((names[one] for one in type(value).mro() if one in names), "something else")
 
 
 def unknown(key: object, known: Collection[str]) -> str:

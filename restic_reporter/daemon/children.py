@@ -6,13 +6,15 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..interfaces import ISecretStore
 from ..redaction.secret import Secret
 from ..web.listener import Listener
+from ..web.security.tls import ServerTLS
 from ..web.server import BoundedSite
 
 # Seconds that responses in flight may take at stop.
@@ -45,12 +47,12 @@ class SecretStores(Service):
         """Return the stores' own secrets."""
         return [one for store in self.stores.values() for one in store.secrets()]
 
-    def _each(self, what: str, call: Callable[[ISecretStore], object]) -> None:
+    def _each(self, verb: str, call: Callable[[ISecretStore], object]) -> None:
         for name, store in self.stores.items():
             try:
                 call(store)
             except Exception:
-                self._log.failure("secret store {name!r} failed to {what}", name=name, what=what)
+                self._log.failure("secret store {name!r} failed to {verb}", name=name, verb=verb)
 
 
 class WebServer(Service):
@@ -71,22 +73,20 @@ class WebServer(Service):
         return self._listener.address.text
 
     def privilegedStartService(self) -> None:
-        """
-        Bind the port while privileged; it refuses connections until `open`.
-
-        :raises AddressError: the port is not available.
-        """
+        """Bind the port while privileged, or raise an `AddressError`; listen only in `open`."""
         self._listener.bind()
 
     async def open(self) -> None:
-        """
-        Serve from now on, unless stopped.
-
-        :raises AddressError: another process listens there.
-        """
+        """Serve from now on, unless stopped; raise an `AddressError` if another process does."""
         if self._stopped:
             return
-        self._port = await self._listener.listen(self._reactor, self._site)
+        factory: IProtocolFactory = self._site
+        how = ""
+        if self._site.security.config.tls is not None:
+            tls = ServerTLS(self._site.security)
+            factory = TLSMemoryBIOFactory(tls, False, factory, self._reactor)
+            how = " with TLS"
+        self._port = await self._listener.listen(self._reactor, factory)
         if self._stopped:
             self._port.stopListening()
             return
@@ -96,15 +96,16 @@ class WebServer(Service):
         else:
             address = f"[{host.host}]" if ":" in host.host else host.host
             address += f":{host.port}"
-        self._log.info("listening on {address}", address=address)
+        self._log.info("listening on {address}{how}", address=address, how=how)
 
     def stopService(self) -> "Deferred[Any]":
         """Refuse new connections; fire when all responses in flight are sent."""
         super().stopService()
         self._stopped = True
         self._listener.release()
-        ends = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
-        stopped = None if self._port is None else self._port.stopListening()
-        if stopped is not None:
-            ends.append(stopped)
-        return DeferredList(ends, consumeErrors=True)
+        ends: list[Deferred[Any]] = [self._site.connections.finish_in_flight(_SCRAPE_TIMEOUT)]
+        if self._port is not None:
+            ends.append(maybeDeferred(self._port.stopListening))
+        ended = DeferredList(ends, consumeErrors=True)
+        ended.addCallback(lambda _: self._site.security.checks.stop())
+        return ended

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from string import Formatter
 from typing import IO, Any, cast
 
@@ -80,11 +81,9 @@ class RedactingObserver:
 
     def _text(self, event: LogEvent) -> str:
         if f"{event.get('log_namespace')}.".startswith(_OURS):
-            try:
+            # Twisted has a text for events that cannot be formatted.
+            with suppress(Exception):
                 return self._own_text(event)
-            except Exception:
-                # Twisted has a text for events that cannot be formatted.
-                pass
         return self._shown(_as_text(event))
 
     def _own_text(self, event: LogEvent) -> str:
@@ -105,12 +104,7 @@ def _as_text(event: LogEvent) -> str:
 
 @frozen
 class _Unbuffered:
-    """
-    A descriptor as a file without Python's buffer.
-
-    A thread that hangs while writing to a buffer holds its lock, and the interpreter aborts at
-    exit without it.
-    """
+    """A file without a buffer, whose lock a hanging thread would hold: Python's exit needs it."""
 
     descriptor: int
 

@@ -1,11 +1,12 @@
-"""Loads the config, and swaps it in whole."""
+"""Load the config, and replace the running one as a whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..collection.collector import Collector
 from ..collection.run_queue import DEFAULT, Runs
@@ -22,7 +23,9 @@ from ..schedule.cron import CronExpression
 from ..schedule.cron_service import CronService
 from .garbage import long_lived
 
-# A config, or a password file, may be on a network mount that hangs.
+_STOPPING = "the daemon is stopping"
+
+# Seconds. A network mount with the config or a password file can hang.
 _LOAD_TIMEOUT = 60.0
 
 Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
@@ -31,10 +34,10 @@ Loaded = tuple[Config, Masks, Mapping[str, Task], TaskMaker]
 @define(eq=False)
 class ConfigLoader:
     """
-    Gives the config, and all that is made of it, to those who work with it.
+    Loads the config, and passes it and its tasks to all users.
 
     ``load_config`` reads and checks the file; it blocks. ``cron`` is for repositories without
-    a schedule of their own.
+    their own schedule.
     """
 
     _log = Logger()
@@ -50,35 +53,58 @@ class ConfigLoader:
     _cron_service: "CronService[str | None]"
     _now: Callable[[], float]
     _running: bool = False
-    _again: bool = False
+    # Who waits for the reload that runs, and for the one after it.
+    _served: "list[Deferred[Sequence[str]]]" = field(factory=list)
+    _waiting: "list[Deferred[Sequence[str]]]" = field(factory=list)
     _stopped: bool = False
 
     def load(self) -> None:
-        """
-        Load and use the config at start, where nobody waits.
-
-        :raises ConfigError: with all that is wrong.
-        """
+        """Load and use the config at start, or raise a `ConfigError`; it blocks."""
         config, maker = self._load_config(), self._task_maker.renewed()
         self._use(config, masks_of(config), maker.tasks(config), maker)
 
-    def reload(self) -> None:
-        """Load the config again; a good one is used from the next collection on."""
-        if self._stopped:
-            return
-        if self._running:
-            self._again = True
-            return
+    def reload(self) -> "Deferred[Sequence[str]]":
+        """
+        Load the config again; use a valid one from the next collection on.
+
+        :return: fires at the end, with what is wrong with the config. Cancelling it ends only
+            this wait.
+        """
+        end: Deferred[Sequence[str]] = Deferred()
+        self._waiting.append(end)
+        if not self._running:
+            self._begin()
+        return end
+
+    def _begin(self) -> None:
         self._running = True
+        self._served, self._waiting = self._waiting, []
         reloaded = Deferred.fromCoroutine(self._reload())
-        reloaded.addErrback(lambda failure: self._log.failure("a bug in reloading", failure))
+        reloaded.addErrback(self._bug)
+        reloaded.addCallback(self._ended)
+
+    def _bug(self, failure: Failure) -> Sequence[str]:
+        self._log.failure("config not reloaded because of a bug", failure)
+        return ["config not reloaded because of a bug; see the log"]
+
+    def _ended(self, problems: Sequence[str]) -> None:
+        self._running = False
+        served, self._served = self._served, []
+        for end in served:
+            end.callback(problems)
+        if self._waiting and not self._running:
+            self._begin()
 
     def stop(self) -> None:
-        """Swap in no other config."""
+        """Keep the running config from now on."""
         self._stopped = True
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> Sequence[str]:
+        """Return what is wrong with the config, without secrets."""
         status = self._collector.state.config
+        if self._stopped:
+            return [_STOPPING]
+        problems: Sequence[str]
         try:
             with long_lived(lambda: self._runs.resting):
                 deadline = Deadline.after(self._reactor, _LOAD_TIMEOUT)
@@ -86,35 +112,34 @@ class ConfigLoader:
                 if isinstance(loaded, ConfigError):
                     raise ConfigError(loaded.problems)
                 if self._stopped:
-                    return
+                    return [_STOPPING]
                 self._use(*loaded)
         except ConfigError as error:
-            status.successful = False
-            for problem in error.problems:
-                self._log.error(
-                    "config not reloaded, keeping the running one: {problem}", problem=problem
-                )
+            problems = error.problems
         except ReadError as error:
-            status.successful = False
-            self._log.error(
-                "config not reloaded, keeping the running one: {problem}", problem=error.message
-            )
+            problems = [error.message]
         except BaseException:
             status.successful = False
             raise
         else:
+            count = len(loaded[0].repositories)
+            repositories = "1 repository" if count == 1 else "{count} repositories"
             self._log.info(
-                "config reloaded: {count} repositories, from the next collection on",
-                count=len(loaded[0].repositories),
+                f"config reloaded: {repositories}, from the next collection on", count=count
             )
-        finally:
-            self._running = False
-            if self._again:
-                self._again = False
-                self.reload()
+            return ()
+        status.successful = False
+        for problem in problems:
+            self._log.error(
+                "config not reloaded, keeping the running one: {problem}", problem=problem
+            )
+        return [
+            self._redactor.redact(f"config not reloaded, keeping the running one: {problem}")
+            for problem in problems
+        ]
 
     async def _loaded(self) -> Loaded | ConfigError:
-        """What to use, or why not: as an exception it would keep half a config, in a cycle."""
+        """Return config and tasks, or an error: raised, it would keep half a config in a cycle."""
         maker = self._task_maker.renewed()
         config = await in_daemon_thread(self._reactor, _config_or_error, self._load_config)
         if isinstance(config, ConfigError):
@@ -130,15 +155,13 @@ class ConfigLoader:
     def _use(
         self, config: Config, masks: Masks, tasks: Mapping[str, Task], maker: TaskMaker
     ) -> None:
-        """Swap ``config`` in, with all that was made of it."""
+        """Replace the running config."""
         self._redactor.replace(masks)
         self._collector.set_tasks(tasks, maker.complete)
         self._http.keep_only(one.transport for one in config.repositories)
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         self._runs.set_schedules(tuple(tasks), own)
-        schedules: dict[str | None, CronExpression] = {DEFAULT: self._cron}
-        schedules.update(own)
-        self._cron_service.set_schedules(schedules)
+        self._cron_service.set_schedules(own | {DEFAULT: self._cron})
         status = self._collector.state.config
         status.successful = True
         status.success_time = self._now()

@@ -1,4 +1,4 @@
-"""The daemon as a service: what happens at start, at each tick, at a signal and at stop."""
+"""The daemon as a service: start, signals and stop."""
 
 import atexit
 import os
@@ -22,35 +22,39 @@ from ..schedule.cron_service import CronService
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .log_queue import LogQueue
+from .orders import Orders
 from .reactor_lag import ReactorLag
 from .reload import ConfigLoader
 from .signals import quiet_second_stop, stop_once_running
+from .web_config_watch import WebConfigWatch
 
-# Seconds that all of the stop may take.
+# Seconds for the whole stop.
 _STOP_TIMEOUT = 9.0
 
 
 @frozen
 class Parts:
-    """The parts of the daemon, as `restic_reporter.daemon.wiring` has put them together."""
+    """The parts of the daemon, as wired by `restic_reporter.daemon.wiring`."""
 
     reactor: Any
     log_queue: LogQueue
     loader: ConfigLoader
     collector: Collector
     runs: Runs
-    # Child services, in the order in which they start.
+    orders: Orders
+    # Child services, in the order of their start.
     stores: SecretStores
     lag: ReactorLag
     cron_service: "CronService[str | None]"
     web: WebServer
-    # Closed once all the others have stopped.
+    web_config_watch: WebConfigWatch | None
+    # Closed when all others have stopped.
     workers: WorkerThreads
     http: BoundedHTTPClient
 
 
 class ReporterService(MultiService):
-    """Collects at start and at every tick, serves the metrics, obeys signals."""
+    """Collects at start and on schedule, serves the metrics, and handles signals."""
 
     _log = Logger()
 
@@ -61,8 +65,9 @@ class ReporterService(MultiService):
         log_observer: Callable[[], ILogObserver] | None = None,
     ) -> None:
         """
-        ``pidfile`` is what twistd will write, to be removed where the daemon ends before twistd
-        can do that. ``log_observer`` makes the observer that replaces twistd's own.
+        Make the service; ``log_observer`` makes the observer that replaces twistd's.
+
+        ``pidfile`` is twistd's: if the start fails, twistd leaves it behind.
         """
         super().__init__()
         self._parts = parts
@@ -71,17 +76,17 @@ class ReporterService(MultiService):
         self._stopping = False
         for child in (parts.stores, parts.lag, parts.cron_service, parts.web):
             child.setServiceParent(self)
-
-    # Start and stop
+        if parts.web_config_watch is not None:
+            parts.web_config_watch.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
-        """Join ``parent``; twistd takes the log observer from its application's components."""
+        """Join ``parent``, an application: twistd gets its log observer from there."""
         if self._log_observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._log_observer())
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
-        """Begin to log, now that twistd has forked; take the port, as long as we may."""
+        """Begin to log, as twistd has forked, and bind the port while privileged."""
         reactor, log_queue = self._parts.reactor, self._parts.log_queue
         stop_once_running(reactor)
         log_queue.start()
@@ -89,13 +94,13 @@ class ReporterService(MultiService):
         try:
             super().privilegedStartService()
         except AddressError as error:
-            # Twisted writes its pidfile before this, and removes it only after a run.
+            # Twisted has written its pidfile, and removes it only after a run.
             if self._pidfile and os.path.exists(self._pidfile):
                 os.unlink(self._pidfile)
             raise SystemExit(f"restic-reporter: --bind: {error}") from None
 
     def startService(self) -> None:
-        """Begin the first collection when the reactor runs; the web server opens at its end."""
+        """Begin the first collection when the reactor runs."""
         self._parts.reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
@@ -110,10 +115,10 @@ class ReporterService(MultiService):
         )
         self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
-        first.addErrback(lambda failure: self._log.failure("the web server ended", failure))
+        first.addErrback(lambda failure: self._log.failure("web server not opened", failure))
 
     async def _serve(self) -> None:
-        """Listen once the first collection has ended."""
+        """Listen when the first collection has ended."""
         await self._parts.runs.ended()
         try:
             await self._parts.web.open()
@@ -122,7 +127,7 @@ class ReporterService(MultiService):
             self._fail()
 
     def _fail(self) -> None:
-        """Stop, and let the process exit with status 1, which twistd has no way for."""
+        """Stop, and exit with status 1, which twistd cannot do."""
 
         def leave() -> None:
             sys.stdout.flush()
@@ -133,10 +138,7 @@ class ReporterService(MultiService):
         self._parts.reactor.stop()
 
     def stopService(self) -> "Deferred[None]":
-        """
-        Stop all work; fires when no child is left and every response is out, or after
-        `_STOP_TIMEOUT` seconds.
-        """
+        """Stop all work; fire when children and responses have ended, or after a timeout."""
         self._stopping = True
         self._parts.loader.stop()
         children = super().stopService()
@@ -157,21 +159,12 @@ class ReporterService(MultiService):
         except ReadError as error:
             self._log.error("{error}", error=error.message)
 
-    # Signals
-
     def collect_now(self) -> None:
-        """Collect all repositories now; while a collection runs, only say so."""
-        if self._stopping:
-            return
-        self._parts.stores.forget_failures()
-        if self._parts.runs.collect_all():
-            self._log.info("collecting all repositories now")
-        else:
-            self._log.info("a collection is under way already: no other one is started")
+        """Collect all repositories now, unless a collection is running."""
+        if not self._stopping:
+            self._parts.orders.collect(None)
 
     def reload(self) -> None:
-        """Read the config again; a good one is used from the next collection on."""
-        if self._stopping:
-            return
-        self._parts.stores.forget_failures()
-        self._parts.loader.reload()
+        """Load the config again; use a valid one from the next collection on."""
+        if not self._stopping:
+            self._parts.orders.reload()

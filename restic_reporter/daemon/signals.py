@@ -1,12 +1,12 @@
 """
 Signal handlers that leave all work to the reactor.
 
-The body of a handler runs between any two instructions of the main thread, so it does nothing
-but `callFromThread`; calls made before the reactor runs wait until it does.
+A handler runs between any two instructions of the main thread, so it only calls
+`callFromThread`; such calls wait until the reactor runs.
 
-In the order of a start: `hold_signals` once options are parsed, `install_handlers` once
-there is a reactor, `stop_once_running` once there is a pidfile to be removed, and
-`quiet_second_stop` once the reactor runs.
+In the order of a start: `hold_signals` when options are parsed, `install_handlers` with the
+reactor, `stop_once_running` when twistd has written its pidfile, and `quiet_second_stop` when
+the reactor runs.
 """
 
 import os
@@ -22,29 +22,31 @@ _log = Logger()
 
 _Handler = Callable[[int, FrameType | None], object]
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 class IStoppableReactor(IReactorCore, IReactorFromThreads):
-    """What `quiet_second_stop` needs of a reactor."""
+    """The reactor that `quiet_second_stop` needs."""
 
 
 def hold_signals() -> Collection[int]:
     """
-    From now on HUP and USR1 do no harm, and INT and TERM end the process at once.
+    Collect HUP and USR1, and let INT and TERM end the process at once.
 
-    :return: the numbers of those of HUP and USR1 that come until others are in place.
+    :return: the signals collected until now; it grows.
     """
-    came: set[int] = set()
+    held: set[int] = set()
     for number in (signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, lambda number, frame: came.add(number))
-    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: held.add(number))
+    for number in _STOPS:
         signal.signal(number, _end)
-    return came
+    return held
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-    # Process 1 of a container outlives that.
+    # Process 1 of a container survives its own signals.
     os._exit(128 + number)
 
 
@@ -56,29 +58,28 @@ def install_handlers(
     held: Collection[int] = (),
 ) -> None:
     """
-    From now on ``hup`` and ``usr1`` are called in the reactor's thread when their signal
-    has come, and for those that were ``held`` until now. Signals that come faster than the
-    process can take them may be one call; after the last of them there always is one.
+    Call ``hup`` and ``usr1`` in the reactor's thread at their signals, and at once for ``held``.
+
+    Several fast signals can cause one call; one always follows the last.
     """
     for number, callback in ((signal.SIGHUP, hup), (signal.SIGUSR1, usr1)):
-        signal.signal(number, _passing_on(reactor, callback))
+        _handle(number, reactor, callback)
         if number in held:
             reactor.callFromThread(callback)
 
 
-def _passing_on(reactor: IReactorFromThreads, callback: Callable[[], object]) -> _Handler:
-    def handle(number: int, frame: FrameType | None) -> None:
-        reactor.callFromThread(callback)
-
-    return handle
+def _handle(
+    number: int, reactor: IReactorFromThreads, callback: Callable[..., object], *arguments: object
+) -> None:
+    signal.signal(number, lambda _, frame: reactor.callFromThread(callback, *arguments))
 
 
 def stop_once_running(reactor: Any) -> None:
     """
-    From now on INT and TERM stop ``reactor``, as soon as it runs, by its own handlers.
+    Let the first INT or TERM stop ``reactor`` as its own handlers do, when it runs.
 
-    Twisted puts its handler of INT in place only where Python's is; a script that starts a
-    program with ``&`` has it ignore INT.
+    Twisted replaces only Python's handler of INT, and shells let programs started with ``&``
+    ignore INT.
     """
     came = False
 
@@ -89,17 +90,16 @@ def stop_once_running(reactor: Any) -> None:
             came = True
             (reactor.sigInt if number == signal.SIGINT else reactor.sigTerm)(number, frame)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         signal.signal(number, handle)
 
 
 def quiet_second_stop(reactor: IStoppableReactor) -> None:
     """
-    From now on INT and TERM are only logged, at debug, once ``reactor`` is stopping.
+    Log INT and TERM, at debug, while ``reactor`` is stopping: Twisted would log a traceback.
 
-    Call it when the reactor runs: its own handlers are there only then, and the first signal
-    still goes to them, so that the process ends by it. They would try to stop a second time
-    and log a traceback.
+    Call this when the reactor runs, as its own handlers exist only then. The first signal still
+    reaches them, so that the process ends by it.
     """
     stopping = False
 
@@ -107,22 +107,16 @@ def quiet_second_stop(reactor: IStoppableReactor) -> None:
         nonlocal stopping
         stopping = True
 
-    def quieted(original: _Handler) -> _Handler:
-        def stop(number: int) -> None:
-            if stopping:
-                _log.debug("already stopping: {name}", name=signal.Signals(number).name)
-            else:
-                mark()
-                original(number, None)
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            reactor.callFromThread(stop, number)
-
-        return handle
+    def stop(number: int, original: _Handler) -> None:
+        if stopping:
+            _log.debug("already stopping: {name}", name=signal.Signals(number).name)
+        else:
+            mark()
+            original(number, None)
 
     reactor.addSystemEventTrigger("before", "shutdown", mark)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         original = signal.getsignal(number)
-        # One that is ignored, or left to Python or the system, does not stop the reactor.
+        # Ignored signals, and those left to Python or the system, do not stop the reactor.
         if callable(original) and original is not signal.default_int_handler:
-            signal.signal(number, quieted(original))
+            _handle(number, reactor, stop, number, original)

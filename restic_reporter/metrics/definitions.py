@@ -207,3 +207,18 @@ LOG_LINES_DROPPED = _counter(
     "Number of log lines dropped because the log was not read or not writable",
     when="Since the start, as of the scrape, not of a scheduled collection",
 )
+
+# What one run from the command line does not have: a schedule, reloads, a token of Vault that
+# lives on, an event loop that others wait for.
+OF_A_DAEMON = frozenset(
+    {
+        JOB_RUNNING,
+        JOB_NEXT,
+        JOB_SKIPPED,
+        CONFIG_SUCCESS,
+        CONFIG_SUCCESS_TIME,
+        VAULT_TOKEN_EXPIRY,
+        REACTOR_LAG,
+        LOG_LINES_DROPPED,
+    }
+)

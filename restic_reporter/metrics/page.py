@@ -10,6 +10,7 @@ import twisted
 
 from .. import __version__
 from ..collection.state import CollectionState, RepositoryStatus
+from ..concurrency.cooperative import at_once
 from ..model.columns import Steps
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
@@ -17,6 +18,9 @@ from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, TIMED_FAMILIES,
 
 # The number of repositories that one step updates.
 _SLICE = 64
+
+# The number of sets whose lines take a few milliseconds.
+_FEW_SETS = 100
 
 
 @define
@@ -26,7 +30,8 @@ class MetricsPage:
 
     ``now`` returns the wall clock, ``next_due`` the time of the next collection and
     ``vault_token_expiry`` the end of Vault's token, all in Unix seconds. ``reactor_lag`` returns
-    the longest time in seconds that the reactor was blocked since the previous call.
+    the longest time in seconds that the reactor was blocked since the previous call. With
+    ``one_run`` the page omits `definitions.OF_A_DAEMON` and the metrics of the process.
     """
 
     _state: CollectionState
@@ -36,14 +41,21 @@ class MetricsPage:
     vault_token_expiry: Callable[[], float | None] = lambda: None
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
+    one_run: bool = False
     _kept: dict[str, KeptLines] = field(factory=dict)
 
     def prepare(self, status: RepositoryStatus) -> None:
         """Render the lines of one repository after its read, to keep the next scrape short."""
+        # More would block the reactor; the next scrape renders them in turns.
+        if status.content is None or len(status.content.sets) <= _FEW_SETS:
+            at_once(self._prepare(status))
+
+    def _prepare(self, status: RepositoryStatus) -> Steps[None]:
         url = status.task.repository.url
-        kept = self._kept[url] = KeptLines.of(status, self._kept.get(url))
+        kept = self._kept[url] = yield from KeptLines.steps(status, self._kept.get(url))
         for lines in kept.timed:
             lines.at(self._now())
+            yield
 
     def steps(self, openmetrics: bool) -> Steps[bytes]:
         """
@@ -72,7 +84,7 @@ class MetricsPage:
         for index, family in enumerate(READ_FAMILIES):
             families.append((family, [b"".join([one.read[index] for one in kept])]))
             yield
-        for metric in PROCESS_COLLECTOR.collect():
+        for metric in () if self.one_run else PROCESS_COLLECTOR.collect():
             for found in metric.samples:
                 family = Family(found.name, metric.type, metric.documentation)
                 line = sample(family, label_text(found.labels), found.value)
@@ -87,7 +99,7 @@ class MetricsPage:
         for index, (url, status) in enumerate(list(statuses.items())):
             kept = self._kept.get(url)
             if kept is None or kept.revision != status.revision:
-                self.prepare(status)
+                yield from self._prepare(status)
             if not index % _SLICE:
                 yield
 
@@ -107,7 +119,7 @@ class MetricsPage:
             f.CONFIG_SUCCESS_TIME: config.success_time,
         }
         for family, value in values.items():
-            if value is not None:
+            if value is not None and not (self.one_run and family in f.OF_A_DAEMON):
                 yield family, "", value
         build = {
             "version": __version__,

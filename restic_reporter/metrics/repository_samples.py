@@ -1,10 +1,12 @@
 """Sample lines of one repository, kept until they change."""
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 from attrs import define, evolve
 
 from ..collection.state import Locks, RepositoryStatus, Task
+from ..model.columns import Steps
 from ..model.labels import sanitise
 from ..model.snapshots import Content
 from . import definitions as f
@@ -24,6 +26,9 @@ READ_FAMILIES = (
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
+
+# Samples rendered in one step.
+_SLICE = 1000
 
 # The lines of one repository in each of several families.
 Lines = tuple[bytes, ...]
@@ -65,12 +70,14 @@ def content_samples(status: RepositoryStatus) -> Iterator[Sample]:
     yield from set_samples(content, status.task.repository.freshness)
 
 
-def _lines(url: str, families: tuple[Family, ...], samples: Iterable[Sample]) -> Lines:
-    texts = dict.fromkeys(families, "")
-    for family, value, labels in samples:
+def _lines(url: str, families: tuple[Family, ...], samples: Iterable[Sample]) -> Steps[Lines]:
+    lines: dict[Family, list[str]] = {family: [] for family in families}
+    for index, (family, value, labels) in enumerate(samples, 1):
         if value is not None:
-            texts[family] += sample(family, f"{url},{labels}" if labels else url, value)
-    return tuple(text.encode() for text in texts.values())
+            lines[family].append(sample(family, f"{url},{labels}" if labels else url, value))
+        if not index % _SLICE:
+            yield
+    return tuple("".join(some).encode() for some in lines.values())
 
 
 @define
@@ -91,25 +98,31 @@ class KeptLines:
     timed: tuple[TimedLines, ...]
 
     @classmethod
-    def of(cls, status: RepositoryStatus, before: "KeptLines | None") -> "KeptLines":
-        """Render ``status``; reuse the content's lines from ``before`` if they are still valid."""
+    def steps(cls, status: RepositoryStatus, before: "KeptLines | None") -> "Steps[KeptLines]":
+        """
+        Render ``status`` in short steps.
+
+        The lines of the content are those from ``before`` if they are still valid.
+        """
+        # The status may change between two steps.
+        revision, status = status.revision, copy(status)
         task, content, locks = status.task, status.content, status.locks
         url = label_text({"url": task.repository.url})
-        read = _lines(url, READ_FAMILIES, read_samples(status))
+        read = yield from _lines(url, READ_FAMILIES, read_samples(status))
         if (
             before is not None
             and before.task is task
             and before.of_content is content
             and before.locks == locks
         ):
-            return evolve(before, revision=status.revision, read=read)
+            return evolve(before, revision=revision, read=read)
         freshness = task.repository.freshness
         sets = watched_sets(content, freshness) if content is not None else []
-        timed = (
-            ages(url, sets),
-            overdue(url, sets, freshness),
-            retained_days(url, sets),
-            stale_locks(url, locks if content is not None else None),
-        )
-        lines = _lines(url, CONTENT_FAMILIES, content_samples(status))
-        return cls(status.revision, task, content, locks, lines, read, timed)
+        timed = [ages(url, sets), stale_locks(url, locks if content is not None else None)]
+        yield
+        timed.insert(1, overdue(url, sets, freshness))
+        yield
+        timed.insert(2, retained_days(url, sets))
+        yield
+        lines = yield from _lines(url, CONTENT_FAMILIES, content_samples(status))
+        return cls(revision, task, content, locks, lines, read, tuple(timed))

@@ -1,12 +1,14 @@
 """Counts snapshots by backup set, with the newest and oldest of each. Pure."""
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from attrs import Factory, define, evolve
 
+from ..schedule.local_days import midnights
+from .columns import Steps
 from .labels import sanitise, with_hash
 from .snapshots import BackupDays, BackupSet, Content
 
@@ -24,7 +26,7 @@ _CANDIDATES = 4
 _RECENT = 32 * 86400.0
 
 # For `BackupSet.days`: the longest window and a day for each end.
-_YEAR = 367 * 86400.0
+_YEAR = 367
 
 Name = tuple[str, str]  # host, user
 
@@ -102,7 +104,7 @@ class SetCounter:
             else:
                 self._tallies[name] = Tally(rows, usable, times)
 
-    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Content:
+    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Steps[Content]:
         """
         Return the counts; ``build`` makes a `BackupSet` from label values and a tally.
 
@@ -116,7 +118,10 @@ class SetCounter:
             return (labels[name] not in self.shown, -tally.count, labels[name])
 
         kept = sorted(self._tallies.items(), key=rank)[: self.limit]
-        sets = [build(labels[name], tally) for name, tally in kept]
+        sets = []
+        for name, tally in kept:
+            sets.append(build(labels[name], tally))
+            yield
         return Content(
             snapshot_count=self._count,
             future_count=self._future,
@@ -158,17 +163,17 @@ def with_history(sets: Sequence[BackupSet], before: Sequence[BackupSet]) -> tupl
 
 def backup_days(times: Iterable[float], now: float) -> BackupDays:
     """Return the local days of those of ``times`` within a year before ``now`` (Unix seconds)."""
-    ordered = sorted(time for time in times if time > now - _YEAR)
-    if not ordered:
+    # Clocks differ, so a day more.
+    last = date.fromtimestamp(now) + timedelta(days=1)
+    begins = midnights(last, _YEAR)
+    bits = 0
+    for place in {bisect_right(begins, time) for time in times}:
+        if place:
+            bits |= 1 << (_YEAR - place)
+    if not bits:
         return BackupDays()
-    last, bits, position = date.fromtimestamp(ordered[-1]).toordinal(), 0, 0
-    # From day to day: converting each of many times would take long.
-    while position < len(ordered):
-        day = date.fromtimestamp(ordered[position])
-        bits |= 1 << (last - day.toordinal())
-        tomorrow = datetime.combine(day + timedelta(days=1), time()).timestamp()
-        position = max(position + 1, bisect_left(ordered, tomorrow))
-    return BackupDays(last, bits)
+    empty = (bits & -bits).bit_length() - 1
+    return BackupDays(last.toordinal() - empty, bits >> empty)
 
 
 def distinct_labels(names: Sequence[Name]) -> dict[Name, Name]:

@@ -186,9 +186,10 @@ class SnapshotTable:
         for name, some in zip(self._sets.values, rows, strict=True):
             counter.add_set(name, some, [self._times[row] for row in some])
             yield
-        return limit_groups(
-            counter.content(lambda labels, tally: self._backup_set(labels, tally, now)), MAX_GROUPS
+        content = yield from counter.content(
+            lambda labels, tally: self._backup_set(labels, tally, now)
         )
+        return limit_groups(content, MAX_GROUPS)
 
     def _backup_set(self, labels: Name, tally: Tally, now: float) -> BackupSet:
         newest = tally.newest

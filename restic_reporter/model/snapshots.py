@@ -140,7 +140,7 @@ class BackupSet:
     oldest: float | None
     latest: Latest | None = None
     days: BackupDays = BackupDays()
-    recent: "array[float]" = field(factory=lambda: array("d"))
+    recent: "array[float]" = field(factory=lambda: array("d"), hash=False)
     groups: tuple[Group, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """The reader that runs restic: one ``restic snapshots`` a read, in a child process."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -42,6 +42,9 @@ _CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
 
 _BYTE_ORDER_MARK = "\ufeff"
 
+# Arguments, environment and the content of pipes.
+_Command = tuple[list[str], dict[str, str], dict[int, bytes]]
+
 
 @implementer(ISnapshotReader)
 @define(eq=False)
@@ -77,6 +80,16 @@ class ResticReader:
         if error is not None:
             raise error
         return collector.result(unreadable_snapshots(exit.stderr))
+
+    async def open(self, request: ReadRequest) -> None:
+        """Let restic decrypt the repository's config, without a cache."""
+        repository, deadline = request.repository, request.deadline
+        password = await password_of(repository, self.reactor, self.environ, deadline)
+        command = self._command(repository, password, None, "cat", "config")
+        exit = await self._run_command(command, repository, password, deadline)
+        error = failure(exit, repository.location.reveal(), [*repository.secrets(), password])
+        if error is not None:
+            raise error
 
     async def _run_with_cache(
         self, request: ReadRequest, password: Secret
@@ -128,15 +141,32 @@ class ResticReader:
         """
         repository = request.repository
         collector = _Collector(request)
-        arguments, environment, inputs = self._command(repository, password, cache_dir)
+        command = self._command(repository, password, cache_dir, "snapshots", "--json")
+        watch = VanishedWatch().feed
+        exit = await self._run_command(
+            command, repository, password, deadline, collector.feed, watch
+        )
+        return exit, collector
+
+    async def _run_command(
+        self,
+        command: _Command,
+        repository: Repository,
+        password: Secret,
+        deadline: Deadline,
+        on_stdout: Callable[[bytes], None] = lambda _: None,
+        on_stderr: Callable[[bytes], None] = lambda _: None,
+    ) -> Exit:
+        """Run restic; at the deadline its last retry is the error."""
+        arguments, environment, inputs = command
         try:
-            exit = await run_child(
+            return await run_child(
                 self.reactor,
                 arguments,
                 environment,
-                collector.feed,
+                on_stdout,
                 stdout_limit=WHOLE_STDOUT_LIMIT,
-                on_stderr=VanishedWatch().feed,
+                on_stderr=on_stderr,
                 inputs=inputs,
             )
         except ChildStoppedError as stopped:
@@ -145,13 +175,12 @@ class ResticReader:
             if deadline.remaining() > 0 or error is None:
                 raise
             raise error from None
-        return exit, collector
 
     def _command(
-        self, repository: Repository, password: Secret, cache_dir: str | None
-    ) -> tuple[list[str], dict[str, str], dict[int, bytes]]:
+        self, repository: Repository, password: Secret, cache_dir: str | None, *command: str
+    ) -> _Command:
         """Return the arguments, the environment and the content of the pipes."""
-        arguments = [self.restic, "snapshots", "--json", "--no-lock"]
+        arguments = [self.restic, *command, "--no-lock"]
         for option, value in (
             ("--cache-dir", cache_dir),
             ("--cacert", repository.ca_certificate_path),

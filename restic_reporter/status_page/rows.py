@@ -54,7 +54,9 @@ class SetRow:
 
     def state(self, now: float) -> State:
         """Return the state at ``now`` (Unix seconds)."""
-        return State.LATE if self.kind is State.FINE and now > self.due else self.kind
+        # A set that cannot be read just now is late all the same.
+        is_late = self.kind in (State.FINE, State.UNREADABLE) and now > self.due
+        return State.LATE if is_late else self.kind
 
 
 def repository_rows(status: RepositoryStatus) -> list[SetRow]:

@@ -63,13 +63,17 @@ class MemoryReader:
     nameless: int = 0
     requests: list[ReadRequest] = Factory(list)
 
-    async def read(self, request: ReadRequest) -> ReadResult:
-        """Read the current snapshots."""
+    async def open(self, request: ReadRequest) -> None:
+        """Fail as `read` does."""
         self.requests.append(request)
         if self.waiting is not None:
             await self.waiting()
         if self.failure is not None:
             raise self.failure
+
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """Read the current snapshots."""
+        await self.open(request)
         damaged = frozenset(one.id for one in self.snapshots if one.id in self.damaged)
         found = [one for one in self.snapshots if one.id not in damaged]
         known = set(request.table.ids())

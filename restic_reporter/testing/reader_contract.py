@@ -13,7 +13,7 @@ from ..concurrency.deadline import Deadline
 from ..interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadResult
 from ..model.repository import Repository
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import BackupSet, Listing, Meter
+from ..model.snapshots import Listing, Meter
 from ..readers.access import look_at_access
 from .memory_reader import read_request
 
@@ -102,8 +102,12 @@ class ReaderContractTests(_Base):
     def _assert_has(self, table: SnapshotTable, ids: Iterable[str]) -> None:
         self.assertEqual(set(table.ids()), set(ids))
 
-    def _sets(self, table: SnapshotTable) -> set[BackupSet]:
-        return set(at_once(table.content(NOW, frozenset())).sets)
+    def _sets(self, table: SnapshotTable) -> set[tuple[str, str, int, float | None, float | None]]:
+        """Return host, user, count, newest and oldest of each set."""
+        return {
+            (one.host, one.user, one.snapshot_count, one.newest, one.oldest)
+            for one in at_once(table.content(NOW, frozenset())).sets
+        }
 
     def test_interface(self) -> None:
         """It is an `ISnapshotReader`."""
@@ -118,11 +122,19 @@ class ReaderContractTests(_Base):
         self._assert_has(table, ids)
         self.assertEqual(
             self._sets(table),
-            {BackupSet("a", "u", 2, NEW, OLD), BackupSet("b", "ü v", 1, OLD, OLD)},
+            {("a", "u", 2, NEW, OLD), ("b", "ü v", 1, OLD, OLD)},
         )
         self.assertEqual((result.unreadable, result.stopped), (frozenset(), False))
         self.assertEqual(result.nameless, 0)
         self.assertIn(result.seen, (None, ids))
+
+    async def test_open(self) -> None:
+        """Opening a repository reads no snapshot, also a damaged one, and writes nothing."""
+        self.damage(self.add("a", "u", OLD))
+        before, table = self.contents(), SnapshotTable()
+        await self.make_reader().open(await self._request(table, Memory()))
+        self._assert_has(table, ())
+        self.assertEqual(self.contents(), before)
 
     async def test_empty(self) -> None:
         """A repository without snapshots can be read."""
@@ -143,7 +155,7 @@ class ReaderContractTests(_Base):
         self.remove(first)
         await self._read(reader, table, memory)
         self._assert_has(table, {second})
-        self.assertEqual(self._sets(table), {BackupSet("b", "u", 1, NEW, NEW)})
+        self.assertEqual(self._sets(table), {("b", "u", 1, NEW, NEW)})
 
     async def test_vanished(self) -> None:
         """A snapshot removed after the listing is no error, and not unreadable."""

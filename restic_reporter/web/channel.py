@@ -5,9 +5,11 @@
 
 from typing import Any
 
+from OpenSSL.SSL import Error as TLSError
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
@@ -21,7 +23,10 @@ class BoundedChannel(HTTPChannel):
     Twisted's own timeout restarts with every byte, and stops while a response is sent.
     """
 
+    _events = Logger()
+
     transport: Any
+    site: Any
     state = State.ABORTING
     address = ""
     _deadline: IDelayedCall | None = None
@@ -45,6 +50,12 @@ class BoundedChannel(HTTPChannel):
             self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the connection."""
+        if reason.check(TLSError):
+            # A client without a valid certificate, for instance.
+            self._events.debug(
+                "TLS with {address} failed: {reason}", address=self.address, reason=reason.value
+            )
         self._enter(State.ABORTING)
         super().connectionLost(reason)
         self.connections.forget(self)
@@ -141,6 +152,8 @@ class BoundedChannel(HTTPChannel):
         if not self.ending:
             self._enter(State.CLOSING)
             super().loseConnection()
+            # TLS would wait for the client's end of the session, and take data meanwhile.
+            self._socket.loseConnection()
 
     def give_way(self) -> None:
         """Make room for another connection."""
@@ -157,7 +170,17 @@ class BoundedChannel(HTTPChannel):
 
     def cut_off(self) -> None:
         """Close within this call, where `abort` takes until the reactor's next turn."""
-        self.transport.connectionLost(Failure(ConnectionAborted()))
+        self._socket.connectionLost(Failure(ConnectionAborted()))
+
+    def extend(self, seconds: float) -> None:
+        """Let the response take ``seconds`` from now on."""
+        if self.state is State.RESPONDING and self._deadline is not None:
+            self._deadline.reset(seconds)
+
+    @property
+    def _socket(self) -> Any:
+        """The transport below TLS, if there is TLS."""
+        return getattr(self.transport, "transport", self.transport)
 
     @property
     def ending(self) -> bool:

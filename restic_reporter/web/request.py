@@ -28,9 +28,11 @@ class BoundedRequest(Request):
             super().handleContentChunk(data)
 
     def write(self, data: bytes) -> None:
-        """Write headers and data, with a ``Server`` header of our own."""
+        """Write headers and data, with a ``Server`` header of our own and those of the site."""
         if not self.startedWriting:
             self.setHeader(b"Server", SERVER)
+            for name, value in self.channel.site.security.config.headers.items():
+                self.setHeader(name, value)
         super().write(data)
 
     def processingFailed(self, reason: Failure) -> Failure:

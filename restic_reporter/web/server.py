@@ -14,10 +14,12 @@ from twisted.web.server import Site
 
 from .channel import BoundedChannel
 from .connections import DEFAULT_LIMITS, Connections, Limits
+from .lifecycle import Lifecycle, lifecycle_pages
 from .metrics_page import MetricsPage
 from .pages import Pages, StaticPage
 from .request import BoundedRequest
 from .response import TEXT
+from .security.gate import Gate, Security
 
 
 class BoundedSite(Site):
@@ -33,9 +35,17 @@ class BoundedSite(Site):
     noisy = False
     events = Logger()
 
-    def __init__(self, reactor: Any, resource: IResource, limits: Limits) -> None:
+    def __init__(
+        self, reactor: Any, resource: IResource, limits: Limits, security: Security
+    ) -> None:
         super().__init__(resource, reactor=reactor)
+        self._gate = Gate(security, resource)
         self.connections = Connections(reactor, limits)
+        self.security = security
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Return the gate, in front of every path."""
+        return self._gate
 
     def acceptableProtocols(self) -> list[bytes]:
         """Return only HTTP/1.1: HTTP/2 would have other limits."""
@@ -66,6 +76,8 @@ def make_site(
     render: Callable[[bool], bytes | Awaitable[bytes]],
     pages: Mapping[bytes, IResource],
     limits: Limits = DEFAULT_LIMITS,
+    security: Security | None = None,
+    lifecycle: Lifecycle | None = None,
 ) -> BoundedSite:
     """
     Make the daemon's site.
@@ -74,7 +86,10 @@ def make_site(
     :param render: makes the metrics page: OpenMetrics 1.0 if its argument is true, else text
         format 0.0.4. It is called on the reactor's thread and must be fast.
     :param pages: other pages by path, such as the status page.
+    :param security: who may use the site; by default everybody.
+    :param lifecycle: follows orders; without it they are refused.
     """
+    security = security or Security(reactor)
     ok = StaticPage(TEXT, b"OK\n")
     every = Pages(
         {
@@ -82,6 +97,7 @@ def make_site(
             b"/metrics": MetricsPage(reactor, render),
             b"/-/healthy": ok,
             b"/-/ready": ok,
+            **lifecycle_pages(lifecycle, security),
         }
     )
-    return BoundedSite(reactor, every, limits)
+    return BoundedSite(reactor, every, limits, security)

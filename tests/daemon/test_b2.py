@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.daemon import test_values as test_daemon_values
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import READ_ONLY, Key
+from tests.doubles.native_repositories import SealedRepository
 from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, restic
 
 LIST = "b2_list_file_names"
@@ -38,8 +39,14 @@ class DaemonTests(SynchronousTestCase):
         return restic(location, "--cacert", str(self.ca), *arguments, environment=environment)
 
     def made(self, location: str, *hosts: str) -> str:
-        """A repository with one snapshot of each host."""
-        self.restic(location, "init")
+        """A repository with one snapshot of each host, and a key that is cheap to open."""
+        _, bucket, path = location.split(":")
+        buckets = {one.name: one for one in self.fake.account.buckets.values()}
+        empty = SealedRepository()
+        empty.add_key(EXAMPLE_PASSWORD)
+        for name, content in empty.files.items():
+            file = f"{path}/{name}".removeprefix("/")
+            self.fake.account.put(buckets[bucket], file, content)
         for host in hosts:
             self.restic(location, "backup", "--quiet", "--host", host, str(self.data))
         return location

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, ROOT, Daemon, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, ROOT, Daemon, Folder, example
 
 # Holds the start where a module is imported: says so, and waits for the gate to be opened.
 HOLDING = """
@@ -61,7 +61,7 @@ class EarlySignalsTests(SynchronousTestCase):
         """A daemon that is about to import ``module``."""
         daemon = Daemon(
             self.folder,
-            [{"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}],
+            [{"repo": str(example()), "password": EXAMPLE_PASSWORD}],
             "--reader=native",
             environment={
                 "PYTHONPATH": os.pathsep.join([str(self.folder.path), str(ROOT)]),
@@ -86,7 +86,7 @@ class EarlySignalsTests(SynchronousTestCase):
             self.assertEqual(daemon.stop(), -signal.SIGINT)
             self.assertIn("config reloaded", daemon.program.output)
             # The first collection has begun before.
-            self.assertIn("a collection is under way already", daemon.program.output)
+            self.assertIn("a collection is already running", daemon.program.output)
 
     def test_int_and_term(self) -> None:
         """They end it at once by that signal, without a word."""

@@ -162,9 +162,6 @@ class FailureTests(SynchronousTestCase):
         daemon.program.wait_for(f"cannot read {hang}: .*timeout")
         metrics = daemon.serving().metrics()
         self.assert_failed(metrics, hang, "timeout")
-        duration = metrics.value("backup_read_duration_seconds", url=hang)
-        assert duration is not None
-        self.assertLess(duration, 6)
         self.assertEqual(list(processes(str(wrapper))), [daemon.program.process.pid])
 
 

@@ -12,13 +12,17 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, serves, wait_until
+from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, example, serves, wait_until
 
 DROPPED = "restic_reporter_log_lines_dropped_total"
 TWISTD = Path(sys.executable).with_name("twistd")
-ENTRY = {"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}
 # Each collection logs some kilobytes about each of them.
 MISSING = [{"repo": f"/{n}" + "/missing" * 400, "password": "x"} for n in range(100)]
+
+
+def entry() -> dict[str, str]:
+    """An entry that is read well."""
+    return {"repo": str(example()), "password": EXAMPLE_PASSWORD}
 
 
 class UnreadLogTests(SynchronousTestCase):
@@ -42,7 +46,7 @@ class UnreadLogTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = f"127.0.0.1:{server.getsockname()[1]}"
         self.daemon = Daemon(
-            folder, [ENTRY, *MISSING], f"--bind={address}", "--reader=native", twistd=str(twistd)
+            folder, [entry(), *MISSING], f"--bind={address}", "--reader=native", twistd=str(twistd)
         )
         self.daemon.address = address
         wait_until(lambda: serves(address))
@@ -74,7 +78,7 @@ class UnreadLogTests(SynchronousTestCase):
         self.fill()
         metrics = self.daemon.metrics()
         self.assertEqual(metrics.value("backup_job_error_count"), len(MISSING))
-        self.assertEqual(metrics.value("backup_snapshot_count", url=str(EXAMPLE)), 62)
+        self.assertEqual(metrics.value("backup_snapshot_count", url=str(example())), 62)
         self.daemon.program.signal(signal.SIGTERM)
         self.daemon.program.process.wait(10)
         self.assertEqual(self.daemon.program.end(), -signal.SIGTERM)
@@ -116,7 +120,7 @@ class LinesTests(SynchronousTestCase):
         """A line is a time, a level and a message; those at start and end say it plainly."""
         folder = Folder()
         self.addCleanup(folder.close)
-        daemon = Daemon(folder, [ENTRY, {**ENTRY, "repo": "/missing"}]).serving()
+        daemon = Daemon(folder, [entry(), {**entry(), "repo": "/missing"}]).serving()
         daemon.stop()
         lines = daemon.program.output.splitlines()
         shape = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} \[(info|error)\] (.*)")
@@ -127,7 +131,7 @@ class LinesTests(SynchronousTestCase):
             r"starting restic-reporter \S+ \(Twisted \S+, Python \S+\)",
             r"collecting 2 repositories; 127.0.0.1:0 opens afterwards",
             r"cannot read /missing: .* \(not_found\)",
-            rf"read {re.escape(str(EXAMPLE))}: 62 snapshots in \d+ backup sets",
+            rf"read {re.escape(str(example()))}: 62 snapshots in \d+ backup sets",
             r"collected 2 repositories in \d+\.\d s, 1 could not be read",
             r"listening on 127\.0\.0\.1:\d+",
             r"Received SIGINT, shutting down",
@@ -171,7 +175,7 @@ class SlowStartTests(SynchronousTestCase):
         restic = folder.write("restic", SLOW_RESTIC.format(folder=folder.path), 0o755)
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = f"127.0.0.1:{server.getsockname()[1]}"
-        config = [{**ENTRY, "reader": "native"}, {"repo": "s3:h/slow", "password": "x"}]
+        config = [{**entry(), "reader": "native"}, {"repo": "s3:h/slow", "password": "x"}]
         daemon = Daemon(folder, config, f"--bind={address}", restic=str(restic))
         daemon.program.wait_for(f"collecting 2 repositories; {address} opens afterwards")
         daemon.program.wait_for(
@@ -193,7 +197,7 @@ class FailedStartTests(SynchronousTestCase):
         folder = Folder()
         self.addCleanup(folder.close)
         options = ("-n", f"--rundir={folder.path}/missing")
-        daemon = Daemon(folder, [ENTRY], twistd_options=options)
+        daemon = Daemon(folder, [entry()], twistd_options=options)
         self.assertEqual(daemon.program.end(), 1)
         before, _, after = daemon.program.output.partition("starting restic-reporter")
         self.assertEqual(before.count("\n"), 0, before)
@@ -211,10 +215,10 @@ class FullDiskTests(SynchronousTestCase):
             address = f"127.0.0.1:{server.getsockname()[1]}"
         options = ("-n", "--logfile=/dev/full")
         daemon = Daemon(
-            folder, [ENTRY], f"--bind={address}", "--reader=native", twistd_options=options
+            folder, [entry()], f"--bind={address}", "--reader=native", twistd_options=options
         )
         daemon.address = address
         wait_until(lambda: serves(address))
-        self.assertEqual(daemon.metrics().value("backup_snapshot_count", url=ENTRY["repo"]), 62)
+        self.assertEqual(daemon.metrics().value("backup_snapshot_count", url=str(example())), 62)
         self.assertEqual(daemon.stop(signal.SIGTERM), -signal.SIGTERM)
         self.assertEqual(daemon.program.output, "")

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, PATIENCE, ROOT, Daemon, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, PATIENCE, ROOT, Daemon, Folder, example
 from tests.doubles.tools import tool
-
-CONFIG = [{"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}]
 
 SCRIPT = (sys.executable, "-m", "restic_reporter", "run")
 
@@ -38,7 +36,8 @@ class RunTests(SynchronousTestCase):
 
     def start(self, *prefix: str, restic: str = "restic-0.18") -> Daemon:
         """A daemon that serves and has read its repository."""
-        daemon = Daemon(self.folder, CONFIG, restic=restic, command=(*prefix, *SCRIPT)).serving()
+        config = [{"repo": str(example()), "password": EXAMPLE_PASSWORD}]
+        daemon = Daemon(self.folder, config, restic=restic, command=(*prefix, *SCRIPT)).serving()
         self.assertEqual(daemon.metrics().value("backup_job_error_count"), 0.0)
         return daemon
 
@@ -104,3 +103,4 @@ class RunTests(SynchronousTestCase):
         self.assertTrue(done.stdout.startswith("Usage: restic-reporter run [options]\n"))
         self.assertIn("--cache-dir=", done.stdout)
         self.assertNotIn("--pidfile", done.stdout)
+        self.assertIn('\n  restic-reporter run --bind 127.0.0.1:9121 --cron "17', done.stdout)

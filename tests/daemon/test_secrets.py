@@ -1,106 +1,26 @@
 """The whole daemon with a marker in every secret there is, and every kind of failure: no marker
 comes out anywhere."""
 
-import base64
-import binascii
 import contextlib
 import html
-import json
 import os
 import re
 import shutil
-import threading
 import urllib.error
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.doubles import leaky_plugin
-from tests.doubles.certificates import Authority
-from tests.doubles.fake_vault import FakeVault
+from tests.doubles.secrets_case import MARKER, SecretsCase, secret
 from tests.doubles.servers import (
-    EXAMPLE,
     EXAMPLE_PASSWORD,
     ROOT,
     Daemon,
-    Folder,
     RestServer,
-    wait_until,
+    example,
 )
-from tests.doubles.tools import tool
-
-MARKER = "hunter2"
-
-# The same behind a user name of two letters, as basic auth sends it.
-_IN_BASIC_AUTH = base64.b64encode(f"xx:{MARKER}".encode()).decode()[4:-4]
-
-
-def secret(name: str) -> str:
-    """A secret that is found in a text by the marker, and told from others by its name."""
-    return f"{MARKER}/{name}+'\"%"
-
-
-# A restic that shows all that it knows, or waits to be looked at, by the repository's name.
-RESTIC = """\
-#!/bin/sh
-location=$(cat /dev/fd/4)
-name=$(expr "$location" : '.*\\(wait-[a-z]*\\)')
-case "$location" in
-*wait-*)
-    echo $$ > "{folder}/$name.pid"
-    read line < "{folder}/$name.fifo"
-    exit 1 ;;
-*echo-*)
-    {{ echo "Fatal: unable to open $location"; env; cat /dev/fd/3; }} >&2
-    echo "$location"
-    exit 1 ;;
-{example}*)
-    {{ echo "Fatal: wrong password or no key found: $location"; cat /dev/fd/3; }} >&2
-    exit 12 ;;
-*flood-*)
-    cd "{folder}"
-    {{ env; cat /dev/fd/3; echo; echo "$location"; }} > flood
-    for n in 1 2 3 4 5 6 7 8 9 10 11 12; do cat flood flood > more; mv more flood; done
-    while cat flood; do :; done >&2
-    exit 1 ;;
-esac
-exec {restic} "$@" 4<<END
-$location
-END
-"""
-
-
-class Tattler(BaseHTTPRequestHandler):
-    """Gives bad answers, by the first folder of the path, with the client's credentials in them."""
-
-    def answer(self) -> None:
-        """Answer a request of whatever method."""
-        sent = self.headers.get("Authorization", "")
-        with contextlib.suppress(ValueError, binascii.Error, IndexError):
-            sent += " " + base64.b64decode(sent.split()[1]).decode()
-        kind = self.path.split("/")[1]
-        shown = sent.replace("\n", " ")
-        body = json.dumps({"code": "bad_auth_token", "message": sent, "status": 401})
-        status = {"garbage": 200, "redirect": 302, "forbidden": 403, "b2api": 401}.get(kind, 404)
-        if kind == "garbage":
-            body = f"[{body}, "
-        self.send_response(status, shown)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.send_header("X-Sent", shown)
-        if kind == "redirect":
-            self.send_header("Location", f"http://{shown.split()[-1]}@127.0.0.1:1/?{shown}")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body.encode())
-
-    do_GET = do_HEAD = do_POST = answer
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 def children_of(parent: int) -> Iterator[int]:
@@ -120,50 +40,8 @@ def is_quick(entry: dict[str, Any]) -> bool:
     return not slow and entry.get("vault_material") in (None, "repository")
 
 
-class SecretsTests(SynchronousTestCase):
+class SecretsTests(SecretsCase):
     """Fault table, row 42."""
-
-    maxDiff = None
-
-    def setUp(self) -> None:
-        """Servers, a plugin, files, and secrets in all of them."""
-        self.folder = Folder()
-        self.addCleanup(self.folder.close)
-        path = self.folder.path
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Tattler)
-        self.addCleanup(http.server_close)
-        self.addCleanup(http.shutdown)
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        self.tattler = f"127.0.0.1:{http.server_port}"
-        self.client = Authority.make().issue().decode()
-        self.folder.write("client.pem", self.client)
-        self.folder.write("password", secret("file"))
-        self.vault = FakeVault()
-        self.addCleanup(self.vault.close)
-        self.vault.role.secret_ids = {secret("secret-id")}
-        self.vault.documents = {
-            "repository": {"key": secret("vault-key")},
-            "server": {"username": "me", "password": secret("rest")},
-            "wrong-server": {"username": "me", "password": secret("vault-rest")},
-            "b2": {"id": "id", "key": secret("vault-b2")},
-            "no-field": {"other": secret("vault-other")},
-            "no-text": {"key": {"deeper": secret("vault-deeper")}},
-        }
-        self.restic = str(
-            self.folder.write(
-                "restic",
-                RESTIC.format(folder=path, example=f"*{EXAMPLE}", restic=tool("restic-0.18")),
-                0o755,
-            )
-        )
-        self.key_lines = self.client.split("-----")[2].split()
-
-    def assert_none(self, text: str, where: str) -> None:
-        """No secret is in ``text``, as it stands or as it is sent."""
-        for marker in (MARKER, _IN_BASIC_AUTH, *self.key_lines):
-            if marker in text:
-                place = text.index(marker)
-                self.fail(f"{where}: …{text[max(0, place - 300) : place + 100]}…")
 
     def failing(self) -> dict[str, list[dict[str, Any]]]:
         """Entries that fail, by the reason."""
@@ -184,13 +62,13 @@ class SecretsTests(SynchronousTestCase):
             "auth": [
                 {"repo": ours, "rest_username": "me", "rest_password": secret("other"), **file},
                 {"repo": f"{url}/forbidden/a", **password},
-                {"repo": str(EXAMPLE), **password},
-                {"repo": f"local:{EXAMPLE}", "password_command": f"echo {MARKER}-output"},
+                {"repo": str(example()), **password},
+                {"repo": f"local:{example()}", "password_command": f"echo {MARKER}-output"},
                 {"repo": "b2:bucket-a", **b2, **api, **password},
                 {"repo": "b2:bucket-b", "b2_vault_material": "b2", **api, **file},
                 {"repo": f"{ours}/", "rest_vault_material": "wrong-server", **password},
-                {"repo": f"{EXAMPLE}/", "vault_material": "repository"},
-                {"repo": f"{EXAMPLE}///", "reader": "native", **password},
+                {"repo": f"{example()}/", "vault_material": "repository"},
+                {"repo": f"{example()}///", "reader": "native", **password},
             ],
             "parse": [{"repo": f"{url}/garbage/a", **password}],
             "redirect": [{"repo": f"{url}/redirect/a", **password}],
@@ -205,11 +83,11 @@ class SecretsTests(SynchronousTestCase):
             ],
             "too_large": [{"repo": "s3:h/flood-a", "env": {"A": secret("env")}, **password}],
             "secret": [
-                {"repo": f"{EXAMPLE}/.", "password_command": command},
-                {"repo": f"{EXAMPLE}/./", "password_command": f"/no/program {MARKER}-argument"},
-                {"repo": f"{EXAMPLE}//", "vault_material": "no-field"},
-                {"repo": f"{EXAMPLE}/././", "vault_material": "no-text"},
-                {"repo": f"{EXAMPLE}/./.", "vault_material": "none"},
+                {"repo": f"{example()}/.", "password_command": command},
+                {"repo": f"{example()}/./", "password_command": f"/no/program {MARKER}-argument"},
+                {"repo": f"{example()}//", "vault_material": "no-field"},
+                {"repo": f"{example()}/././", "vault_material": "no-text"},
+                {"repo": f"{example()}/./.", "vault_material": "none"},
             ],
             "internal": [
                 {"repo": "leaky:a", "env": {"A": secret("env")}, **client, **password},
@@ -222,13 +100,14 @@ class SecretsTests(SynchronousTestCase):
         self.server = RestServer(self.folder, self.folder.path / "data", {"me": secret("rest")})
         for name in ("good", "me", "wait-b", "echo-b"):
             for part in ("keys", "snapshots"):
-                shutil.copytree(EXAMPLE / part, self.server.path / name / part)
-            shutil.copy(EXAMPLE / "config", self.server.path / name)
+                shutil.copytree(example() / part, self.server.path / name / part)
+            shutil.copy(example() / "config", self.server.path / name)
         failing = self.failing()
         good = {"repo": self.server.url("good"), "rest_vault_material": "server"}
         config = [{**good, "password": EXAMPLE_PASSWORD}, *chain(*failing.values())]
         for name in ("wait-a", "wait-b"):
-            os.mkfifo(self.folder.path / f"{name}.fifo")
+            for suffix in ("fifo", "pid"):
+                os.mkfifo(self.folder.path / f"{name}.{suffix}")
         daemon = Daemon(
             self.folder,
             config,
@@ -270,7 +149,7 @@ class SecretsTests(SynchronousTestCase):
     def look_at_children(self, daemon: int) -> None:
         """Look at what the daemon has started, while two of them wait for us."""
         paths = [self.folder.path / f"{name}.pid" for name in ("wait-a", "wait-b")]
-        wait_until(lambda: all(path.exists() and path.read_text().strip() for path in paths))
+        waiting = [int(path.read_text()) for path in paths]
         seen: dict[int, dict[str, str]] = {}
         for pid in children_of(daemon):
             with contextlib.suppress(OSError):
@@ -280,7 +159,7 @@ class SecretsTests(SynchronousTestCase):
                 # The arguments of a password_command are its own.
                 if "-argument" not in arguments and "-output" not in arguments:
                     self.assert_none(arguments, "arguments")
-        one, other = (seen[int(path.read_text())] for path in paths)
+        one, other = (seen[pid] for pid in waiting)
         self.assertEqual(one["SOME_KEY"], secret("env"))
         self.assertNotIn("SOME_KEY", other)
         for found in seen.values():
@@ -305,30 +184,6 @@ class SecretsTests(SynchronousTestCase):
             daemon.get("/none")
         self.assert_none(caught.exception.read().decode(), "404")
 
-    def bad_configs(self) -> Iterator[Any]:
-        """Configs with one mistake each, next to a secret or in it."""
-        good = {"repo": "/p", "password": secret("password")}
-        for change in (
-            {"password": [secret("password")]},
-            {"pasword": secret("password")},
-            {"password_file": "/no/file"},
-            {"repo": f"rest:http://me:{secret('url')}@h:x/"},
-            {"repo": f"rest:http://me:{MARKER}%zz@h/"},
-            {"repo": f"rest:http://me:{MARKER}@h/", "rest_password": secret("rest")},
-            {"repo": "rest:http://h/", "rest_password": secret("rest")},
-            {"repo": "b2:bucket", "b2_key": secret("b2")},
-            {"env": {"RESTIC_PASSWORD": secret("env")}},
-            {"env": {"A": [secret("env")]}},
-            {"env": [secret("env")]},
-            {"repo": "fussy:x", "env": {"A": secret("env")}, "tls_client_cert": "client.pem"},
-        ):
-            yield [{**good, **change}]
-        yield [{"repo": "/p", "password_command": f"sh -c '{MARKER}"}]
-        yield [{"repo": "/p", "vault_material": "no-text"}]
-        yield [{"repo": "/p", "vault_material": "none"}]
-        yield f'[{{"repo": "/p", "password": "{MARKER}" "{MARKER}"}}]'
-        yield f'[{{"repo": "/p", "password": "{MARKER}'
-
     def reload(self, daemon: Daemon, good: Any) -> None:
         """Have the daemon read configs that it refuses, and then a good one."""
         for config in self.bad_configs():
@@ -344,7 +199,7 @@ class SecretsTests(SynchronousTestCase):
     def test_log_file(self) -> None:
         """Nothing is in a log file either; without a restic, with a token that Vault refuses."""
         config = [
-            {"repo": str(EXAMPLE), "vault_material": "repository"},
+            {"repo": str(example()), "vault_material": "repository"},
             {"repo": "s3:h/b", "password_file": "password", "env": {"A": secret("env")}},
             {"repo": "leaky:a", "password": secret("password")},
         ]
@@ -361,7 +216,7 @@ class SecretsTests(SynchronousTestCase):
             restic="/no/restic",
         )
         log = self.folder.path / "daemon.log"
-        wait_until(lambda: log.exists() and "listening on" in log.read_text())
+        self.folder.follow(log).wait_for("listening on")
         self.assertEqual(daemon.stop(), -2)
         self.assertEqual(self.vault.seen[0], secret("token"))
         for reason in ("secret", "exec", "internal"):

@@ -100,7 +100,7 @@ class StartTests(SynchronousTestCase):
             "entry 4: repo: duplicates entry 3",
             "entry 5: timeout: must be a number of seconds",
             "entry 5: cron: ",
-            "entry 6: max_age: is not available in this version",
+            "entry 6: max_age: must be a duration such as",
             "entry 7: must be a map",
             config=[
                 {"repo": "/1", "pasword": "hidden"},
@@ -108,7 +108,7 @@ class StartTests(SynchronousTestCase):
                 {"repo": "/3", "password_file": "/no/such/file"},
                 {"repo": "/3", "password": "hidden"},
                 {"repo": "/5", "password": "hidden", "timeout": "1", "cron": "0 0 30 2 *"},
-                {"repo": "/6", "password": "hidden", "max_age": "1d"},
+                {"repo": "/6", "password": "hidden", "max_age": 26},
                 "hidden",
                 {"repo": "/8", "disabled": True, "max_age": "1d"},
             ],

@@ -45,7 +45,7 @@ class Authority:
         return self.certificate.public_bytes(Encoding.PEM)
 
     def issue(self, host: str = "127.0.0.1", *, expired: bool = False) -> bytes:
-        """PEM of key and certificate for ``host``: an IPv4 address or a DNS name."""
+        """PEM of key and certificate for ``host``: an IPv4 address, DNS name, email or URI."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _sign(
             self.key,
@@ -63,6 +63,17 @@ def self_signed(host: str = "127.0.0.1") -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _sign(key, _name(host), _name(host), key.public_key(), host=host)
     return key_pem(key) + certificate.public_bytes(Encoding.PEM)
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    if "://" in text:
+        return x509.UniformResourceIdentifier(text)
+    if "@" in text:
+        return x509.RFC822Name(text)
+    try:
+        return x509.IPAddress(IPv4Address(text))
+    except ValueError:
+        return x509.DNSName(text)
 
 
 def _sign(
@@ -88,10 +99,6 @@ def _sign(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
     if host is not None:
-        name: x509.GeneralName
-        try:
-            name = x509.IPAddress(IPv4Address(host))
-        except ValueError:
-            name = x509.DNSName(host)
-        builder = builder.add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        names = x509.SubjectAlternativeName([_general_name(host)])
+        builder = builder.add_extension(names, critical=False)
     return builder.sign(signer, hashes.SHA256())

@@ -21,11 +21,10 @@ from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings
 from restic_reporter.readers.native.compression import unpack
 from restic_reporter.readers.native.encryption import Decryptor
-from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import Account
-from tests.doubles.native_repositories import compressed, key_file, name_of, seal
+from tests.doubles.native_repositories import compressed, master_key, name_of, seal
 from tests.doubles.repositories import b2_settings, settings_for
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 
@@ -103,19 +102,10 @@ class FolderWatch:
 
 
 def fill(path: Path, count: int) -> None:
-    """
-    A copy of the example with at least ``count`` snapshots, at ``path``.
-
-    Its key is a cheap one, so that a restic takes no half a second to begin.
-    """
+    """A copy of the example with at least ``count`` snapshots, at ``path``."""
     copy_example(path)
     [key] = (path / "keys").iterdir()
-    password = EXAMPLE_PASSWORD.encode()
-    master = open_key_file(parse_key_file(key.name, key.read_bytes()), password)
-    assert master is not None
-    key.unlink()
-    cheap = key_file(master, EXAMPLE_PASSWORD)
-    (path / "keys" / name_of(cheap)).write_bytes(cheap)
+    master = master_key(key.name, key.read_bytes(), EXAMPLE_PASSWORD)
     decryptor = Decryptor(master)
     models = [decryptor.open(one.read_bytes()) for one in sorted((path / "snapshots").iterdir())]
     for number in range(count - len(models)):

@@ -38,6 +38,7 @@ from tests.doubles.certificates import Authority
 from tests.doubles.connect_proxy import ConnectProxy
 from tests.doubles.fake_b2_account import Account, Key, RefusedError, Version
 from tests.doubles.hostile import HostileAnswer
+from tests.doubles.servers import PATIENCE
 
 # Backblaze's host names, by what they are for.
 HOSTS = {
@@ -52,6 +53,19 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @define
+class Held:
+    """What holds a call up."""
+
+    came: threading.Event = Factory(threading.Event)
+    go_on: threading.Event = Factory(threading.Event)
+
+    def wait(self) -> None:
+        """Wait, in the server's thread."""
+        self.came.set()
+        self.go_on.wait(PATIENCE)
+
+
+@define
 class Fault:
     """
     What happens to the next ``times`` calls of a name instead of an answer, or to it.
@@ -59,7 +73,8 @@ class Fault:
     With ``status`` it is an error with ``code``, or with ``body`` where that is given;
     ``drop`` closes the connection instead, ``cut`` closes it in the middle of the content,
     ``garble`` changes the content, and ``delay`` (seconds) comes before everything. ``hostile``
-    is given instead of any answer.
+    is given instead of any answer. ``held`` waits before all that: it says that the call has
+    come, and is told to go on.
     """
 
     status: int | None = None
@@ -72,6 +87,7 @@ class Fault:
     delay: float = 0.0
     times: int = 1
     hostile: HostileAnswer | None = None
+    held: "Held | None" = None
 
 
 @define
@@ -258,6 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
         call = api[2] if api else "b2_download_file_by_name"
         fake.requests.append((call, self.headers.get("Host", "")))
         fault = fake.take_fault(call)
+        if fault.held is not None:
+            fault.held.wait()
         time.sleep(fake.latency + fault.delay)
         if fault.drop:
             self.close_connection = True

@@ -118,8 +118,9 @@ class Account:
     """
     Buckets, keys and tokens, and what callers were billed.
 
-    ``calls`` counts by name, ``transactions`` by class (A, B, C). With ``eager`` a full page
-    is followed by another, empty if need be, even where nothing is left.
+    ``calls`` counts by name, ``asked`` has names and arguments, ``transactions`` counts by class
+    (A, B, C). With ``eager`` a full page is followed by another, empty if need be, even where
+    nothing is left.
     """
 
     buckets: dict[str, Bucket] = Factory(dict)
@@ -127,6 +128,7 @@ class Account:
     tokens: dict[str, Token] = Factory(dict)
     upload_tokens: dict[str, tuple[str, Key]] = Factory(dict)
     calls: Counter[str] = Factory(Counter)
+    asked: list[tuple[str, Mapping[str, Any]]] = Factory(list)
     transactions: Counter[str] = Factory(Counter)
     eager: bool = False
     lock: threading.RLock = Factory(threading.RLock)
@@ -259,6 +261,7 @@ class Account:
             key = self.key_of(token)
             if not isinstance(arguments, dict):
                 raise RefusedError(400, "bad_request", "not an object")
+            self.asked.append((name, arguments))
             given = {field for field, value in arguments.items() if value is not None}
             if required - given or set(arguments) - required - optional:
                 wrong = sorted((required - given) | (set(arguments) - required - optional))

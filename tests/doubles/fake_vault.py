@@ -16,9 +16,8 @@ from urllib.parse import unquote
 
 from attrs import Factory, define, field
 
-from tests.doubles.fake_vault_http import Answer, Misbehaviour, Request, Server
-
-Reply = Answer | Misbehaviour
+from tests.doubles.fake_vault_http import Answer, Reply, Request, Server
+from tests.doubles.servers import PATIENCE
 
 
 class Deleted:
@@ -28,7 +27,7 @@ class Deleted:
 
 
 class Destroyed(Deleted):
-    """In place of a document: its latest version was destroyed."""
+    """The same, but destroyed."""
 
     destroyed = True
 
@@ -90,7 +89,8 @@ class FakeVault:
     ``seen`` are all tokens that came, ``paths`` what was read. A ``trouble`` stands in for
     the answers to its kind, and under ``""`` to all; those of ``passing`` once each, in turn,
     where one that is ``None`` leaves the answer as it is. ``wide`` policies allow all of ``kv/``,
-    ordinary ones only what is right for the version.
+    ordinary ones only what is right for the version. ``changed`` is called, in any thread, after
+    each request and each misbehaviour.
     """
 
     pem: bytes | None = None
@@ -104,6 +104,7 @@ class FakeVault:
     denied: set[str] = field(factory=set)
     troubles: dict[str, Reply] = field(factory=dict)
     passing: dict[str, list[Reply | None]] = field(factory=dict)
+    changed: Callable[[], object] = lambda: None
     counts: Counter[str] = field(factory=Counter, init=False)
     paths: list[str] = field(factory=list, init=False)
     seen: list[str] = field(factory=list, init=False)
@@ -112,11 +113,11 @@ class FakeVault:
     at_one_time: int = field(default=0, init=False)
     most_at_one_time: int = field(default=0, init=False)
     server: Server = field(init=False)
-    _lock: threading.RLock = field(factory=threading.RLock, init=False)
+    _lock: threading.Condition = field(factory=threading.Condition, init=False)
     _numbers: Any = field(factory=lambda: itertools.count(1), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.server = Server(self._serve, self.pem)
+        self.server = Server(self._serve, self.pem, self.changed)
 
     def close(self) -> None:
         """End it."""
@@ -152,7 +153,11 @@ class FakeVault:
         """Forget all tokens."""
         self.tokens.clear()
 
-    # Requests
+    def wait_for(self, kind: str, number: int) -> None:
+        """Block until so many requests of this kind have come."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: self.counts[kind] >= number, PATIENCE):
+                raise AssertionError(f"{kind}: {self.counts[kind]} of {number} in time")
 
     def _serve(self, request: Request) -> Reply:
         with self._lock:
@@ -162,6 +167,8 @@ class FakeVault:
                 return self._answer(request)
             finally:
                 self.at_one_time -= 1
+                self._lock.notify_all()
+                self.changed()
 
     def _answer(self, request: Request) -> Reply:
         kind, serve = self._route(request)

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-BLOCK = b"x" * 65536
+from tests.doubles.hostile import HostileAnswer
 
 
 @frozen
@@ -35,8 +35,10 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict)
 
 
-# Takes a request; gives the answer, or what is done with the connection instead of one.
-Serve = Callable[[Request], "Answer | Misbehaviour"]
+Misbehaviour = Callable[["Connection"], None]
+
+# An answer, or what is done with the connection instead of one.
+Reply = Answer | HostileAnswer | Misbehaviour
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -47,8 +49,6 @@ class Connection(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Shake hands, in this thread."""
-        self.server.open.add(self.request)
-        self.server.ports.add(self.client_address[1])
         if isinstance(self.request, ssl.SSLSocket):
             self.request.do_handshake()
         super().setup()
@@ -69,7 +69,15 @@ class Connection(BaseHTTPRequestHandler):
             self.send(answer)
         else:
             self.close_connection = True
-            answer(self)
+            self.server.misbehaving.add(self)
+            try:
+                if isinstance(answer, HostileAnswer):
+                    answer.give_on(self.connection, self.server.count)
+                else:
+                    answer(self)
+            finally:
+                self.server.misbehaving.discard(self)
+                self.server.changed()
 
     do_GET = do_POST = do_PUT = do_LIST = do_HEAD = _serve
 
@@ -84,7 +92,6 @@ class Connection(BaseHTTPRequestHandler):
     def write(self, data: bytes) -> None:
         """Send ``data`` as it is."""
         self.wfile.write(data)
-        self.server.pushed += len(data)
 
     def wait_for_close(self) -> None:
         """Wait until the other side has closed the connection, or the server has."""
@@ -95,23 +102,29 @@ class Connection(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-Misbehaviour = Callable[[Connection], None]
-
-
 class Server(ThreadingHTTPServer):
     """
     Answers by ``serve`` at ``port``, each connection in a thread; `close` ends all of them.
 
-    ``pushed`` are the bytes that misbehaviours have written, ``ports`` those of all clients.
+    ``pushed`` are the bytes of hostile answers, ``misbehaving`` the connections that get
+    something else than an answer, ``ports`` those of all clients. ``changed`` is called, in any
+    thread, when one has got all of that.
     """
 
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, serve: Serve, pem: bytes | None = None) -> None:
+    def __init__(
+        self,
+        serve: Callable[[Request], Reply],
+        pem: bytes | None = None,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Connection)
         self.serve = serve
+        self.changed = changed
         self.pushed = 0
+        self.misbehaving: set[Connection] = set()
         self.open: set[socket.socket] = set()
         self.ports: set[int] = set()
         self.port = int(self.server_address[1])
@@ -126,6 +139,17 @@ class Server(ThreadingHTTPServer):
             )
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, and know it before its thread runs, so that `close` ends it."""
+        accepted, address = super().get_request()
+        self.open.add(accepted)
+        self.ports.add(address[1])
+        return accepted, address
+
+    def count(self, number: int) -> None:
+        """Add to ``pushed``."""
+        self.pushed += number
 
     def shutdown_request(self, request: Any) -> None:
         """Close one connection."""
@@ -168,43 +192,11 @@ def page(connection: Connection) -> None:
     connection.write(head.encode() + body)
 
 
-def truncated(connection: Connection) -> None:
-    """Announce more than is sent."""
-    connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}")
-
-
 def answer_as(body: bytes, *headers: str, status: str = "200 OK") -> Misbehaviour:
     """Answer with this very body."""
 
     def misbehave(connection: Connection) -> None:
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
         connection.write("\r\n".join(lines).encode() + body)
-
-    return misbehave
-
-
-def flood(head: bytes, block: bytes = BLOCK) -> Misbehaviour:
-    """Send ``head``, then ``block`` again and again."""
-
-    def misbehave(connection: Connection) -> None:
-        connection.write(head)
-        while True:
-            connection.write(block)
-
-    return misbehave
-
-
-def drip(head: bytes, piece: bytes) -> Misbehaviour:
-    """Send ``head``, then ``piece`` every 20 ms."""
-
-    def misbehave(connection: Connection) -> None:
-        connection.write(head)
-        connection.connection.settimeout(0.02)
-        while True:
-            try:
-                if not connection.connection.recv(1):
-                    return
-            except TimeoutError:
-                connection.write(piece)
 
     return misbehave

@@ -190,12 +190,15 @@ class HostileAnswer:
         elif self.block:
             connection.flood(self.block)
 
-    def give_on(self, connection: socket.socket) -> None:
-        """Answer on a blocking socket, until the client closes it."""
+    def give_on(
+        self, connection: socket.socket, count: Callable[[int], object] = lambda number: None
+    ) -> None:
+        """Answer on a blocking socket, until the client closes it; ``count`` the bytes."""
         connection.sendall(self.head)
         pause = self.every if self.block else None
         while not self.closes and not select.select([connection], [], [], pause)[0]:
             connection.sendall(self.block)
+            count(len(self.block))
 
 
 _OK = b"HTTP/1.1 200 OK\r\n"

@@ -1,11 +1,13 @@
 """Repositories whose files are sealed with a known key, made without restic."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import Factory, define
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from restic_reporter.model.snapshots import Listing
+from restic_reporter.readers.native.key_file import open_key_file, parse_key_file
 from restic_reporter.testing import MemoryBackend
 
 if sys.version_info >= (3, 14):
@@ -75,6 +78,27 @@ def key_file(
         **changes,
     }
     return json.dumps(value).encode()
+
+
+@functools.cache
+def master_key(name: str, content: bytes, password: str) -> bytes:
+    """The master key of a key file; derived once, as that takes half a second of a processor."""
+    master = open_key_file(parse_key_file(name, content), password.encode())
+    assert master is not None
+    return master
+
+
+def cheap_key(name: str, content: bytes, password: str, new: str | None = None) -> bytes:
+    """A key file with the master key of this one, for its password or a ``new`` one."""
+    return key_file(master_key(name, content, password), password if new is None else new)
+
+
+def cheapen(path: Path, password: str, new: str | None = None) -> None:
+    """Replace a repository's only key file by a cheap one, for its password or a ``new`` one."""
+    [own] = (path / "keys").iterdir()
+    cheap = cheap_key(own.name, own.read_bytes(), password, new)
+    own.unlink()
+    (path / "keys" / name_of(cheap)).write_bytes(cheap)
 
 
 def snapshot_json(time: str = "2025-03-01T12:00:00Z", **values: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def count_sets(
             array("d", sorted(recent)),
         )
 
-    return counter.content(build)
+    return at_once(counter.content(build))
 
 
 def latest_of(one: Snapshot) -> Latest:

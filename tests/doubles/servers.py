@@ -1,7 +1,8 @@
-"""The real programs that tests run: restic, rest-server, Prometheus, and the daemon itself."""
+"""The real programs that tests run: restic, rest-server, and the daemon itself."""
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -24,9 +25,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.doubles.native_repositories import cheapen
 from tests.doubles.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
+# Its real key costs each restic half a second of a processor: see example() and copy_example().
 EXAMPLE = ROOT / "examples" / "repository"
 EXAMPLE_PASSWORD = "example"
 
@@ -123,6 +126,10 @@ class Folder:
         self.stack.callback(program.kill)
         return program
 
+    def follow(self, path: Path) -> Program:
+        """A program whose output is what is written to the file, which need not exist yet."""
+        return self.run(["tail", "-n", "+1", "-F", str(path)])
+
     def write(self, name: str, content: str, mode: int = 0o644) -> Path:
         """Make a file."""
         path = self.path / name
@@ -165,8 +172,12 @@ def snapshots(repository: str | Path, **options: Any) -> list[dict[str, Any]]:
     return listed
 
 
-def copy_example(path: Path) -> Path:
-    """A copy of the repository that ships with the project, to be written to."""
+def copy_example(path: Path, real_key: bool = False) -> Path:
+    """
+    A copy of the repository that ships with the project, to be written to.
+
+    Its key is cheap to open, unless it is to be the ``real_key``.
+    """
     shutil.copytree(EXAMPLE, path)
     # git keeps no empty folders, and restic wants them when it writes.
     for name in ("locks", "index", "keys", "snapshots", "data"):
@@ -175,7 +186,15 @@ def copy_example(path: Path) -> Path:
         (path / "data" / f"{number:02x}").mkdir(exist_ok=True)
     for file in path.rglob("*"):
         file.chmod(file.stat().st_mode | 0o200)
+    if not real_key:
+        cheapen(path, EXAMPLE_PASSWORD)
     return path
+
+
+@functools.cache
+def example() -> Path:
+    """A copy that all tests of this process share, to be read only."""
+    return copy_example(Path("examples", "repository").resolve())
 
 
 class RestServer:
@@ -298,44 +317,6 @@ class Daemon:
         return self.program.end()
 
 
-class Prometheus:
-    """A real Prometheus that scrapes ``address`` every second."""
-
-    def __init__(self, folder: Folder, address: str) -> None:
-        folder.write(
-            "prometheus.yml",
-            "scrape_configs:\n"
-            "- job_name: restic\n"
-            "  scrape_interval: 1s\n"
-            f"  static_configs: [{{targets: ['{address}']}}]\n",
-        )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.program = folder.run(
-            [
-                tool("prometheus"),
-                "--config.file=prometheus.yml",
-                f"--storage.tsdb.path={folder.path / 'tsdb'}",
-                f"--web.listen-address={self.address}",
-            ]
-        )
-        self.program.wait_for("Server is ready to receive web requests")
-
-    def query(self, expression: str) -> dict[Labels, float]:
-        """The values of an instant query, by all labels but those of the target."""
-        parameters = urllib.parse.urlencode({"query": expression})
-        url = f"http://{self.address}/api/v1/query?{parameters}"
-        with urllib.request.urlopen(url, timeout=PATIENCE) as response:
-            answer = json.load(response)
-        result = {}
-        for one in answer["data"]["result"]:
-            labels = one["metric"].items()
-            of_the_target = ("job", "instance", "__name__")
-            kept = [(key, value) for key, value in labels if key not in of_the_target]
-            result[tuple(sorted(kept))] = float(one["value"][1])
-        return result
-
-
 class Metrics:
     """A scraped page, parsed by prometheus_client."""
 
@@ -366,7 +347,13 @@ class Metrics:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Look again and again, where another program gives no sign, until ``condition`` holds."""
+    """
+    Look again and again until ``condition`` holds, within `PATIENCE`.
+
+    Only for what gives no sign that a test could wait for: a foreign process's entries in
+    /proc, a port that refuses connections until somebody listens, or a program that has
+    nowhere to write to.
+    """
     limit = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > limit:

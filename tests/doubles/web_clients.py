@@ -4,23 +4,33 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+from OpenSSL import SSL
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import IResource
+from zope.interface import implementer
 
 from restic_reporter.web.connections import Connection, Connections, Limits, State
+from restic_reporter.web.lifecycle import Lifecycle
 from restic_reporter.web.pages import StaticPage
+from restic_reporter.web.security.gate import Security
+from restic_reporter.web.security.tls import ServerTLS, TLSSettings, make_context
+from restic_reporter.web.security.web_config import WebConfig
 from restic_reporter.web.server import BoundedSite, make_site
+from tests.doubles.certificates import self_signed
 
 # The reactor is a module that becomes an object at run time.
 reactor: Any = _reactor
 
 
+@implementer(IHandshakeListener)
 class Client(Protocol):
     """Keeps all that it receives, and tells when that is enough."""
 
@@ -29,7 +39,12 @@ class Client(Protocol):
     def __init__(self) -> None:
         self.received = bytearray()
         self.lost: Deferred[None] = Deferred()
+        self.secured: Deferred[None] = Deferred()
         self._waiting: list[tuple[Callable[[bytearray], bool], Deferred[None]]] = []
+
+    def handshakeCompleted(self) -> None:
+        """Note that TLS is ready."""
+        self.secured.callback(None)
 
     def dataReceived(self, data: bytes) -> None:
         """Keep the data."""
@@ -76,6 +91,18 @@ class Client(Protocol):
         return self.until(whole).addCallback(take)
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class ClientTLS:
+    """A client's side of TLS that takes any certificate."""
+
+    context: SSL.Context = field(factory=lambda: SSL.Context(SSL.TLS_METHOD))
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """OpenSSL's side of it."""
+        return SSL.Connection(self.context, None)
+
+
 @frozen
 class Response:
     """A response, taken apart."""
@@ -109,9 +136,12 @@ def get(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
 class SiteTestCase(TestCase):
     """Tests with a site of their own on a port of 127.0.0.1."""
 
-    timeout = 30.0
+    timeout = 120.0
     site: BoundedSite
     port: int
+    # Where these are, connections have TLS.
+    server_tls: SSL.Context | None = None
+    client_tls: ClientTLS | None = None
 
     def setUp(self) -> None:
         """Watch the connections of the site."""
@@ -168,13 +198,21 @@ class SiteTestCase(TestCase):
         self,
         render: Callable[[bool], bytes | Awaitable[bytes]] = lambda openmetrics: b"a 1\n",
         limits: Limits | None = None,
+        security: Security | None = None,
+        lifecycle: Lifecycle | None = None,
+        clock: Any = reactor,
         pages: Mapping[bytes, IResource] | None = None,
     ) -> None:
-        """Start a site; it and its connections end with the test."""
+        """Start a site with this ``clock``; it and its connections end with the test."""
+        if security is None:
+            security = Security(reactor, WebConfig(tls=self.server_tls))
         if pages is None:
             pages = {b"/": StaticPage(b"text/html", b"a page\n")}
-        self.site = make_site(reactor, render, pages, limits or Limits())
-        listening = reactor.listenTCP(0, self.site, backlog=2000, interface="127.0.0.1")
+        self.site = make_site(clock, render, pages, limits or Limits(), security, lifecycle)
+        factory: Any = self.site
+        if security.config.tls is not None:
+            factory = TLSMemoryBIOFactory(ServerTLS(security), False, factory, reactor)
+        listening = reactor.listenTCP(0, factory, backlog=2000, interface="127.0.0.1")
         # Small buffers in the kernel, so that a client that does not read is felt soon.
         listening.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         self.port = listening.getHost().port
@@ -182,20 +220,28 @@ class SiteTestCase(TestCase):
         async def stop() -> None:
             await listening.stopListening()
             await self.site.connections.finish_in_flight(5)
+            security.checks.stop()
 
         self.addCleanup(stop)
 
     async def connect(self, send: bytes = b"", source: str = "127.0.0.1") -> Client:
         """A new connection, from the address ``source``, on which ``send`` was sent."""
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port, bindAddress=(source, 0))
+        endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port, bindAddress=(source, 0))
+        if self.client_tls is not None:
+            endpoint = wrapClientTLS(self.client_tls, endpoint)
         client = await endpoint.connect(Factory.forProtocol(Client))
         assert isinstance(client, Client)
 
         def end() -> Deferred[None]:
-            client.transport.abortConnection()
+            # With TLS that would be an error at the end.
+            if not client.lost.called:
+                client.transport.abortConnection()
             return client.lost
 
         self.addCleanup(end)
+        if self.client_tls is not None:
+            # One that pauses its transport must be able to read until then.
+            await DeferredList([client.secured, client.lost], fireOnOneCallback=True)
         client.transport.write(send)
         return client
 
@@ -210,3 +256,14 @@ class SiteTestCase(TestCase):
         answer = await self.exchange(get(path, "Connection: close", *headers, method=method))
         head, _, body = answer.partition(b"\r\n\r\n")
         return parse(head, body)
+
+
+class OverTLS(SiteTestCase):
+    """The same tests, over TLS."""
+
+    def setUp(self) -> None:
+        """Have a certificate."""
+        super().setUp()
+        pem = self_signed()
+        self.server_tls = make_context(TLSSettings(pem, pem))
+        self.client_tls = ClientTLS()

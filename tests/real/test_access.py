@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as default_reactor
@@ -29,7 +28,7 @@ from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.b2_case import B2Case
-from tests.doubles.native_repositories import PASSWORD, SealedRepository
+from tests.doubles.native_repositories import PASSWORD, SealedRepository, cheapen
 from tests.doubles.repositories import b2_settings, settings_for
 from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
 from tests.doubles.tools import tool
@@ -151,22 +150,18 @@ class LostAndChangedTests(AccessCase):
 
     async def test_other_password(self) -> None:
         """A password that was changed, and changed back."""
-        other = self.folder.write("other", "another password")
-        back = self.folder.write("back", EXAMPLE_PASSWORD)
-
-        def change(password: str, file: Path) -> Callable[[], object]:
-            return lambda: restic(
-                self.path, "key", "passwd", "--new-password-file", str(file), password=password
-            )
-
+        old, new = EXAMPLE_PASSWORD, "another password"
         await self.assert_noticed(
-            change(EXAMPLE_PASSWORD, other), change("another password", back), Reason.AUTH
+            partial(cheapen, self.path, old, new),
+            partial(cheapen, self.path, new, old),
+            Reason.AUTH,
         )
 
     async def test_made_anew(self) -> None:
         """An empty repository with another password at the same place is no success."""
         another = self.folder.path / "another"
         restic(another, "init", password="another password")
+        cheapen(another, "another password")
         away, back = self.away("snapshots")
 
         def spoil() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks import fleet_chart
 from restic_reporter.backends import local, rest
 from restic_reporter.config import keys
+from restic_reporter.config import web_config_keys as web
 from restic_reporter.http.limits import HEAD_LIMIT
 from restic_reporter.metrics import definitions as families
 from restic_reporter.metrics.exposition import Family
@@ -28,19 +28,18 @@ from restic_reporter.readers.restic import STDOUT_LIMIT, WHOLE_STDOUT_LIMIT
 from restic_reporter.restic_format.json_members import PARTS_LIMIT, SMALL
 from restic_reporter.tap import Options
 from restic_reporter.web.connections import DEFAULT_LIMITS
-from tests.doubles.tools import tool
+from restic_reporter.web.security.passwords import MAX_CHECKS, MAX_CHECKS_OF_ADDRESS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-PROMETHEUS = ROOT / "examples" / "prometheus"
+MONITORING = ROOT / "monitoring"
 
 METRICS = {value.name for value in vars(families).values() if isinstance(value, Family)}
-
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-# Without the modules of the worked example of a backend.
-_METRIC = re.compile(r"\b(?:backup|restic_reporter)_(?!snapdir)[a-z_]+\b(?!\.py)")
+# Without the modules of the worked example of a backend, and without recorded series.
+_METRIC = re.compile(r"(?<![\w:])(?:backup|restic_reporter)_(?!snapdir)[a-z_]+\b(?!\.py)")
 
 
 def slug(heading: str) -> str:
@@ -83,13 +82,6 @@ def code_blocks(text: str) -> list[str]:
         elif blocks[-1]:
             blocks.append([])
     return ["\n".join(block) for block in blocks if block]
-
-
-def alert_rules() -> dict[str, dict[str, Any]]:
-    """The alerts of the example rules, by name."""
-    document = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
-    all_rules = [rule for group in document["groups"] for rule in group["rules"]]
-    return {rule["alert"]: rule for rule in all_rules if "alert" in rule}
 
 
 class PagesTests(SynchronousTestCase):
@@ -184,9 +176,16 @@ class ReferenceTests(SynchronousTestCase):
             if names and names[0] in kinds:
                 self.assertIn(kinds[names[0]], cells[1], names[0])
 
+    def test_one_run(self) -> None:
+        """The metrics that one run does not have are named."""
+        text = section(self.text, "Console script")
+        said = text[text.index("without what one run does not have") :].partition("\n- ")[0]
+        gone = {family.name for family in families.OF_A_DAEMON}
+        self.assertEqual(set(_METRIC.findall(said)), gone)
+
     def test_no_other_metrics(self) -> None:
         """No page, rule or test of rules names a metric that there is not."""
-        files = [*PAGES, *PROMETHEUS.glob("*.yml")]
+        files = [*PAGES, *MONITORING.rglob("*.yml"), *MONITORING.glob("*.py")]
         for file in files:
             self.assertEqual(set(_METRIC.findall(file.read_text())) - METRICS, set(), file.name)
 
@@ -200,6 +199,8 @@ class ReferenceTests(SynchronousTestCase):
             f"--{name}": f"`{default}`" if default is not None else "none"
             for name, _, default, _ in parameters
         }
+        flags: list[Any] = Options.optFlags
+        expected.update({f"--{name}": "off" for name, *_ in flags})
         expected["--version"] = "none"
         self.assertEqual(listed, expected)
 
@@ -208,6 +209,14 @@ class ReferenceTests(SynchronousTestCase):
         config = section(self.text, "Config")
         known = set(keys.checks(["vault"], installed_plugins().makers))
         self.assertEqual(sorted(named(config)), sorted(known))
+
+    def test_web_config_keys(self) -> None:
+        """Every key of a web config is in its table."""
+        section_keys = (web.SECTIONS, web.TLS, web.HTTP, web.RATE_LIMIT)
+        known = [key for checks in section_keys for key in checks]
+        self.assertEqual(sorted(named(section(self.text, "Web config"))), sorted(known))
+        for header in web.HEADERS:
+            self.assertIn(f"`{header}`", self.text)
 
     def test_reasons(self) -> None:
         """Every reason has its row."""
@@ -234,62 +243,6 @@ class ReferenceTests(SynchronousTestCase):
             f"| {DEFAULT_LIMITS.max_connections} / {DEFAULT_LIMITS.max_body // 2**10} KiB |",
             f"| {DEFAULT_LIMITS.request_timeout:g} / {DEFAULT_LIMITS.response_timeout:g} /"
             f" {DEFAULT_LIMITS.keep_alive:g} s |",
+            f"| {MAX_CHECKS} / {MAX_CHECKS_OF_ADDRESS} | 503 |",
         ):
             self.assertIn(expected, limits)
-
-
-class AlertTests(SynchronousTestCase):
-    """The example alert rules, by Prometheus's own tool."""
-
-    def promtool(self, *arguments: str) -> None:
-        """Run it on the examples."""
-        done = subprocess.run(
-            [tool("promtool"), *arguments],
-            cwd=PROMETHEUS,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-    def test_check(self) -> None:
-        """Prometheus takes the rules and the config."""
-        self.promtool("check", "rules", "alerts.yml")
-        self.promtool("check", "config", "prometheus.yml")
-
-    def test_unit_tests(self) -> None:
-        """The tests of the rules pass."""
-        self.promtool("test", "rules", "alerts.test.yml")
-
-    def test_each_is_tested(self) -> None:
-        """Each alert has a test in which it fires, and one in which it does not."""
-        document = yaml.safe_load((PROMETHEUS / "alerts.test.yml").read_text())
-        cases = {
-            (case["alertname"], bool(case["exp_alerts"]))
-            for test in document["tests"]
-            for case in test["alert_rule_test"]
-        }
-        self.assertEqual(
-            cases, {(name, fires) for name in alert_rules() for fires in (True, False)}
-        )
-
-    def test_each_outlasts_a_restart(self) -> None:
-        """Each alert on the daemon's own values keeps firing while a restart drops these."""
-        rules = alert_rules().values()
-        kept = {rule["alert"] for rule in rules if rule.get("keep_firing_for") == "30m"}
-        from_values = {rule["alert"] for rule in rules if "up{" not in rule["expr"]}
-        self.assertEqual(kept, from_values)
-
-    def test_each_says_what_to_do(self) -> None:
-        """Each alert names the host, repository or daemon, and the first step."""
-        for name, rule in alert_rules().items():
-            notes = rule["annotations"]
-            self.assertIn("First: ", notes["description"], name)
-            if "absent(" not in rule["expr"]:
-                self.assertRegex(notes["summary"], r"\$labels\.(host|url|instance)", name)
-
-    def test_each_is_documented(self) -> None:
-        """The table of alerts has them all."""
-        listed = named(section((DOCS / "howto.md").read_text(), "Alerts"))
-        self.assertEqual(sorted(listed), sorted(alert_rules()))

@@ -23,9 +23,9 @@ from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import PATIENCE
 from tests.doubles.repositories import no_tools, settings_for
+from tests.doubles.restic_case import ENVIRON, NOW, PASSWORD, VERSIONS, made
 from tests.doubles.servers import Folder, RestServer
 from tests.doubles.tools import tool
-from tests.real.test_restic_reader import ENVIRON, NOW, PASSWORD, VERSIONS, made
 
 reactor: Any = default_reactor
 

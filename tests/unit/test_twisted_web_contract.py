@@ -3,8 +3,14 @@
 from io import BytesIO
 from typing import Any
 
+import cryptography
+from OpenSSL import SSL
+from OpenSSL._util import lib
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel, Request
@@ -40,6 +46,31 @@ class Channel(HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self.lines += 1
+
+
+class TLSTests(SynchronousTestCase):
+    """Twisted's TLS, and pyOpenSSL: web/ relies on them."""
+
+    def test_transport(self) -> None:
+        """`BoundedChannel` closes the transport below TLS, which is ``transport`` of its own."""
+        factory = TLSMemoryBIOFactory(
+            CertificateOptions(), False, Factory.forProtocol(Protocol), Clock()
+        )
+        below = Transport()
+        wrapper: Any = factory.buildProtocol(None)
+        wrapper.makeConnection(below)
+        channel = wrapper.wrappedProtocol
+        self.assertIs(channel.transport.transport, below)
+        self.assertFalse(hasattr(below, "transport"))
+
+    def test_curves(self) -> None:
+        """`make_context` sets curves by a private function, as there is no public one. It is
+        there since cryptography 47; before that, configured curves are refused."""
+        if int(cryptography.__version__.partition(".")[0]) < 47:
+            return
+        context: Any = SSL.Context(SSL.TLS_METHOD)
+        self.assertEqual(lib.SSL_CTX_set1_curves_list(context._context, b"P-384:X25519"), 1)
+        self.assertEqual(lib.SSL_CTX_set1_curves_list(context._context, b"nonsense"), 0)
 
 
 class ChannelTests(SynchronousTestCase):

@@ -71,14 +71,21 @@ class NativeReader:
     name: str = field(default="native", init=False)
     incremental: bool = field(default=True, init=False)
 
+    async def open(self, request: ReadRequest) -> None:
+        """Derive the key, and decrypt the config with it."""
+        await self._read_of(request).open()
+
     async def read(self, request: ReadRequest) -> ReadResult:
         """Fetch and decrypt the snapshots that are new."""
+        return await self._read_of(request).read()
+
+    def _read_of(self, request: ReadRequest) -> "_Read":
         if request.backend is None or request.listing is None:
             raise ReadError(Reason.INTERNAL, "native reader needs a backend")
         if not isinstance(request.memory.kept, Kept):
             request.memory.kept = Kept()
         files = RepositoryFiles(request, request.backend)
-        return await _Read(self, request, request.listing, files, request.memory.kept).read()
+        return _Read(self, request, request.listing, files, request.memory.kept)
 
 
 @define(eq=False)
@@ -96,6 +103,13 @@ class _Read:
     _too_large: dict[str, str] = field(factory=dict)
     _found: list[Snapshot] = field(factory=list)
     _one_large: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
+
+    async def open(self) -> None:
+        request = self._request
+        access = request.access or await look_at_access(
+            self._files.backend, self._listing, request.deadline, request.meter
+        )
+        await self._open(access)
 
     async def read(self) -> ReadResult:
         kept, request = self._kept, self._request

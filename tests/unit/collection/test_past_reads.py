@@ -2,8 +2,8 @@
 
 from restic_reporter.collection.state import PastRead
 from restic_reporter.model.errors import ReadError, Reason
+from tests.doubles.collector_case import CollectorCase
 from tests.doubles.repositories import NOW
-from tests.unit.collection.test_collector import CollectorCase
 
 
 class PastReadsTests(CollectorCase):

@@ -4,8 +4,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from restic_reporter.collection.run_queue import DEFAULT, Runs
 from restic_reporter.schedule.cron import parse_cron
+from tests.doubles.collector_case import CollectorCase
 from tests.doubles.repositories import World
-from tests.unit.collection.test_collector import CollectorCase
 
 HOURLY = parse_cron("0 * * * *")
 
@@ -34,6 +34,30 @@ class RunsTests(CollectorCase):
         self.assertTrue(self.runs.collect_all())
         self.assertEqual(self.listings(), [1, 1, 1])
         self.successResultOf(self.runs.ended())
+
+    def test_collect_one(self) -> None:
+        """One is collected by its label, whatever its schedule; it is no collection of all."""
+        self.runs.collect_all()
+        before = self.collector.state.job.last_success
+        self.clock.advance(60)
+        for label in ("/1", "/2"):
+            self.assertTrue(self.runs.collect_one(label))
+        self.assertEqual(self.listings(), [1, 2, 2])
+        self.assertEqual(self.collector.state.job.last_success, before)
+        self.assertTrue(self.runs.knows("/2"))
+        self.assertFalse(self.runs.knows("/3"))
+
+    def test_one_at_a_time(self) -> None:
+        """One is not collected while a run is under way; what is due then waits for its end."""
+        self.runs.collect_all()
+        waiting = self.hold(self.all[0])
+        self.assertTrue(self.runs.collect_one("/0"))
+        self.assertFalse(self.runs.collect_one("/1"))
+        self.assertFalse(self.runs.collect_all())
+        self.runs.due(frozenset({DEFAULT}))
+        self.assertEqual(self.collector.state.job.skipped, 0)
+        waiting.pop().callback(None)
+        self.assertEqual(self.listings(), [3, 2, 1])
 
     def test_not_twice_at_one_time(self) -> None:
         """While a run is under way another one is not started, and nothing is counted."""
@@ -124,6 +148,7 @@ class RunsTests(CollectorCase):
         self.successResultOf(ended)
         self.assertEqual(len(waiting), 1)
         self.assertFalse(self.runs.collect_all())
+        self.assertFalse(self.runs.collect_one("/0"))
         self.runs.due(frozenset({DEFAULT}))
         self.assertEqual(len(waiting), 1)
 

@@ -33,7 +33,7 @@ class CommandTests(SynchronousTestCase):
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "restic_reporter.commands.cli", *arguments],
+            [sys.executable, "-m", "restic_reporter", *arguments],
             cwd=directory,
             env={
                 "PATH": os.environ["PATH"],
@@ -64,7 +64,22 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("backends ", done.stdout)
         self.assertRegex(done.stdout, r"\bcheck-config\b")
-        self.assertEqual(self.run_it("backends", "--help").returncode, 0)
+        for command in ("backends", "check-config", "collect", "completion"):
+            self.assertIn(command, done.stdout)
+            shown = self.run_it(command, "--help")
+            self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+            self.assertLess(max(map(len, shown.stdout.splitlines())), 80)
+            self.assertTrue(command == "backends" or "examples:" in shown.stdout)
+
+    def test_late_imports(self) -> None:
+        """The daemon does not load what only other commands need."""
+        code = (
+            "import sys, restic_reporter.commands.cli, restic_reporter.commands.run\n"
+            "import restic_reporter.tap, restic_reporter.daemon.wiring\n"
+            "print({'rich', 'shtab'} & {one.partition('.')[0] for one in sys.modules})"
+        )
+        printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+        self.assertEqual(printed.stdout, b"set()\n", printed.stderr)
 
     def test_mistakes(self) -> None:
         """A mistake in the command line is told in one line, with status 1."""
@@ -80,6 +95,11 @@ class CommandTests(SynchronousTestCase):
             (("check-config", "--sharrd", "0/2"), "'--sharrd'; did you mean '--shard'?\n"),
             (("check-config", "a:sesame", "-x"), "check-config: unexpected argument 'a:sesame';"),
             (("check-config", "--reader=borg"), "borg"),
+            (("collect", "--concurrency=0"), "--concurrency: invalid value '0'; must be a whole"),
+            (("collect", "--timeout=0"), "--timeout: invalid value '0'; must be a number"),
+            (("collect", "--log-level=loud"), "must be one of debug, info, warn, error"),
+            (("collect", "--bind=:9121"), "--bind"),
+            (("completion", "tcsh"), "tcsh"),
             (
                 ("check-config", "--shard=4/4"),
                 "--shard: invalid value '4/4'; the last shard is 3/4",
@@ -94,8 +114,12 @@ class CommandTests(SynchronousTestCase):
             stderr = io.StringIO()
             self.patch(sys, "stderr", stderr)
             ended = self.assertRaises(SystemExit, main, arguments)
-            self.assertEqual(ended.code, 1, arguments)
             said = stderr.getvalue()
+            if isinstance(ended.code, str):
+                # The interpreter prints that to standard error, and ends with status 1.
+                said += f"{ended.code}\n"
+            else:
+                self.assertEqual(ended.code, 1, arguments)
             self.assertIn(problem, said)
             self.assertEqual(said.count("\n"), 1, said)
             self.assertTrue(said.startswith("restic-reporter"), said)
@@ -156,13 +180,33 @@ class CommandTests(SynchronousTestCase):
                 self.assertTrue(line.startswith(f"restic-reporter: {folder / 'c.json'}: "), line)
             self.assertNotIn("sesame", printed)
 
+    def test_web_config(self) -> None:
+        """A web config is checked too; all that is wrong with either file is told at once."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        config, web = folder / "c.json", folder / "web.yml"
+        for content, document, problems in (
+            ("[]", "rate_limit: {interval: 1s, burst: 1}", []),
+            ("[]", "rate_limi: {}", [f"{web}: unknown key 'rate_limi'"]),
+            ("[5]", "[]", [f"{web}: must be a map of keys", f"{config}: entry 1: "]),
+        ):
+            config.write_text(content)
+            web.write_text(document)
+            stderr = io.StringIO()
+            self.patch(sys, "stdout", io.StringIO())
+            self.patch(sys, "stderr", stderr)
+            status = main(["check-config", f"--config={config}", f"--web-config={web}"])
+            self.assertEqual(status, 1 if problems else 0)
+            for line, problem in zip(stderr.getvalue().splitlines(), problems, strict=False):
+                self.assertTrue(line.startswith(f"restic-reporter: {problem}"), line)
+
     def test_nobody_reads_the_output(self) -> None:
         """A reader that goes away causes no traceback."""
         read, write = os.pipe()
         os.close(read)
         with os.fdopen(write, "wb") as closed:
             done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter.commands.cli", "backends"],
+                [sys.executable, "-m", "restic_reporter", "backends"],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=closed,
@@ -191,7 +235,7 @@ class BackendsTableTests(SynchronousTestCase):
         self.assertEqual(rows["made-up"][1], "native")
         self.assertEqual(rows["s3"][1], "restic, native")
         self.assertEqual(rows["found"][1], "restic, native")
-        self.assertEqual(rows["torn"], ("no_such.One", "nothing: it is broken"))
+        self.assertEqual(rows["torn"], ("no_such.One", "nothing: broken"))
         self.assertEqual(rows["rest"], ("-", "restic alone"))
         self.assertEqual(list(rows), sorted(rows))
         self.assertEqual(problems[0], "the plugin bad cannot be used: ImportError: x")

@@ -4,6 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from restic_reporter.backends.rest_settings import parse_rest
@@ -14,13 +15,15 @@ from restic_reporter.config.entry import EntryLoader
 from restic_reporter.config.secrets_of_config import masks_of
 from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
-from restic_reporter.model.repository import Config
+from restic_reporter.model.repository import Config, Repository
 from restic_reporter.plugin.discovery import by_scheme, installed_plugins
 from restic_reporter.readers.process.child import Exit
 from restic_reporter.readers.restic import ResticReader
+from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.lookup import Lookups
+from restic_reporter.testing import MemoryStore
 from tests.doubles.certificates import Authority
-from tests.doubles.config_case import MARKER, ConfigCase
+from tests.doubles.config_case import GOOD, MARKER, ConfigCase
 
 
 class SecretsCase(ConfigCase):
@@ -84,6 +87,12 @@ class MaskingTests(SecretsCase):
         for one in config.repositories:
             self.assertEqual(masks.redact(f"read {one.url}: 5"), f"read {one.url}: 5")
 
+    def test_name_of_the_config(self) -> None:
+        """The config's name stays as it is, though a password is a word of it."""
+        config = evolve(self.build([{**GOOD, "password": "example"}]), name="config.example.json")
+        text = "config.example.json: invalid"
+        self.assertEqual(masks_of(config).redact(text), text)
+
 
 class ReprTests(SecretsCase):
     """Objects that hold secrets."""
@@ -131,9 +140,20 @@ class ReprTests(SecretsCase):
     def test_others(self) -> None:
         """Nor does that of a child's last words, or of documents from a secret store."""
         self.assert_hidden(Exit(1, None, f"wrong password {MARKER}"))
-        lookups = Lookups(Clock(), {}, {})
-        lookups._documents["vault", "a"] = {"key": MARKER}
-        self.assert_hidden(lookups)
+        clock = Clock()
+        store = MemoryStore({"a": {"key": MARKER}})
+        lookups = Lookups(clock, {"vault": store}, {})
+        [wanting] = self.build([{"repo": "/p", "vault_material": "a"}]).repositories
+        for _ in range(2):
+            looking = Deferred.fromCoroutine(lookups.complete([wanting]))
+            clock.pump([0.0] * 10)
+            [repository] = self.successResultOf(looking)
+            assert isinstance(repository, Repository)
+            self.assertEqual(repository.password, Secret(MARKER))
+        # It was found once, so that it is kept.
+        self.assertEqual(store.asked, ["a"])
+        # The store in memory shows what it has.
+        self.assert_hidden(evolve(lookups, stores={}))
 
     def test_masks(self) -> None:
         """Nor does that of what finds them."""

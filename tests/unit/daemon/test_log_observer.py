@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.application.app import AppLogger, ServerOptions
+from twisted.application.app import ServerOptions
 from twisted.logger import (
     ILogObserver,
     Logger,
@@ -202,7 +202,7 @@ class OtherLoggerTests(SynchronousTestCase):
         options["logger"] = f"{__name__}.make_observer"
         self.assertIs(take_logger(options), make_observer)
         options.postOptions()
-        self.assertIsNone(AppLogger(options)._observerFactory)
+        self.assertIsNone(options["logger"])
 
     def test_missing(self) -> None:
         """What cannot be found twistd complains of."""

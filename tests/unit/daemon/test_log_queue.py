@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from pathlib import Path
 
 from twisted.logger import ILogObserver, LogEvent
@@ -26,6 +25,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.told = threading.Condition()
         self.open = threading.Event()
         self.open.set()
         self.waiting = threading.Event()
@@ -33,7 +33,14 @@ class Gate:
     def __call__(self, event: LogEvent) -> None:
         self.waiting.set()
         self.open.wait(PATIENCE)
-        self.texts.append(event["log_text"])
+        with self.told:
+            self.texts.append(event["log_text"])
+            self.told.notify_all()
+
+    def latest_has(self, text: str) -> bool:
+        """Wait until the latest event has ``text`` in it."""
+        with self.told:
+            return self.told.wait_for(lambda: text in "".join(self.texts[-1:]), PATIENCE)
 
 
 class LogQueueTests(SynchronousTestCase):
@@ -113,8 +120,7 @@ class LogQueueTests(SynchronousTestCase):
             while self.queue.dropped < number:
                 self.put("x")
             self.gate.open.set()
-            while not self.gate.texts[-1:] or "dropped 1 " not in self.gate.texts[-1]:
-                time.sleep(0)
+            self.assertTrue(self.gate.latest_has("dropped 1 "))
         self.assertEqual(self.queue.dropped, 2)
 
     def test_finish_is_bounded(self) -> None:

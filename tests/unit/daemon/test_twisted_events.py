@@ -1,13 +1,18 @@
 """Tests of `restic_reporter.daemon.twisted_events`."""
 
+import os
+from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.application.app import AppLogger, ServerOptions
+from twisted.application.service import Application
 from twisted.internet.protocol import Factory
-from twisted.internet.testing import MemoryReactor
+from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.unix import Port
 from twisted.logger import (
     ILogObserver,
+    LogBeginner,
     Logger,
     LogLevel,
     LogPublisher,
@@ -20,6 +25,7 @@ from zope.interface.verify import verifyObject
 
 from restic_reporter import __version__
 from restic_reporter.daemon.twisted_events import PlainEvents
+from twisted import logger
 
 
 class PlainEventsTests(SynchronousTestCase):
@@ -44,7 +50,10 @@ class PlainEventsTests(SynchronousTestCase):
         """Of what twistd says at start one line is left, in our words and with our version."""
         globalLogPublisher.addObserver(self.plain)
         self.addCleanup(globalLogPublisher.removeObserver, self.plain)
-        AppLogger(ServerOptions())._initialLog()
+        nowhere = SimpleNamespace(stdout=StringIO(), stderr=StringIO(), showwarning=None)
+        beginner = LogBeginner(LogPublisher(), nowhere.stderr, nowhere, nowhere)
+        self.patch(logger, "globalLogBeginner", beginner)
+        AppLogger(ServerOptions()).start(Application("any"))
         ((namespace, text),) = self.seen
         self.assertEqual(namespace, "restic_reporter")
         self.assertRegex(
@@ -59,10 +68,12 @@ class PlainEventsTests(SynchronousTestCase):
 
         globalLogPublisher.addObserver(self.plain)
         self.addCleanup(globalLogPublisher.removeObserver, self.plain)
-        port = Port(self.mktemp(), BoundedSite(), reactor=MemoryReactor())
+        clock = MemoryReactorClock()
+        port = Port(os.path.relpath(self.mktemp()), BoundedSite(), reactor=clock)
         port.startListening()
-        port._logConnectionLostMsg()
-        port.socket.close()
+        stopped = port.stopListening()
+        clock.advance(0)
+        self.successResultOf(stopped)
         log = legacy_log.LogPublisher(LogPublisher(self.plain), LogPublisher(self.plain))
         for text in ("BoundedSite (TLS) starting on 9121", "(TCP Port 9121 Closed)"):
             log.msg(text)

@@ -8,55 +8,17 @@ from weakref import WeakSet
 from attrs import evolve
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import SSL4ServerEndpoint, UNIXServerEndpoint, wrapServerTLS
-from twisted.internet.ssl import (
-    Certificate,
-    CertificateOptions,
-    PrivateCertificate,
-    trustRootFromCertificates,
-)
+from twisted.internet.endpoints import UNIXServerEndpoint, wrapServerTLS
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.http import parse_ca_certificates, parse_client_certificate
 from restic_reporter.http.pool import Route
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from tests.doubles.certificates import Authority, key_pem, self_signed
 from tests.doubles.hostile import HostileServer, ServerConnection, answer
-from tests.unit.http.test_client import BUFFERS, LIMIT, ServerCase, reactor
-
-
-def options(pem: bytes, client_ca: bytes | None = None, **kwargs: Any) -> CertificateOptions:
-    """A server's TLS; with ``client_ca`` it asks for a client certificate."""
-    own = PrivateCertificate.loadPEM(pem)
-    if client_ca is not None:
-        kwargs["trustRoot"] = trustRootFromCertificates([Certificate.loadPEM(client_ca)])
-    return CertificateOptions(
-        privateKey=own.privateKey.original, certificate=own.original, **kwargs
-    )
-
-
-class TLSCase(ServerCase):
-    """TLS servers with certificates made for the test."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.authority = Authority.make()
-        self.trusting = Transport(ca_certificates=self.authority.pem)
-
-    async def serve_tls(
-        self,
-        behave: Callable[[ServerConnection], object],
-        tls: CertificateOptions | None = None,
-    ) -> HostileServer:
-        """A TLS server for 127.0.0.1."""
-        if tls is None:
-            tls = options(self.authority.issue())
-        server = HostileServer(behave)
-        await server.listen(SSL4ServerEndpoint(reactor, 0, tls, interface="127.0.0.1"))
-        self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
-        return server
+from tests.doubles.http_case import reactor
+from tests.doubles.tls_case import TLSCase, options
 
 
 class RotationTests(TLSCase):
@@ -218,86 +180,6 @@ class ClientCertificateTests(TLSCase):
                     )
                     await self.refused(server, Reason.TLS, scheme="https", transport=transport)
                     self.assertEqual(server.requests, [])
-
-
-class TLSFloodTests(TLSCase):
-    """Servers that send too much, or nothing, over TLS."""
-
-    async def assert_bounded(self, head: bytes, block: bytes) -> None:
-        """The answer is refused, and the server could not push much."""
-
-        def behave(c: ServerConnection) -> None:
-            c.push(head)
-            c.flood(block)
-
-        server = await self.serve_tls(behave)
-        await self.refused(server, Reason.TOO_LARGE, scheme="https", transport=self.trusting)
-        self.assertLess(server.pushed, BUFFERS)
-        self.assertLessEqual(self.meter.received_bytes.get("list", 0), LIMIT + 70_000)
-
-    async def test_endless_body(self) -> None:
-        """A body without an end is cut off."""
-        await self.assert_bounded(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)
-
-    async def test_huge_content_length(self) -> None:
-        """A body announced as 10 GB is not begun."""
-        head = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n"
-        await self.assert_bounded(head, b"x" * 65536)
-
-    async def test_endless_headers(self) -> None:
-        """Header lines without an end are cut off."""
-        await self.assert_bounded(b"HTTP/1.1 200 OK\r\n", b"X-Header: value\r\n")
-
-    async def test_endless_header_line(self) -> None:
-        """So is a line without an end."""
-        await self.assert_bounded(b"HTTP/1.1 200 OK\r\nX-Header: ", b"x" * 65536)
-
-    async def test_flood_after_the_answer(self) -> None:
-        """What follows a complete answer, announced as the last, is not read."""
-
-        def behave(c: ServerConnection) -> None:
-            c.push(answer(b"[]", "200 OK", "Connection: close"))
-            c.flood(b"x" * 65536)
-
-        server = await self.serve_tls(behave)
-        response = await self.get(server, scheme="https", transport=self.trusting)
-        self.assertEqual(response.body, b"[]")
-        await server.all_closed()
-        self.assertLess(server.pushed, BUFFERS)
-
-    async def test_truncated_without_close_notify(self) -> None:
-        """A body of unknown length that TLS did not close is not taken for whole."""
-
-        def behave(c: ServerConnection) -> None:
-            c.push(b"HTTP/1.1 200 OK\r\n\r\n[1")
-            reactor.callLater(0.05, c.transport.transport.loseConnection)
-
-        server = await self.serve_tls(behave)
-        await self.refused(server, Reason.NETWORK, scheme="https", transport=self.trusting)
-        self.assertEqual(len(server.requests), 3)
-
-    async def test_silent_handshake(self) -> None:
-        """A server that accepts and never shakes hands is given up."""
-        server = await self.serve(lambda c: None)
-        client = self.make_client(idle_timeout=0.3)
-        await self.refused(
-            server, Reason.TIMEOUT, scheme="https", transport=self.trusting, client=client
-        )
-        self.assertEqual(len(server.connections), 1)
-
-    async def test_bad_pem(self) -> None:
-        """A Transport whose PEM is unusable is a ValueError, before any connection."""
-        server = await self.serve_tls(lambda c: c.push(answer(b"[]")))
-        request = self.client.request(
-            "GET",
-            f"https://127.0.0.1:{server.port}/",
-            transport=Transport(ca_certificates=b"nonsense"),
-            deadline=Deadline.after(reactor, 5),
-            meter=self.meter,
-            operation="list",
-        )
-        await self.assertFailure(Deferred.fromCoroutine(request), ValueError)
-        self.assertEqual(server.connections, [])
 
 
 class PEMTests(SynchronousTestCase):

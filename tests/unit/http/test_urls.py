@@ -19,7 +19,7 @@ from restic_reporter.http import client as client_module
 from restic_reporter.http.urls import is_plain, place_of, split
 from restic_reporter.model.repository import DEFAULT_TRANSPORT, Transport
 from restic_reporter.model.snapshots import Meter
-from tests.unit.http.test_retries import ClientConnection
+from tests.doubles.retry_case import ClientConnection
 
 ANY_PATH = st.text("aZ0/._~!$&'()*+,;=:@-%?#[] \"\\<>^`{|}ü\n\x00", max_size=12)
 

@@ -1,42 +1,18 @@
 """Tests of `restic_reporter.metrics.page`."""
 
-from collections.abc import Iterator
-from typing import Any
+import re
 
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families as parse_text
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.collection.state import RepositoryStatus
-from restic_reporter.concurrency import cooperative as turns
-from restic_reporter.metrics import repository_samples
+from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.metrics.timed_lines import DAY, days_age
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.metrics_case import PageCase
-from tests.doubles.repositories import NOW, TurnClock, World, repository, snapshot
+from tests.doubles.repositories import NOW, World, repository, snapshot
 
 READ = {"backup_read_error_count", "backup_read_success", "backup_read_duration_seconds"}
-
-
-class DaysAgeTests(SynchronousTestCase):
-    """`days_age`."""
-
-    def test_whole_days(self) -> None:
-        """Days are whole, rounded down, and change to the second."""
-        for seconds, days in ((0, 0), (DAY - 1, 0), (DAY, 1), (2 * DAY - 0.5, 1), (400 * DAY, 400)):
-            self.assertEqual(days_age(NOW, NOW + seconds), days)
-
-    def test_ahead(self) -> None:
-        """A newest that is a little ahead of the clock is of age 0, not of -1."""
-        self.assertEqual(days_age(NOW + 1800, NOW), 0)
-
-    def test_before_1970(self) -> None:
-        """A snapshot of before 1970 has its age."""
-        self.assertEqual(days_age(-5.0, 0.0), 0)
-        self.assertEqual(days_age(-float(DAY), 0.0), 1)
 
 
 class MetricsPageTests(PageCase):
@@ -185,30 +161,6 @@ class MetricsPageTests(PageCase):
         for name in ("newest_timestamp", "oldest_timestamp_seconds", "days_age"):
             self.assertEqual(self.values(f"backup_{name}"), [])
 
-    def test_removed(self) -> None:
-        """A repository that left the config is gone after the next collection."""
-        other = World.make("/q")
-        self.use(self.world, other)
-        self.collect()
-        self.use(other)
-        self.assertTrue(self.names("/p"))
-        self.collect()
-        self.assertEqual(self.names("/p"), set())
-        self.assertTrue(self.names("/q"))
-        self.assertEqual(set(self.page._kept), {"/q"})
-
-    def test_changes_show(self) -> None:
-        """What a collection changes is on the next page, with and without `prepare`."""
-        for prepare in (False, True):
-            if prepare:
-                self.collector.on_read = self.page.prepare
-            self.world.storage.snapshots = [snapshot(1)]
-            self.collect()
-            self.assertEqual(self.values("backup_snapshot_count"), [1])
-            self.world.storage.snapshots = [snapshot(1), snapshot(2)]
-            self.collect()
-            self.assertEqual(self.values("backup_snapshot_count"), [2])
-
     def test_hostile_names(self) -> None:
         """No name that a repository holds breaks the page in either format, or hides another."""
         hosts = [
@@ -280,125 +232,33 @@ class MetricsPageTests(PageCase):
         name = "restic_reporter_reactor_lag_seconds"
         self.assertEqual([self.values(name), self.values(name)], [[0.25], [0.0]])
 
-    def test_unchanged_content(self) -> None:
-        """The content's lines are made anew only when the content has changed."""
-        made: list[RepositoryStatus] = []
-        make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> Iterator[Any]:
-            made.append(status)
-            return make(status)
+class OneRunTests(PageCase):
+    """The page of a run that no daemon makes."""
 
-        self.patch(repository_samples, "content_samples", counted)
-        self.collector.on_read = self.page.prepare
-        self.world.storage.locks = 1
-        for snapshots in (2, 2, 2, 3):
-            self.world.storage.snapshots = [snapshot(number) for number in range(snapshots)]
-            self.collect()
-            self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
-        self.assertEqual(len(made), 2)
-
-    def test_locks_and_names_show(self) -> None:
-        """What changes beside the content shows too."""
-        for locks, reader in ((1, "memory"), (3, "memory"), (3, "other")):
-            self.world.storage.locks = locks
-            with self.subTest(f"{locks} {reader}"):
-                if reader != self.world.task.backend_name:
-                    self.world.task = evolve(self.world.task, backend_name=reader)
-                    self.use(self.world)
-                self.collect()
-                self.assertEqual(self.values("backup_lock_count"), [locks])
-                self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
-
-
-class TurnsTests(PageCase):
-    """`MetricsPage.steps`, in turns."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.worlds = [World.make(f"/{number}", snapshots=2) for number in range(150)]
-        self.use(*self.worlds)
+    def test_without_a_daemon(self) -> None:
+        """It has the same lines, but for those that only a daemon has."""
+        self.next_due = NOW + 3600
+        self.collector.state.config.success_time = NOW
         self.collect()
-        self.patch(turns, "TURN", -1.0)
-        self.turns = TurnClock()
-
-    def finish(self, rendering: "Deferred[bytes]") -> dict[tuple[str, str], float]:
-        """Give it turns until it has ended: the samples of its page."""
-        passed = 0
-        while not rendering.called:
-            self.turns.advance(1)
-            passed += 1
-        self.assertGreater(passed, 5)
-        page = self.successResultOf(rendering).decode()
-        return {
-            (one.name, str(one.labels)): one.value
-            for family in parse_text(page)
-            for one in family.samples
-            if not one.name.startswith("process_")
-        }
-
-    def render(self) -> "Deferred[bytes]":
-        """The page in the making."""
-        return Deferred.fromCoroutine(turns.in_turns(self.turns, self.page.steps(False)))
-
-    def test_added_meanwhile(self) -> None:
-        """Repositories that a collection adds or takes away meanwhile do not break the page."""
-        for passed in (1, 3):
-            rendering = self.render()
-            self.turns.advance(passed)
-            added = [World.make(f"/{number}", snapshots=1) for number in range(100, 400)]
-            waiting = added[0].hold()
-            for world in added:
-                world.backend.waiting = added[0].backend.waiting
-            self.use(*added)
-            collection = self.collector.collect()
-            self.assertIn(("backup_job_running", "{}"), self.finish(rendering))
-            while waiting:
-                waiting.pop().callback(None)
-            self.successResultOf(collection)
-
-    def test_same_page(self) -> None:
-        """The page is the one that is made at once, and others have had their turns."""
-        rendering = self.render()
-        self.assertNoResult(rendering)
-        at_once = {
-            (one.name, str(one.labels)): one.value
-            for one in self.samples()
-            if not one.name.startswith("process_")
-        }
-        self.assertEqual(self.finish(rendering), at_once)
-        self.assertGreater(len(at_once), 150 * 10)
-
-    def test_change_meanwhile(self) -> None:
-        """Whatever changes while it is made, each repository is as it was at one moment."""
-        rendering = self.render()
-
-        def change(number: int) -> None:
-            for world in self.worlds:
-                world.storage.snapshots = [*world.storage.snapshots, snapshot(number)]
-            self.collect()
-
-        for number in range(10, 16):
-            change(number)
-            self.turns.advance(1)
-        page = self.finish(rendering)
-        for number in range(150):
-            url = f"/{number}"
-            counts = {
-                value
-                for (name, labels), value in page.items()
-                if name in ("backup_snapshot_count", "backup_set_snapshot_count")
-                and f"'{url}'" in labels
-            }
-            self.assertEqual(len(counts), 1, url)
-
-    def test_gone_meanwhile(self) -> None:
-        """Repositories that leave and come while it is made do it no harm."""
-        rendering = self.render()
-        self.turns.advance(1)
-        self.use(*self.worlds[:50], World.make("/new"))
-        self.collect()
-        page = self.finish(rendering)
-        urls = {labels for name, labels in page if name == "backup_snapshot_count"}
-        self.assertIn("{'url': '/1'}", urls)
-        self.assertNotIn("{'url': '/149'}", urls)
+        self.page.reactor_lag = lambda: 0.1
+        self.page.vault_token_expiry = lambda: NOW
+        whole = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.page.one_run = True
+        lines = at_once(self.page.steps(openmetrics=False)).decode().splitlines()
+        self.assertEqual([one for one in whole if one in lines], lines)
+        gone = {re.split("[ {]", one)[0] for one in whole if one not in lines and one[0] != "#"}
+        self.assertEqual(
+            {one for one in gone if not one.startswith(("process_", "python_"))},
+            {
+                "backup_job_running",
+                "backup_job_next_timestamp_seconds",
+                "backup_job_skipped_total",
+                "backup_vault_token_expiry_timestamp_seconds",
+                "backup_config_last_reload_successful",
+                "backup_config_last_reload_success_timestamp_seconds",
+                "restic_reporter_reactor_lag_seconds",
+                "restic_reporter_log_lines_dropped_total",
+            },
+        )
+        self.assertFalse(any("process_" in one for one in lines))

@@ -19,7 +19,7 @@ class Guarded:
     def __init__(self, test: SynchronousTestCase, arguments: list[str]) -> None:
         lifeline, self._lifeline = os.pipe()
         self._report, report = os.pipe()
-        self._stdout, stdout = os.pipe()
+        self.stdout, stdout = os.pipe()
         moved = {1: stdout, child_guard.LIFELINE: lifeline, child_guard.REPORT: report}
         for target, descriptor in moved.items():
             os.dup2(descriptor, _HIGH + target, inheritable=False)
@@ -39,7 +39,7 @@ class Guarded:
         """A line that the program prints."""
         data = b""
         while not data.endswith(b"\n"):
-            data += os.read(self._stdout, 1)
+            data += os.read(self.stdout, 1)
         return data.decode().rstrip("\n")
 
     def let_go(self) -> None:
@@ -62,7 +62,7 @@ class Guarded:
         if self.status is None:
             self.report()
         os.close(self._report)
-        os.close(self._stdout)
+        os.close(self.stdout)
 
 
 class GuardTests(SynchronousTestCase):
@@ -137,7 +137,7 @@ class GuardTests(SynchronousTestCase):
         """The guard keeps none of the child's descriptors, so that their ends are seen."""
         guarded = Guarded(self, shell("echo ready; exec >&-; while :; do sleep 1000; done"))
         guarded.line()
-        self.assertEqual(os.read(guarded._stdout, 1), b"")
+        self.assertEqual(os.read(guarded.stdout, 1), b"")
 
     def test_own_session(self) -> None:
         """A process that leaves the session, and its parent, is ended and reaped all the same."""

@@ -197,8 +197,5 @@ class LookUpTests(VaultCase):
         """A refusal for the moment is tried again within the look-up."""
         store = await self.running(self.store())
         self.fake.passing["read"] = [SEALED, RATE_LIMITED]
-        looked = self.look_up(store)
-        while not looked.called:
-            await self.pass_time(store, 0.5)
-        self.assertEqual(await looked, {"key": "value-a"})
+        self.assertEqual(await self.passing(self.look_up(store)), {"key": "value-a"})
         self.assertEqual(self.fake.counts["read"], 3)

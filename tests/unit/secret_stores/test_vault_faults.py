@@ -1,174 +1,33 @@
-"""Tests of the Vault store against a Vault that hangs, floods, lies or is not there."""
+"""Tests of the Vault store against a Vault that lies, refuses or is not there."""
 
 import gzip
 from pathlib import Path
 
 from twisted.internet.defer import gatherResults
 
-from restic_reporter.secret_stores.vault.client import LIMIT
 from tests.doubles.fake_vault import FakeVault, refusal
 from tests.doubles.fake_vault_http import (
     Answer,
-    Misbehaviour,
+    Reply,
     answer_as,
-    drip,
-    flood,
     hang,
     page,
     reset,
-    truncated,
 )
+from tests.doubles.hostile import BROKEN
 from tests.doubles.vault_case import VaultCase
-
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-_CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-
-SLOW: dict[str, Misbehaviour] = {
-    "nothing": hang,
-    "a body in drips": drip(_HEAD + b"Content-Length: 1000000\r\n\r\n", b" "),
-    "a status line in drips": drip(b"HTTP/1.1 200 ", b"O"),
-    "headers in drips": drip(_HEAD + b"X-Header: ", b"x"),
-    "chunks in drips": drip(_CHUNKED, b"1\r\n \r\n"),
-    "1xx for ever": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-}
-
-FLOODS: dict[str, Misbehaviour] = {
-    "a body": flood(_HEAD + b"\r\n"),
-    "a huge body": flood(_HEAD + b"Content-Length: 10000000000\r\n\r\n"),
-    "chunks": flood(_CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"),
-    "a chunk's size": flood(_CHUNKED, b"0" * 65536),
-    "a header": flood(_HEAD + b"X-Header: "),
-    "headers": flood(_HEAD, b"X-Header: " + b"x" * 1000 + b"\r\n"),
-    "an error's body": flood(b"HTTP/1.1 403 Forbidden\r\n\r\n"),
-}
-
-# What gets into the buffers of two sockets before the sender notices.
-_BUFFERS = 16 * 1024 * 1024
-
-
-class SlowTests(VaultCase):
-    """A Vault that does not come to an end."""
-
-    async def test_timeout(self) -> None:
-        """Whatever it does to keep us, a call ends in time, and its connection too."""
-        store = await self.running(self.store(timeout=15.0))
-        for name, trouble in SLOW.items():
-            self.fake.troubles["read"] = trouble
-            reads = self.fake.counts["read"]
-            failed = self.look_up_problem(store)
-            await self.until(lambda: self.fake.counts["read"] > reads)  # noqa: B023
-            self.clock.advance(15)
-            self.assertIn("timed out", await failed, name)
-            await self.idle(store)
-            self.clock.advance(300)
-            await self.idle(store)
-
-    async def test_deadline(self) -> None:
-        """A look-up ends by its deadline, of which Vault is not found to be out of reach."""
-        store = await self.running(self.store())
-        self.fake.troubles["read"] = hang
-        failed = self.look_up_problem(store, seconds=2.0)
-        await self.until(lambda: self.fake.counts["read"] == 1)
-        self.clock.advance(2)
-        self.assertIn("look-up of 'restic/a' in Vault", await failed)
-        self.fake.troubles.clear()
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-
-    async def test_login(self) -> None:
-        """A login that hangs ends too, and is tried again."""
-        self.fake.troubles["login"] = hang
-        store = self.store(timeout=15.0)
-        store.start()
-        failed = gatherResults([self.look_up_problem(store) for _ in range(100)])
-        await self.until(lambda: self.fake.counts["login"] == 1)
-        self.clock.advance(15)
-        self.assertIn("timed out", (await failed)[0])
-        self.fake.troubles.clear()
-        await self.pass_time(store, 1)
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-
-    async def test_thousand(self) -> None:
-        """A thousand look-ups in a Vault that hangs all fail after one call's timeout."""
-        store = await self.running(self.store(timeout=15.0))
-        self.fake.troubles["mounts"] = hang
-        failed = gatherResults([self.look_up_problem(store) for _ in range(1000)])
-        await self.until(lambda: self.fake.counts["mounts"] == 8)
-        self.clock.advance(15)
-        self.assertEqual(len(await failed), 1000)
-        self.assertEqual(self.fake.counts["mounts"], 8)
-        await self.idle(store)
-
-    async def test_stop(self) -> None:
-        """A stop does not wait for what hangs."""
-        store = await self.running(self.store())
-        self.fake.troubles["read"] = hang
-        failed = self.look_up_problem(store)
-        await self.until(lambda: self.fake.counts["read"] == 1)
-        store.stop()
-        self.assertTrue(failed.called)
-        self.assertIn("daemon is stopping", await failed)
-        await self.idle(store)
-        await self.no_timers(store)
-
-    async def test_stop_while_waiting(self) -> None:
-        """Nor does it for a pause, a turn or a check of the token that is put off."""
-        store = await self.running(self.store())
-        self.fake.denied.add("no")
-        self.assertIn("denies access", await self.problem(store, "no"))
-        waiting = [self.look_up_problem(store, "no") for _ in range(20)]
-        await self.until(lambda: self.fake.counts["read"] == 21)
-        await self.idle(store)
-        self.fake.troubles["read"] = refusal(503, "Vault is sealed")
-        waiting += [self.look_up_problem(store) for _ in range(20)]
-        await self.until(lambda: self.fake.counts["read"] == 29)
-        await self.idle(store)
-        self.assertFalse(any(one.called for one in waiting))
-        store.stop()
-        self.assertTrue(all(one.called for one in waiting))
-        for message in await gatherResults(waiting):
-            self.assertIn("daemon is stopping", message)
-        await self.no_timers(store)
-
-
-class FloodTests(VaultCase):
-    """A Vault that sends without end."""
-
-    async def test_bounded(self) -> None:
-        """No more is read than a document can have, whatever it is part of."""
-        store = await self.running(self.store())
-        for name, trouble in FLOODS.items():
-            self.fake.troubles["read"] = trouble
-            pushed = self.fake.server.pushed
-            failed = self.look_up_problem(store)
-            await self.until(lambda: failed.called)  # noqa: B023
-            self.assertIn("Vault at http", await failed, name)
-            await self.idle(store)
-            self.assertLess(self.fake.server.pushed - pushed, LIMIT + _BUFFERS, name)
-            self.clock.advance(300)
-            await self.idle(store)
-
-    async def test_compressed(self) -> None:
-        """A compressed answer, which could be a bomb, is refused unread."""
-        bomb = answer_as(gzip.compress(b" " * 10_000_000), "Content-Encoding: gzip")
-        self.fake.troubles["login"] = bomb
-        self.assertIn("Content-Encoding", await self.problem(self.store()))
-        self.assertIn("accept-encoding", self.fake.requests[0].headers)
-        self.assertEqual(self.fake.requests[0].headers["accept-encoding"], "identity")
 
 
 class NonsenseTests(VaultCase):
     """A Vault that is none, or is in trouble."""
 
-    async def told(self, kind: str, trouble: Answer | Misbehaviour) -> str:
+    async def told(self, kind: str, trouble: Reply) -> str:
         """What a look-up says."""
         self.fake.troubles = {kind: trouble}
         store = self.store()
-        failed = self.look_up_problem(store)
-        await self.until(lambda: failed.called or self.is_idle(store))
-        while not failed.called:
-            await self.pass_time(store, 0.1)
+        message = await self.passing(self.look_up_problem(store))
         store.stop()
-        return await failed
+        return message
 
     async def test_statuses(self) -> None:
         """What says that Vault cannot serve now is out of reach, with Vault's own words."""
@@ -179,7 +38,7 @@ class NonsenseTests(VaultCase):
 
     async def test_no_vault(self) -> None:
         """Answers that no Vault gives are an error, and nothing of them is shown."""
-        odd: list[Answer | Misbehaviour] = [
+        odd: list[Reply] = [
             page,
             answer_as(b""),
             answer_as(b"[]"),
@@ -221,17 +80,15 @@ class NonsenseTests(VaultCase):
 
     async def test_broken(self) -> None:
         """A connection that breaks is an error; of a read, only when it does so again."""
-        for trouble in (reset, truncated):
+        for trouble in (reset, BROKEN["a body"]):
             for kind in ("login", "read"):
                 self.assertRegex(
                     await self.told(kind, trouble), "connection closed|truncated response"
                 )
         self.fake.troubles.clear()
         self.fake.passing["read"] = [reset, reset]
-        looked = self.look_up(store := self.store())
-        while not looked.called:
-            await self.pass_time(store, 0.1)
-        self.assertEqual(await looked, {"key": "value-a"})
+        looked = await self.passing(self.look_up(self.store()))
+        self.assertEqual(looked, {"key": "value-a"})
 
     async def test_not_there(self) -> None:
         """Where nobody listens, a thousand look-ups fail quickly, with the reason."""
@@ -244,6 +101,14 @@ class NonsenseTests(VaultCase):
         """A name that cannot be resolved is said to be."""
         environ = {**self.fake.environment(), "VAULT_ADDR": "http://nowhere.invalid"}
         self.assertIn("DNS lookup failed", await self.problem(self.store(environ)))
+
+    async def test_compressed(self) -> None:
+        """A compressed answer, which could be a bomb, is refused unread."""
+        bomb = answer_as(gzip.compress(b" " * 10_000_000), "Content-Encoding: gzip")
+        self.fake.troubles["login"] = bomb
+        self.assertIn("Content-Encoding", await self.problem(self.store()))
+        self.assertIn("accept-encoding", self.fake.requests[0].headers)
+        self.assertEqual(self.fake.requests[0].headers["accept-encoding"], "identity")
 
 
 class RedirectTests(VaultCase):
@@ -308,19 +173,15 @@ class MendedTests(VaultCase):
             self.fake.troubles = {kind: refusal(503, "Vault is sealed")}
             store = await self.running(self.store(random=1.0))
             for _ in range(20):
-                failed = self.look_up_problem(store)
-                while not failed.called:
-                    await self.pass_time(store, 0.5)
-                await self.pass_time(store, 30)
+                await self.passing(self.look_up_problem(store))
+                await self.pass_time(30)
             counted = self.fake.counts[kind]
             many = gatherResults([self.look_up_problem(store) for _ in range(20)])
-            while not many.called:
-                await self.pass_time(store, 0.5)
-            self.assertIn("sealed", (await many)[0])
+            self.assertIn("sealed", (await self.passing(many))[0])
             # Eight at one time, each tried four times.
             self.assertLessEqual(self.fake.counts[kind] - counted, 32)
             self.fake.troubles.clear()
-            await self.pass_time(store, 2)
+            await self.pass_time(2)
             self.assertEqual(await self.look_up(store), {"key": "value-a"})
             store.stop()
 

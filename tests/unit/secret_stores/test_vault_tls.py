@@ -1,11 +1,14 @@
 """Tests of the Vault store over TLS."""
 
-import select
-import socket
 from pathlib import Path
 
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+
 from tests.doubles.certificates import Authority, self_signed
-from tests.doubles.fake_vault_http import drip, flood, hang
+from tests.doubles.fake_vault_http import hang
+from tests.doubles.hostile import FLOODS, SLOW, HostileServer
 from tests.doubles.vault_case import VaultCase
 
 
@@ -78,22 +81,24 @@ class TLSTests(VaultCase):
     async def test_hostile(self) -> None:
         """What hangs or floods within TLS ends like any other, and so does a handshake."""
         environ = self.environment(VAULT_CACERT=self.ca(self.authority.pem))
-        for trouble in (hang, drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ")):
+        for trouble in (hang, SLOW["a body in drips"]):
             self.fake.troubles["login"] = trouble
             logins = self.fake.counts["login"]
             failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
             await self.until(lambda: self.fake.counts["login"] > logins)  # noqa: B023
             self.clock.advance(15)
             self.assertIn("timed out", await failed)
-            await self.idle(store)
+            await self.idle()
             store.stop()
-        self.fake.troubles["login"] = flood(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.fake.troubles["login"] = FLOODS["a body"]
         self.assertIn("exceeds", await self.problem(self.store(environ)))
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            environ["VAULT_ADDR"] = f"https://127.0.0.1:{silent.getsockname()[1]}"
-            failed = self.look_up_problem(store := self.store(environ, timeout=15.0))
-            silent.setblocking(False)
-            await self.until(lambda: select.select([silent], [], [], 0)[0])
-            self.clock.advance(15)
-            self.assertIn("timed out", await failed)
-            await self.idle(store)
+        connected: Deferred[object] = Deferred()
+        silent = HostileServer(lambda connection: None, connected.callback)
+        await silent.listen(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
+        self.addCleanup(silent.stop)
+        environ["VAULT_ADDR"] = f"https://127.0.0.1:{silent.port}"
+        failed = self.look_up_problem(self.store(environ, timeout=15.0))
+        await connected
+        self.clock.advance(15)
+        self.assertIn("timed out", await failed)
+        await silent.all_closed()

@@ -2,8 +2,7 @@
 
 from twisted.internet.defer import gatherResults
 
-from restic_reporter.secret_stores.vault import VaultStore
-from tests.doubles.fake_vault import SEALED, Token, refusal
+from tests.doubles.fake_vault import SEALED, refusal
 from tests.doubles.fake_vault_http import Answer
 from tests.doubles.vault_case import DAY, VaultCase
 
@@ -18,9 +17,9 @@ class AppRoleTests(VaultCase):
         store = await self.running(self.store())
         self.assertEqual(store.expires_at, self.now() + HOUR)
         for renewals in range(1, 21):
-            await self.pass_time(store, 0.649 * HOUR)
+            await self.pass_time(0.649 * HOUR)
             self.assertEqual(self.fake.counts["renew"], renewals - 1)
-            await self.pass_time(store, 0.001 * HOUR)
+            await self.pass_time(0.001 * HOUR)
             self.assertEqual(self.fake.counts["renew"], renewals)
             self.assertEqual(store.expires_at, self.now() + HOUR)
         self.assertEqual(self.fake.counts["login"], 1)
@@ -32,9 +31,9 @@ class AppRoleTests(VaultCase):
         for chance, due in ((0.0, 0.6 * HOUR), (1.0, 0.7 * HOUR)):
             store = await self.running(self.store(random=chance))
             renewals = self.fake.counts["renew"]
-            await self.pass_time(store, due - 1)
+            await self.pass_time(due - 1)
             self.assertEqual(self.fake.counts["renew"], renewals)
-            await self.pass_time(store, 1)
+            await self.pass_time(1)
             self.assertEqual(self.fake.counts["renew"], renewals + 1)
             store.stop()
 
@@ -43,7 +42,7 @@ class AppRoleTests(VaultCase):
         self.fake.role.max_ttl = 10 * HOUR
         store = await self.running(self.store())
         for _ in range(60):
-            await self.pass_time(store, HOUR)
+            await self.pass_time(HOUR)
             self.assertEqual(await self.look_up(store), {"key": "value-a"})
             assert store.expires_at is not None
             self.assertGreater(store.expires_at, self.now())
@@ -54,8 +53,8 @@ class AppRoleTests(VaultCase):
     async def test_batch(self) -> None:
         """Where tokens cannot be renewed, it logs in at two thirds."""
         self.fake.role.batch = True
-        store = await self.running(self.store())
-        await self.pass_time(store, 6.5 * HOUR)
+        await self.running(self.store())
+        await self.pass_time(6.5 * HOUR)
         self.assertEqual((self.fake.counts["login"], self.fake.counts["renew"]), (11, 0))
 
     async def test_hardly_any_lease(self) -> None:
@@ -63,8 +62,8 @@ class AppRoleTests(VaultCase):
         auth = {"client_token": "hvs.x", "lease_duration": 0.000001, "renewable": True}
         for kind in ("login", "renew"):
             self.fake.troubles[kind] = Answer(200, {"auth": auth})
-        store = await self.running(self.store())
-        await self.pass_time(store, 30)
+        await self.running(self.store())
+        await self.pass_time(30)
         self.assertLess(self.fake.counts.total(), 150)
 
     async def test_no_end(self) -> None:
@@ -77,10 +76,10 @@ class AppRoleTests(VaultCase):
     async def test_sleep(self) -> None:
         """After a sleep, in which only the wall clock went on, it is renewed in half an hour."""
         self.fake.role.ttl = 30 * DAY
-        store = await self.running(self.store())
-        await self.pass_time(store, DAY)
+        await self.running(self.store())
+        await self.pass_time(DAY)
         self.slept = 25 * DAY
-        await self.pass_time(store, HOUR / 2)
+        await self.pass_time(HOUR / 2)
         self.assertEqual(self.fake.counts["renew"], 1)
 
     async def test_revoked(self) -> None:
@@ -89,9 +88,7 @@ class AppRoleTests(VaultCase):
         for logins in (2, 3):
             self.fake.revoke()
             looked = gatherResults([self.look_up(store) for _ in range(50)])
-            while not looked.called:
-                await self.pass_time(store, 0.1)
-            self.assertEqual(await looked, [{"key": "value-a"}] * 50)
+            self.assertEqual(await self.passing(looked), [{"key": "value-a"}] * 50)
             self.assertEqual(self.fake.counts["login"], logins)
         self.assertEqual(len(set(self.fake.seen)), 3)
 
@@ -100,16 +97,12 @@ class AppRoleTests(VaultCase):
         self.fake.denied.update(f"no/{number}" for number in range(100))
         store = await self.running(self.store())
         refused = gatherResults([self.look_up_problem(store, path) for path in self.fake.denied])
-        while not refused.called:
-            await self.pass_time(store, 0.1)
-        self.assertTrue(all("denies access to" in message for message in await refused))
+        messages = await self.passing(refused)
+        self.assertTrue(all("denies access to" in message for message in messages))
         self.assertEqual(self.fake.counts["login"], 1)
         self.assertLessEqual(self.fake.counts["look"], 3)
         self.fake.revoke()
-        looked = self.look_up(store)
-        while not looked.called:
-            await self.pass_time(store, 0.1)
-        self.assertEqual(await looked, {"key": "value-a"})
+        self.assertEqual(await self.passing(self.look_up(store)), {"key": "value-a"})
 
     async def test_policy_without_looks(self) -> None:
         """Where the policy hides the token from itself, forbidden paths cause few logins."""
@@ -117,10 +110,8 @@ class AppRoleTests(VaultCase):
         self.fake.denied.add("no")
         store = await self.running(self.store())
         for _ in range(60):
-            refused = self.look_up_problem(store, "no")
-            while not refused.called:
-                await self.pass_time(store, 0.5)
-            self.assertIn("denies access to 'no'", await refused)
+            message = await self.passing(self.look_up_problem(store, "no"))
+            self.assertIn("denies access to 'no'", message)
         self.assertLessEqual(self.fake.counts["login"], 8)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
@@ -132,13 +123,13 @@ class AppRoleTests(VaultCase):
         message = await self.problem(store)
         self.assertIn("AppRole login rejected: invalid role or secret ID", message)
         self.assertIn(self.fake.address, message)
-        await self.pass_time(store, 1 + 2 + 4 + 8)
+        await self.pass_time(1 + 2 + 4 + 8)
         self.assertEqual(self.fake.counts["login"], 5)
-        await self.pass_time(store, HOUR)
+        await self.pass_time(HOUR)
         self.assertLessEqual(self.fake.counts["login"], 25)
         self.assertEqual(self.levels.count("error"), 1)
         self.fake.role.secret_ids.add("secret-id-1")
-        await self.pass_time(store, 300)
+        await self.pass_time(300)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_fails_at_once(self) -> None:
@@ -154,18 +145,18 @@ class AppRoleTests(VaultCase):
         # One login, tried four times.
         self.assertEqual(self.fake.counts["login"], 4)
         self.fake.troubles.clear()
-        await self.pass_time(store, 1.0)
+        await self.pass_time(1.0)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_trouble_with_renewals(self) -> None:
         """Renewals that fail are tried again; the token serves until its end, then a login does."""
         store = await self.running(self.store())
         self.fake.troubles["renew"] = SEALED
-        await self.pass_time(store, 0.95 * HOUR)
+        await self.pass_time(0.95 * HOUR)
         self.assertGreater(self.fake.counts["renew"], 5)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         self.assertEqual((self.fake.counts["login"], self.levels.count("error")), (1, 1))
-        await self.pass_time(store, 0.06 * HOUR + 300)
+        await self.pass_time(0.06 * HOUR + 300)
         self.assertEqual(self.fake.counts["login"], 2)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
@@ -173,15 +164,15 @@ class AppRoleTests(VaultCase):
         """One that works again leaves nothing behind."""
         store = await self.running(self.store())
         self.fake.passing["renew"] = [SEALED]
-        await self.pass_time(store, 0.7 * HOUR)
+        await self.pass_time(0.7 * HOUR)
         self.assertEqual((self.fake.counts["renew"], self.fake.counts["login"]), (2, 1))
         self.assertGreater(store.expires_at or 0, self.now() + 0.9 * HOUR)
 
     async def test_renewal_refused(self) -> None:
         """Where Vault refuses to renew, it logs in."""
         self.fake.role.default = False
-        store = await self.running(self.store())
-        await self.pass_time(store, 0.66 * HOUR)
+        await self.running(self.store())
+        await self.pass_time(0.66 * HOUR)
         self.assertEqual((self.fake.counts["renew"], self.fake.counts["login"]), (1, 2))
 
     async def test_logins_fail_near_the_maximum(self) -> None:
@@ -189,14 +180,14 @@ class AppRoleTests(VaultCase):
         self.fake.role.max_ttl = 1.5 * HOUR
         store = await self.running(self.store())
         self.fake.troubles["login"] = SEALED
-        await self.pass_time(store, 1.2 * HOUR)
+        await self.pass_time(1.2 * HOUR)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
         self.assertEqual(self.levels.count("error"), 1)
-        await self.pass_time(store, HOUR)
+        await self.pass_time(HOUR)
         self.assertIn("sealed", await self.passing(self.look_up_problem(store)))
         self.assertEqual(store.expires_at, self.started_at + 1.5 * HOUR)
         self.fake.troubles.clear()
-        await self.pass_time(store, 300)
+        await self.pass_time(300)
         self.assertEqual(await self.look_up(store), {"key": "value-a"})
 
     async def test_look_up_before_start(self) -> None:
@@ -231,125 +222,7 @@ class AppRoleTests(VaultCase):
         looked = self.look_up_problem(store)
         store.stop()
         self.assertIn("daemon is stopping", await looked)
-        await self.idle(store)
+        await self.idle()
         await self.no_timers(store)
         self.assertIsNone(store.expires_at)
         self.assertIn("daemon is stopping", await self.problem(store))
-
-
-class OwnTokenTests(VaultCase):
-    """A token from ``VAULT_TOKEN``."""
-
-    async def started(self, ttl: float, **properties: object) -> tuple[VaultStore, Token]:
-        """A store with such a token."""
-        token = self.fake.issue(ttl, **properties)
-        return await self.running(self.store(self.fake.environment(token))), token
-
-    async def test_renewals(self) -> None:
-        """It is renewed like any other."""
-        store, _ = await self.started(HOUR)
-        await self.pass_time(store, 13 * HOUR)
-        self.assertEqual(self.fake.counts["renew"], 20)
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-        self.assertEqual(self.levels, ["info"] + ["debug"] * 20)
-
-    async def test_mid_life(self) -> None:
-        """One that is old already is renewed at once."""
-        token = self.fake.issue(30 * DAY)
-        self.clock.advance(29 * DAY)
-        store = await self.running(self.store(self.fake.environment(token)))
-        await self.pass_time(store, 0)
-        self.assertEqual(self.fake.counts["renew"], 1)
-        self.assertEqual(store.expires_at, self.now() + 30 * DAY)
-
-    async def test_root(self) -> None:
-        """A root token is never renewed, and has no end."""
-        store, _ = await self.started(0)
-        self.assertIsNone(store.expires_at)
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-        await self.no_timers(store)
-
-    async def test_end(self) -> None:
-        """One that cannot be renewed draws warnings well before its end, and an error at it."""
-        store, _ = await self.started(30 * DAY, renewable=False)
-        self.assertEqual(store.expires_at, self.started_at + 30 * DAY)
-        self.assertEqual(self.levels.count("warn"), 1)
-        self.assertTrue([line for line in self.said if "VAULT_TOKEN expires at 20" in line])
-        await self.pass_time(store, 29 * DAY - 60)
-        self.assertEqual(self.levels.count("warn"), 1)
-        await self.pass_time(store, 120)
-        self.assertEqual(self.levels.count("warn"), 2)
-        await self.pass_time(store, DAY - HOUR)
-        self.assertEqual(self.levels.count("warn"), 3)
-        self.assertNotIn("error", self.levels)
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-        await self.pass_time(store, 2 * HOUR)
-        self.assertIn("VAULT_TOKEN expired", "".join(self.said))
-        self.assertLessEqual(self.levels.count("error"), 2)
-        self.assertLess(store.expires_at or 0, self.now())
-        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
-
-    async def test_maximum(self) -> None:
-        """One whose lease shrinks draws a warning then."""
-        store, _ = await self.started(10 * DAY, max_ttl=30 * DAY)
-        await self.pass_time(store, 25.9 * DAY)
-        self.assertNotIn("warn", self.levels)
-        await self.pass_time(store, 0.2 * DAY)
-        self.assertEqual(self.levels.count("warn"), 1)
-        await self.pass_time(store, 3.89 * DAY)
-        self.assertEqual(self.levels.count("warn"), 3)
-        self.assertLess(self.fake.counts["renew"], 30)
-
-    async def test_known_maximum(self) -> None:
-        """Where Vault tells the maximum, the warning comes at once."""
-        await self.started(10 * DAY, explicit_max_ttl=30 * DAY)
-        self.assertEqual(self.levels.count("warn"), 1)
-
-    async def test_wrong(self) -> None:
-        """One that Vault does not know is told once, and look-ups say so."""
-        store = await self.running(self.store({**self.fake.environment(Token("x", 1, 0, 0))}))
-        self.assertEqual(self.levels, ["error"])
-        self.assertIn("VAULT_TOKEN rejected", self.said[0])
-        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
-        await self.pass_time(store, HOUR)
-        self.assertEqual(self.levels.count("error"), 1)
-        self.assertLessEqual(self.fake.counts["look"], 30)
-
-    async def test_no_leave_to_look(self) -> None:
-        """One that may not look at itself is used all the same."""
-        store, _ = await self.started(HOUR, default=False)
-        self.assertEqual(await self.look_up(store), {"key": "value-a"})
-
-    async def test_revoked(self) -> None:
-        """A look-up that is refused finds out that it was revoked."""
-        store, _ = await self.started(HOUR)
-        self.fake.revoke()
-        self.assertIn("VAULT_TOKEN may have expired", await self.problem(store))
-        self.assertIn("error", self.levels)
-        self.assertEqual(store.expires_at, self.now())
-
-    async def test_prolonged_by_somebody(self) -> None:
-        """One that cannot be renewed by us, and is by somebody else, goes on."""
-        store, token = await self.started(10 * DAY, default=True)
-        self.fake.troubles["renew"] = refusal(403, "permission denied")
-        await self.pass_time(store, 7 * DAY)
-        self.assertEqual(self.levels.count("warn"), 1)
-        token.ends += 10 * DAY
-        await self.pass_time(store, 4 * DAY)
-        self.assertEqual(store.expires_at, self.started_at + 20 * DAY)
-        self.assertNotIn("error", self.levels)
-
-    async def test_with_an_approle(self) -> None:
-        """Where there is an AppRole too, it takes over when the token is of no more use."""
-        for properties in ({"ends": 0}, {"renewable": False}, {"max_ttl": 1.2 * HOUR}):
-            token = self.fake.issue(HOUR)
-            for name, value in properties.items():
-                setattr(token, name, value)
-            both = {**self.fake.environment(token), **self.fake.environment()}
-            logins = self.fake.counts["login"]
-            store = await self.running(self.store(both))
-            await self.pass_time(store, 1.5 * HOUR)
-            self.assertEqual(self.fake.counts["login"], logins + 1, properties)
-            self.assertEqual(await self.look_up(store), {"key": "value-a"})
-            store.stop()
-        self.assertNotIn("error", self.levels)

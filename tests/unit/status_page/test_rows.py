@@ -61,16 +61,24 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(absent, [("gone", ""), ("here", "nobody")])
 
     def test_unreadable(self) -> None:
-        """After a failed read the sets are unreadable, also expected ones, but for retired."""
+        """After a failed read the sets are unreadable, also expected ones; late ones are late."""
         freshness = Freshness(
             Limit(max_age=DAY), {SetName("gone"): None}, frozenset([SetName("retired")])
         )
         one = status(
-            "/p", backups("old", 2), backups("retired", 99), freshness=freshness, success=False
+            "/p",
+            *(backups("old", 2), backups("new", 0.5), backups("retired", 99)),
+            freshness=freshness,
+            success=False,
         )
         self.assertEqual(
             states(one),
-            {"old": State.UNREADABLE, "retired": State.RETIRED, "gone": State.UNREADABLE},
+            {
+                "old": State.LATE,
+                "new": State.UNREADABLE,
+                "retired": State.RETIRED,
+                "gone": State.UNREADABLE,
+            },
         )
 
     def test_never_read(self) -> None:

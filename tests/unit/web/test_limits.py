@@ -2,14 +2,15 @@
 
 import gc
 import os
-import resource
-import socket
+from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import LoopingCall
 
 from restic_reporter.web.connections import Limits, State
-from tests.doubles.web_clients import Client, SiteTestCase, get, reactor
+from tests.doubles.stepped_reactor import SteppedReactor
+from tests.doubles.web_clients import Client, SiteTestCase, get
 
 MEGABYTE = 1_000_000
 
@@ -19,13 +20,6 @@ def resident() -> int:
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def later(seconds: float) -> "Deferred[None]":
-    """Fires after so many seconds."""
-    deferred: Deferred[None] = Deferred()
-    reactor.callLater(seconds, deferred.callback, None)
-    return deferred
 
 
 class Flood:
@@ -213,18 +207,16 @@ class SlowReaderTests(SiteTestCase):
             ("GET", "/"),
             ("GET", "/x"),
         ):
-            self.serve(lambda openmetrics: self.page)
+            self.serve(lambda openmetrics: self.page, Limits(response_timeout=1))
             before = resident()
             client = await self.connect()
             client.transport.pauseProducing()
             flood = Flood(client, get(path, method=method) * 1000, 400 * MEGABYTE)
-            sent = -1
-            while flood.sent != sent or not sent:
-                sent = flood.sent
-                await later(0.3)
+            await self.until(lambda: bool(self.stalled))
+            self.assertLess(resident() - before, 40 * MEGABYTE)
+            await client.lost
             self.assertLess(flood.sent, 100 * MEGABYTE)
             self.assertLess(resident() - before, 40 * MEGABYTE)
-            client.transport.abortConnection()
 
     async def test_gone(self) -> None:
         """Once they are gone, so is the page they held."""
@@ -251,14 +243,14 @@ class TimeoutTests(SiteTestCase):
             client = await self.connect(before)
             if before:
                 await client.response()
-            dripped = 0
-            for byte in b"GET / HTTP/1.1\r\na: " + b"b" * 1000:
-                if client.lost.called:
-                    break
-                client.transport.write(bytes([byte]))
-                dripped += 1
-                await later(0.01)
-            self.assertLess(dripped, 500)
+            await self.drip(client, chain(b"GET / HTTP/1.1\r\na: ", repeat(ord("b"))))
+
+    async def drip(self, client: Client, request: Iterator[int]) -> None:
+        """Send it byte by byte until the site closes the connection."""
+        dripping = LoopingCall(lambda: client.transport.write(bytes([next(request)])))
+        dripping.start(0.01)
+        await client.lost
+        dripping.stop()
 
     async def test_half_pipelined(self) -> None:
         """The rest of a request that came along with a whole one has the same deadline."""
@@ -269,183 +261,16 @@ class TimeoutTests(SiteTestCase):
 
     async def test_keep_alive(self) -> None:
         """Between two requests a connection may wait longer than for the rest of one."""
-        self.serve(limits=Limits(request_timeout=0.2, keep_alive=0.6))
+        clock = SteppedReactor()
+        self.serve(limits=Limits(request_timeout=30, keep_alive=130), clock=clock)
         client = await self.connect(get("/-/ready"))
         await client.response()
-        await later(0.4)
+        await self.until_count(1, State.IDLE)
+        clock.advance(129)
         client.transport.write(get("/-/ready"))
         await client.response()
+        await self.until_count(1, State.IDLE)
+        clock.advance(129)
+        self.assertFalse(client.lost.called)
+        clock.advance(1)
         await client.lost
-
-
-class ConnectionCountTests(SiteTestCase):
-    """Tests for many connections."""
-
-    def setUp(self) -> None:
-        """Have descriptors for both ends of all connections."""
-        super().setUp()
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
-
-    async def test_thousand(self) -> None:
-        """A thousand clients that come at once are all answered, and no more than 512 stay."""
-        self.serve(lambda openmetrics: b"a 1\n" * 1000)
-        connecting = [Deferred.fromCoroutine(self.connect(get())) for _ in range(1000)]
-        clients = [client for _, client in await DeferredList(connecting)]
-        answers = await DeferredList([client.response() for client in clients])
-        self.assertEqual({answer.status for _, answer in answers}, {200})
-        self.assertLessEqual(self.open_ones(), 512)
-        await self.until_count(0, State.CLOSING, State.ABORTING)
-        self.assertEqual((await self.ask()).status, 200)
-
-    async def test_thousand_silent(self) -> None:
-        """A thousand clients that say nothing keep nobody from being answered."""
-        self.serve()
-        connecting = [Deferred.fromCoroutine(self.connect()) for _ in range(1000)]
-        await DeferredList(connecting)
-        self.assertEqual((await self.ask()).status, 200)
-        self.assertLessEqual(self.open_ones(), 512)
-
-    async def test_longest_idle(self) -> None:
-        """The connection that has been idle longest makes room for a new one."""
-        self.serve(limits=Limits(max_connections=3))
-        clients = [await self.connect() for _ in range(3)]
-        for number in (0, 1, 2, 0):
-            clients[number].transport.write(get())
-            await clients[number].response()
-        new = await self.connect(get())
-        await new.response()
-        await clients[1].lost
-        self.assertFalse(clients[0].lost.called or clients[2].lost.called)
-
-    async def test_idle_before_receiving(self) -> None:
-        """One between two requests goes before one that may be about to send its first."""
-        self.serve(limits=Limits(max_connections=2))
-        silent = await self.connect()
-        idle = await self.connect(get())
-        await idle.response()
-        await self.connect(get())
-        await idle.lost
-        self.assertFalse(silent.lost.called)
-
-    async def stall(self, number: int) -> list[Client]:
-        """Clients that ask for more than the kernel's buffers hold, and do not read."""
-        clients = []
-        for _ in range(number):
-            client = await self.connect()
-            client.transport.pauseProducing()
-            client.transport.write(get())
-            clients.append(client)
-            await self.until(lambda: len(self.stalled) == len(clients))
-        return clients
-
-    async def test_not_reading(self) -> None:
-        """Where nobody is idle, the one that has not taken its response longest makes room."""
-        self.serve(lambda openmetrics: b"x" * 5 * MEGABYTE, Limits(max_connections=2))
-        stalled = await self.stall(2)
-        self.assertEqual((await self.ask("/-/ready")).status, 200)
-        for client in stalled:
-            client.transport.resumeProducing()
-        await stalled[0].lost
-        self.assertEqual((await stalled[1].response()).length, 5 * MEGABYTE)
-
-    async def test_thousand_not_reading(self) -> None:
-        """A thousand clients that ask and never read keep nobody from being answered."""
-        self.serve(lambda openmetrics: b"a 1\n" * 2000)
-        request = get() * 100
-
-        async def flood() -> None:
-            client = await self.connect()
-            client.transport.pauseProducing()
-            client.transport.write(request)
-
-        flooding = [Deferred.fromCoroutine(flood()) for _ in range(1000)]
-        for _ in range(20):
-            for path in ("/-/healthy", "/metrics"):
-                self.assertEqual((await self.ask(path)).status, 200)
-        await DeferredList(flooding)
-        self.assertEqual((await self.ask()).status, 200)
-
-    async def test_address_with_most(self) -> None:
-        """The room is made by the address that has most connections, however long others wait."""
-        self.serve(limits=Limits(max_connections=3))
-        other = await self.connect(source="127.0.0.2")
-        await self.until_count(1, State.RECEIVING)
-        many = [await self.connect() for _ in range(2)]
-        self.assertEqual((await self.ask()).status, 200)
-        await many[0].lost
-        other.transport.write(get("/-/healthy"))
-        self.assertEqual((await other.response()).status, 200)
-
-    async def test_being_answered(self) -> None:
-        """Those for which a response is made are not ended for others, of whom few may come."""
-        page: Deferred[bytes] = Deferred()
-
-        async def render(openmetrics: bool) -> bytes:
-            return await page
-
-        self.serve(render, Limits(max_connections=8))
-        waiting = []
-        for number in range(1, 11):
-            waiting.append(await self.connect(get()))
-            await self.until_count(number, State.RESPONDING)
-        self.assertEqual(await self.exchange(get("/-/ready")), b"")
-        page.callback(b"a 1\n")
-        for client in waiting:
-            self.assertEqual((await client.response()).status, 200)
-
-    async def test_closing(self) -> None:
-        """Connections that never take the end of what they are sent do not pile up."""
-        self.serve(
-            lambda openmetrics: b"x" * 5 * MEGABYTE,
-            Limits(max_connections=4, close_timeout=60, request_timeout=60, response_timeout=60),
-        )
-        for _ in range(20):
-            client = await self.connect()
-            client.transport.pauseProducing()
-            client.transport.write(get())
-            await self.until_count(1, State.RESPONDING)
-            # Until the kernel's buffers are full.
-            await later(0.05)
-            for channel in self.channels(State.RESPONDING):
-                channel.loseConnection()
-        self.assertEqual(self.site.connections.count(State.CLOSING), 2)
-
-    def open_ones(self) -> int:
-        """How many connections are open and not closing."""
-        return self.site.connections.count(State.RECEIVING, State.RESPONDING, State.IDLE)
-
-    async def test_no_descriptors(self) -> None:
-        """Without a free descriptor clients are turned away, and later ones are answered."""
-        self.serve()
-        self.assertEqual((await self.ask()).status, 200)
-        sockets = [socket.socket() for _ in range(5)]
-        for client in sockets:
-            self.addCleanup(client.close)
-            client.setblocking(False)
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
-        taken = []
-        while (descriptor := os.open(os.devnull, os.O_RDONLY)) < highest:
-            taken.append(descriptor)
-        taken.append(descriptor)
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor + 1, hard))
-        try:
-            self.assertRaises(OSError, os.open, os.devnull, os.O_RDONLY)
-            for client in sockets:
-                client.connect_ex(("127.0.0.1", self.port))
-            for client in sockets:
-                while True:
-                    try:
-                        self.assertEqual(client.recv(1), b"")
-                        break
-                    except BlockingIOError:
-                        await later(0.01)
-                    except ConnectionError:
-                        break
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            for descriptor in taken:
-                os.close(descriptor)
-        self.assertEqual((await self.ask()).status, 200)

@@ -3,6 +3,7 @@
 import os
 import socket
 from contextlib import closing
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -108,10 +109,21 @@ class ListenerTests(TestCase):
     def bound(self, host: str | None = "127.0.0.1", port: int = 0) -> tuple[Listener, int]:
         """A listener that has taken its address, and its port."""
         listener = Listener(Address("the address", host, port))
-        listener.bind()
+        made: list[socket.socket] = []
+        make = socket.socket
+
+        def note(*arguments: Any) -> socket.socket:
+            made.append(make(*arguments))
+            return made[-1]
+
+        patch = self.patch(socket, "socket", note)
+        try:
+            listener.bind()
+        finally:
+            patch.restore()
         self.addCleanup(listener.release)
-        assert listener._socket is not None
-        return listener, listener._socket.getsockname()[1]
+        self.taken = made[-1]
+        return listener, self.taken.getsockname()[1]
 
     async def listen(self, listener: Listener) -> IListeningPort:
         """Serve; the port is closed at the end of the test."""
@@ -177,7 +189,7 @@ class ListenerTests(TestCase):
             with self.assertRaises(AddressError) as caught:
                 await listener.listen(reactor, hello_factory())
         self.assertIn("'the address': Address already in use", str(caught.exception))
-        self.assertIsNone(listener._socket)
+        self.assertEqual(self.taken.fileno(), -1)
 
     def test_restart(self) -> None:
         """An address is free as soon as it is released, old connections or not."""
@@ -239,9 +251,8 @@ class ListenerTests(TestCase):
             return made(family, kind)
 
         self.patch(socket, "socket", no_ipv6)
-        listener, _ = self.bound(None)
-        assert listener._socket is not None
-        self.assertEqual(listener._socket.family, socket.AF_INET)
+        self.bound(None)
+        self.assertEqual(self.taken.family, socket.AF_INET)
 
     async def test_endpoint(self) -> None:
         """Any other endpoint is served through Twisted."""

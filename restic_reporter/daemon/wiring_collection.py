@@ -1,0 +1,172 @@
+"""Wire the parts that read repositories, for the daemon or a single run."""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from ..collection.collector import Collector
+from ..collection.read_repository import read_repository
+from ..collection.reader_choice import Readers
+from ..collection.run import ReadOne
+from ..collection.run_queue import Runs
+from ..collection.state import CollectionState, RepositoryStatus
+from ..collection.task_maker import TaskMaker
+from ..concurrency.cpu_threads import WorkerThreads
+from ..concurrency.daemon_threads import KeyedThreads
+from ..concurrency.resolver import DaemonThreadResolver
+from ..config import ConfigContext, load_config
+from ..config.secrets_of_config import secrets_of
+from ..config.sharding import Shard
+from ..http import BoundedHTTPClient
+from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
+from ..metrics.page import MetricsPage
+from ..model.errors import ConfigError
+from ..plugin.discovery import by_name, by_scheme, installed_plugins
+from ..readers.cache import SnapshotCache
+from ..readers.native import NativeReader
+from ..readers.restic import ResticReader
+from ..redaction.masks import Redactor
+from ..schedule.cron_service import CronService
+from ..schedule.time_zone import check_time_zone
+from ..secret_stores.lookup import Lookups
+from .children import SecretStores
+from .garbage import set_apart
+from .reload import ConfigLoader
+
+_log = Logger()
+
+
+@frozen
+class Collection:
+    """The parts that read repositories, for the daemon or a single run, and their state."""
+
+    state: CollectionState
+    page: MetricsPage
+    loader: ConfigLoader
+    collector: Collector
+    runs: Runs
+    cron_service: "CronService[str | None]"
+    stores: SecretStores
+    redactor: Redactor
+    workers: WorkerThreads
+    http: BoundedHTTPClient
+
+
+def wire_collection(
+    options: Mapping[str, Any],
+    reactor: Any,
+    environ: Mapping[str, str],
+    state: CollectionState,
+    read: ReadOne = read_repository,
+    on_read: Callable[[RepositoryStatus], None] = lambda _: None,
+    **page_values: Any,
+) -> Collection:
+    """
+    Return the parts that read repositories: with the config loaded, and not started.
+
+    They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read.
+    ``page_values`` are for `MetricsPage`.
+
+    :raises ValueError: it cannot run with these options; the message is for the user.
+    """
+    # Twisted's timers use the wall clock: an hour back would extend each deadline by an hour.
+    reactor.seconds = time.monotonic
+    reactor.installNameResolver(DaemonThreadResolver(reactor))
+    check_time_zone()
+    plugins = installed_plugins()
+    makers = by_scheme(plugins.makers)
+    for plugin in plugins.broken:
+        _log.error("the plugin {broken}", broken=str(plugin))
+    store_makers = by_name(plugins.stores)
+    shard: Shard = options["shard"]
+    http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
+    stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
+    redactor = Redactor(stores.secrets)
+    vault = stores.stores.get("vault")
+    page = MetricsPage(
+        state,
+        time.time,
+        lambda: cron_service.next_due,
+        shard=str(shard),
+        vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
+        **page_values,
+    )
+
+    def prepare(status: RepositoryStatus) -> None:
+        page.prepare(status)
+        on_read(status)
+
+    collector = Collector(reactor, time.time, options["concurrency"], state, prepare, read=read)
+    runs = Runs(collector, set_apart)
+    cron_service: CronService[str | None] = CronService(
+        clock=reactor, now=time.time, due=runs.due, schedules={}
+    )
+    workers = WorkerThreads(reactor)
+    readers = _readers(options, reactor, environ, workers)
+    broken = bool(plugins.broken)
+    context = ConfigContext(
+        options["directory"], makers, tuple(store_makers), broken, environ, shard.holds
+    )
+    loader = ConfigLoader(
+        reactor=reactor,
+        load_config=partial(load_config, options["config"], context),
+        task_maker=TaskMaker(
+            makers,
+            BackendTools(reactor, http, KeyedThreads(reactor)),
+            readers,
+            options["timeout"],
+            Lookups(reactor, stores.stores, makers),
+            plugins.broken,
+            completed=lambda one: redactor.add(secrets_of([one])),
+        ),
+        redactor=redactor,
+        collector=collector,
+        runs=runs,
+        http=http,
+        cron=options["cron"],
+        cron_service=cron_service,
+        now=time.time,
+    )
+    try:
+        loader.load()
+    except ConfigError as error:
+        raise ValueError(f"invalid config\n{error}") from None
+    return Collection(
+        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http
+    )
+
+
+def _stores(
+    makers: Mapping[str, ISecretStoreMaker], environ: Mapping[str, str], tools: StoreTools
+) -> dict[str, ISecretStore]:
+    """Return the secret stores by name; raise a ValueError if settings are incomplete."""
+    stores = {}
+    for name, maker in makers.items():
+        try:
+            stores[name] = maker.make(environ, tools)
+        except ValueError:
+            raise
+        except Exception as error:
+            # Without its text: an exception of a plugin can contain secrets.
+            kind = type(error).__name__
+            _log.error("the secret store {name!r} cannot be made: {kind}", name=name, kind=kind)
+    return stores
+
+
+def _readers(
+    options: Mapping[str, Any], reactor: Any, environ: Mapping[str, str], workers: WorkerThreads
+) -> Readers:
+    program, cache_dir = options["restic"], options["cache-dir"]
+    cache = SnapshotCache(reactor, cache_dir) if cache_dir is not None else None
+    return Readers(
+        restic=ResticReader(reactor, program, dict(environ), cache_dir),
+        native=NativeReader(reactor, dict(environ), workers, cache),
+        default=options["reader"],
+        has_restic=lambda: shutil.which(program, path=environ.get("PATH")) is not None,
+        program=program,
+    )

@@ -1,0 +1,61 @@
+"""A real Prometheus with the shipped alert rules: an alert from its start to its end."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.doubles.prometheus import Prometheus
+from tests.doubles.quick_rules import quick_rules
+from tests.doubles.servers import (
+    EXAMPLE_PASSWORD,
+    Daemon,
+    Folder,
+    copy_example,
+    restic,
+    wait_until,
+)
+
+
+class AlertTests(SynchronousTestCase):
+    """The life of an alert."""
+
+    def test_backup_too_old(self) -> None:
+        """It fires for an old backup, outlasts a restart of the daemon, ends with a new backup."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        repository = copy_example(folder.path / "repository")
+        data = folder.write("data", "of web-9")
+
+        def back_up(*options: str) -> None:
+            restic(repository, "backup", "--quiet", "--host", "web-9", *options, str(data))
+
+        def firing() -> list[str]:
+            """The times since which the alert fires: one that ended would have another."""
+            alerts = prometheus.firing("ResticBackupTooOld", host="web-9", url=str(repository))
+            return [one["activeAt"] for one in alerts]
+
+        def seen() -> bool:
+            return prometheus.query('backup_newest_timestamp{host="web-9"}') != {}
+
+        back_up("--time", "2026-01-01 00:00:00")
+        config = [{"repo": str(repository), "password": EXAMPLE_PASSWORD}]
+        daemon = Daemon(folder, config).serving()
+        # Longer than the restart takes, also on a busy machine.
+        prometheus = Prometheus(folder, daemon.address, [quick_rules(folder, "2m")])
+        wait_until(lambda: firing() != [])
+        since = firing()
+
+        daemon.stop()
+        wait_until(lambda: not seen())
+        self.assertEqual(firing(), since)
+        daemon = Daemon(folder, config, f"--bind={daemon.address}").serving()
+        wait_until(seen)
+        self.assertEqual(firing(), since)
+
+        quick_rules(folder, "1s")
+        prometheus.reload()
+        back_up()
+        daemon.collect()
+        wait_until(lambda: firing() == [])
+        self.assertEqual(prometheus.firing("ResticRepositoryUnreadable"), [])
+        self.assertEqual(
+            prometheus.query('time() - backup_newest_timestamp{host="web-9"} > 3600'), {}
+        )

@@ -1,0 +1,99 @@
+"""A real Prometheus answers every query of the dashboard, with data of the daemon."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.doubles.prometheus import Prometheus
+from tests.doubles.quick_rules import quick_rules
+from tests.doubles.servers import (
+    EXAMPLE_PASSWORD,
+    ROOT,
+    Daemon,
+    Folder,
+    RestServer,
+    copy_example,
+    restic,
+    wait_until,
+)
+
+DASHBOARD = ROOT / "monitoring" / "grafana-dashboard.json"
+
+# Without Vault there is no token.
+EMPTY = {'max by (instance) (backup_vault_token_expiry_timestamp_seconds{instance=~".*"} - time())'}
+
+
+def filled_in(expression: str) -> str:
+    """The expression as Grafana sends it, with everything chosen."""
+    return re.sub(r"\$(\w+)", lambda name: {"__rate_interval": "1m"}.get(name[1], ".*"), expression)
+
+
+def queries() -> Iterator[tuple[list[str], set[str]]]:
+    """The expressions of each panel and variable, with the labels that it shows."""
+    document = json.loads(DASHBOARD.read_text())
+    for panel in document["panels"]:
+        columns: set[str] = set()
+        for change in panel.get("transformations", []):
+            columns |= set(change["options"].get("indexByName", {}))
+        labels = {name for name in columns if not name.startswith("Value")}
+        targets = panel.get("targets", [])
+        for target in targets:
+            labels |= set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
+        yield [filled_in(one["expr"]) for one in targets], labels
+    for variable in document["templating"]["list"]:
+        if variable["type"] == "query":
+            found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
+            assert found is not None
+            yield [filled_in(found[1])], {found[2]}
+
+
+class DashboardTests(SynchronousTestCase):
+    """The queries."""
+
+    def test_queries(self) -> None:
+        """Every query is valid, has data, and the labels that its panel shows."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        server = RestServer(folder, folder.path / "served")
+        good, lost = (copy_example(server.path / name) for name in ("good", "lost"))
+        restic(good, "backup", "--quiet", "--host", "web-9", str(folder.write("data", "x")))
+        config: list[dict[str, Any]] = [
+            {
+                "repo": server.url("good"),
+                "password": EXAMPLE_PASSWORD,
+                "schedule": "0 3 * * *",
+                "expect": [{"host": "web-9", "max_age": "1d"}, {"host": "web-10"}],
+            },
+            {"repo": server.url("lost"), "password": EXAMPLE_PASSWORD},
+        ]
+        daemon = Daemon(folder, config).serving()
+        prometheus = Prometheus(folder, daemon.address, [quick_rules(folder)])
+        shutil.rmtree(lost)
+        daemon.collect()
+        late = (
+            "rate(process_cpu_seconds_total[1m])",
+            "increase(backup_read_failures_total[1h])",
+            "host:backup_repositories_fresh:count",
+            'ALERTS{alertname="ResticBackupMissing", alertstate="firing"}',
+        )
+        wait_until(lambda: all(prometheus.query(one) != {} for one in late))
+
+        asked = [one for one in queries() if one[0]]
+        self.assertGreater(len(asked), 30)
+        empty = set()
+        for expressions, labels in asked:
+            known: set[str] = set()
+            for expression in expressions:
+                found = prometheus.ask("query", query=expression)["result"]
+                known |= {label for one in found for label in one["metric"]}
+                if not found:
+                    empty.add(expression)
+            self.assertEqual(labels - known, set(), expressions)
+        self.assertEqual(empty, EMPTY)
+        document = json.loads(DASHBOARD.read_text())
+        (restarts,) = document["annotations"]["list"]
+        prometheus.ask("query", query=filled_in(restarts["expr"]))

@@ -1,0 +1,82 @@
+"""Tests of a metrics page after changes."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import evolve
+
+from restic_reporter.collection.state import RepositoryStatus
+from restic_reporter.metrics import repository_samples
+from tests.doubles.metrics_case import PageCase
+from tests.doubles.repositories import World, snapshot
+
+
+class ChangesTests(PageCase):
+    """What a collection changes, and what is kept of the lines before."""
+
+    def test_removed(self) -> None:
+        """A repository that left the config is gone after the next collection."""
+        other = World.make("/q")
+        self.use(self.world, other)
+        self.collect()
+        self.use(other)
+        self.assertTrue(self.names("/p"))
+        self.collect()
+        self.assertEqual(self.names("/p"), set())
+        self.assertTrue(self.names("/q"))
+
+    def test_forgotten(self) -> None:
+        """Nothing of it is kept then."""
+        task = weakref.ref(self.world.task)
+        self.collect()
+        self.names("/p")
+        del self.world
+        self.use(World.make("/q"))
+        self.collect()
+        self.names("/q")
+        gc.collect()
+        self.assertIsNone(task())
+
+    def test_changes_show(self) -> None:
+        """What a collection changes is on the next page, with and without `prepare`."""
+        for prepare in (False, True):
+            if prepare:
+                self.collector.on_read = self.page.prepare
+            self.world.storage.snapshots = [snapshot(1)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [1])
+            self.world.storage.snapshots = [snapshot(1), snapshot(2)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [2])
+
+    def test_unchanged_content(self) -> None:
+        """The content's lines are made anew only when the content has changed."""
+        made: list[RepositoryStatus] = []
+        make = repository_samples.content_samples
+
+        def counted(status: RepositoryStatus) -> Iterator[Any]:
+            made.append(status)
+            return make(status)
+
+        self.patch(repository_samples, "content_samples", counted)
+        self.collector.on_read = self.page.prepare
+        self.world.storage.locks = 1
+        for snapshots in (2, 2, 2, 3):
+            self.world.storage.snapshots = [snapshot(number) for number in range(snapshots)]
+            self.collect()
+            self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
+        self.assertEqual(len(made), 2)
+
+    def test_locks_and_names_show(self) -> None:
+        """What changes beside the content shows too."""
+        for locks, reader in ((1, "memory"), (3, "memory"), (3, "other")):
+            self.world.storage.locks = locks
+            with self.subTest(f"{locks} {reader}"):
+                if reader != self.world.task.backend_name:
+                    self.world.task = evolve(self.world.task, backend_name=reader)
+                    self.use(self.world)
+                self.collect()
+                self.assertEqual(self.values("backup_lock_count"), [locks])
+                self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
