@@ -119,10 +119,10 @@ def _age(one: SetRow, state: State, now: float) -> list[Node]:
 
 
 def _due(one: SetRow, now: float) -> Node:
-    if one.kind is State.UNREADABLE:
-        return [moment(one.due, "may be late by now")] if now > one.due else "as of the last read"
     if now > one.due:
         return moment(one.due, f"{units.duration(now - one.due)} late")
+    if one.kind is State.UNREADABLE:
+        return "as of the last read"
     if one.limit is not None and one.limit.max_age is not None:
         return f"of {units.duration(one.limit.max_age)}"
     return moment(one.due, f"due in {units.duration(one.due - now)}")

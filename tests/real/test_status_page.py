@@ -58,6 +58,11 @@ class BrowserTests(SynchronousTestCase):
             self.assertGreater(found["passed"], 20)
             # Nothing sticks out at the side.
             self.assertEqual(browser.run("document.documentElement.scrollWidth"), width)
+        for width in (320, 800, 1030, 1900):
+            browser.look(width)
+            for path in ("", BROKEN, "repositories"):
+                browser.open(self.address + path)
+                self.assertEqual(browser.run("document.documentElement.scrollWidth"), width)
         self.assertEqual(browser.complaints(), [])
         others = [one for one in browser.requests() if not one.startswith(self.address)]
         self.assertEqual(others, ["about:blank"] * len(others))
