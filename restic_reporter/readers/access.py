@@ -1,6 +1,7 @@
 """Reads the key files and the config, which open a repository, and detects their changes."""
 
 from collections.abc import Hashable
+from heapq import nsmallest
 
 from attrs import field, frozen
 
@@ -16,6 +17,9 @@ CONFIG_LIMIT = 2**16
 # Seconds between two reads of keys and config where no listing shows them. A little less
 # than a day, so that a daily collection reads them each time.
 LOOK_EVERY = 23 * 3600.0
+
+# The names of key files that are kept.
+_NAMES = 20
 
 
 async def look_at_access(
@@ -44,19 +48,23 @@ class SeenAccess:
     The `Access` of a successful read.
 
     ``token`` is ``None`` if only the reader has seen it. ``keys`` and ``config`` are from the
-    listing. ``moment`` is a time of the reactor's clock.
+    listing. ``moment`` is a time of the reactor's clock. ``names`` are those of the first key
+    files, if known, for people.
     """
 
     token: bytes | None = field(repr=False)
     keys: Fingerprint | None
     config: Hashable
     moment: float
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, access: Access | None, listing: Listing, moment: float) -> "SeenAccess":
         """Remember ``access``, read together with ``listing``."""
         token = access.token if access is not None else None
-        return cls(token, _shown_keys(listing), listing.config, moment)
+        keys = access.keys if access is not None else listing.keys
+        names = tuple(nsmallest(_NAMES, keys or ()))
+        return cls(token, _shown_keys(listing), listing.config, moment, names)
 
     def must_look(self, listing: Listing, moment: float) -> bool:
         """Return whether ``listing`` shows a change, or the last read is too long ago."""

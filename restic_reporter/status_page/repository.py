@@ -141,8 +141,11 @@ def _facts(status: RepositoryStatus, now: float) -> Tag:
         }.items():
             if value:
                 facts[text] = f"{value:,}"
-    if task.repository.key_hint:
-        facts["Key"] = name(task.repository.key_hint[:8])
+    if status.access is not None and status.access.names:
+        keys = (tags.code(one[:8], title=one) for one in status.access.names)
+        facts["Keys"] = [part for key in keys for part in (key, " ")]
+    elif task.repository.key_hint:
+        facts["Key"] = tags.code(task.repository.key_hint[:8])
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
     return tags.dl(

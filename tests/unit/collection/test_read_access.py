@@ -64,7 +64,9 @@ class AccessTests(ReadingTestCase):
         self.world.backend.shows_keys = True
         self.assertTrue(self.read().unchanged)
         self.world.storage.keys.append(name(98))
-        self.read()
+        reading = self.read()
+        assert reading.access is not None
+        self.assertEqual(reading.access.names, tuple(sorted(self.world.storage.keys)))
         self.assert_asked(1)
         self.assertTrue(self.read().unchanged)
 

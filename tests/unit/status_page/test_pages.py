@@ -9,8 +9,11 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList
 
 from restic_reporter.collection.state import CollectionState, PastRead, RepositoryStatus
+from restic_reporter.model.access import Access
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit
+from restic_reporter.model.snapshots import Listing
+from restic_reporter.readers.access import SeenAccess
 from restic_reporter.status_page import fleet, rows
 from tests.doubles.local_time import local_time
 from tests.doubles.repositories import NOW
@@ -153,6 +156,16 @@ class RepositoryTests(StatusPageCase):
             "list 24 186 KiB",
         ):
             self.assertIn(part, text)
+
+    async def test_keys(self) -> None:
+        """The names of known key files are shown, whole on hover."""
+        state = small_fleet(NOW)
+        keys = frozenset(f"{number:064x}" for number in (0xAB << 248, 0xCD << 248))
+        for one in state.statuses.values():
+            one.access = SeenAccess.of(Access(keys, b"x"), Listing(frozenset()), 0.0)
+        self.use(state)
+        self.assertIn("Keys ab000000 cd000000", await self.text(NAS))
+        self.assertIn(f'title="{min(keys)}"'.encode(), (await self.ask(NAS)).body)
 
     async def test_snapshots(self) -> None:
         """Snapshots are paged, newest first, with the whole id on hover."""
