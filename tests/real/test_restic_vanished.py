@@ -48,6 +48,8 @@ class Forgetting(ReverseProxyResource):
     def render(self, request: Any) -> Any:
         """Pass a request on."""
         self.path = request.path
+        # restic is stopped in the middle of a response; Twisted's proxy would end it all the same.
+        request.notifyFinish().addErrback(lambda _: setattr(request, "finish", lambda: None))
         if request.path.endswith(self.snapshot.name.encode()):
             self.snapshot.unlink(missing_ok=True)
             if self.listed:
