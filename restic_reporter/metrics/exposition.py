@@ -43,6 +43,9 @@ def label_text(labels: Mapping[str, str]) -> str:
 
 def sample(family: Family, labels: str, value: float) -> str:
     """Return one line; ``labels`` are from `label_text`, or empty."""
+    # An f-string takes half the time of a call for the number.
+    if labels and not isinstance(value, bool):
+        return f"{family.name}{{{labels}}} {value!r}\n"
     braces = f"{{{labels}}}" if labels else ""
     return f"{family.name}{braces} {number(value)}\n"
 

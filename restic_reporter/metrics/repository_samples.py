@@ -1,6 +1,6 @@
 """Sample lines of one repository, kept until they change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 
 from attrs import define, evolve
@@ -11,7 +11,7 @@ from ..model.labels import sanitise
 from ..model.snapshots import Content
 from . import definitions as f
 from .exposition import Family, label_text, sample
-from .set_samples import SET_FAMILIES, Sample, run_samples, set_samples, watched_sets
+from .set_samples import SET_FAMILIES, Labelled, Sample, run_samples, set_samples, watched_sets
 from .timed_lines import TimedLines, ages, overdue, retained_days, stale_locks
 
 # The content of a repository changes seldom, the outcome of the read every time.
@@ -34,47 +34,50 @@ _SLICE = 1000
 Lines = tuple[bytes, ...]
 
 
-def read_samples(status: RepositoryStatus) -> Iterator[Sample]:
-    """Yield the samples of `READ_FAMILIES`."""
+def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
+    """Yield the samples of `READ_FAMILIES`; ``url`` is the first label as text."""
     if status.success is not None:
-        yield f.READ_ERROR_COUNT, int(not status.success), ""
-        yield f.READ_SUCCESS, int(status.success), ""
-    yield f.READ_LAST_SUCCESS, status.last_success, ""
-    yield f.READ_DURATION, status.duration, ""
+        yield f.READ_ERROR_COUNT, int(not status.success), url
+        yield f.READ_SUCCESS, int(status.success), url
+    yield f.READ_LAST_SUCCESS, status.last_success, url
+    yield f.READ_DURATION, status.duration, url
     for reason, count in status.failures.items():
-        yield f.READ_FAILURES, count, label_text({"reason": reason})
+        yield f.READ_FAILURES, count, f"{url},{label_text({'reason': reason})}"
     if status.content is not None:
         for operation, count in status.meter.requests.items():
-            yield f.STORAGE_REQUESTS, count, label_text({"operation": operation})
+            yield f.STORAGE_REQUESTS, count, f"{url},{label_text({'operation': operation})}"
         for operation, count in status.meter.received_bytes.items():
-            yield f.STORAGE_BYTES, count, label_text({"operation": operation})
+            yield f.STORAGE_BYTES, count, f"{url},{label_text({'operation': operation})}"
         if status.last_success is not None:
             freshness = status.task.repository.freshness
-            yield from run_samples(status.content, freshness, status.last_success)
+            yield from run_samples(url, status.content, freshness, status.last_success)
 
 
-def content_samples(status: RepositoryStatus) -> Iterator[Sample]:
+def content_samples(
+    url: str, status: RepositoryStatus, watched: Sequence[Labelled]
+) -> Iterator[Sample]:
     """Yield the samples of `CONTENT_FAMILIES`."""
     content = status.content
     if content is None:
         return
-    names = {"backend": status.task.backend_name, "reader": status.task.reader.name}
-    yield f.REPOSITORY_INFO, 1, label_text({key: sanitise(name) for key, name in names.items()})
-    yield f.SNAPSHOT_COUNT, content.snapshot_count, ""
-    yield f.FUTURE_COUNT, content.future_count, ""
-    yield f.INVALID_COUNT, content.invalid_count, ""
-    yield f.SERIES_DROPPED, content.dropped_sets, ""
+    backend, reader = sanitise(status.task.backend_name), sanitise(status.task.reader.name)
+    info = label_text({"backend": backend, "reader": reader})
+    yield f.REPOSITORY_INFO, 1, f"{url},{info}"
+    yield f.SNAPSHOT_COUNT, content.snapshot_count, url
+    yield f.FUTURE_COUNT, content.future_count, url
+    yield f.INVALID_COUNT, content.invalid_count, url
+    yield f.SERIES_DROPPED, content.dropped_sets, url
     if status.locks is not None:
-        yield f.LOCK_COUNT, status.locks.count, ""
-        yield f.OLDEST_LOCK, min(status.locks.times, default=None), ""
-    yield from set_samples(content, status.task.repository.freshness)
+        yield f.LOCK_COUNT, status.locks.count, url
+        yield f.OLDEST_LOCK, min(status.locks.times, default=None), url
+    yield from set_samples(url, content, status.task.repository.freshness, watched)
 
 
-def _lines(url: str, families: tuple[Family, ...], samples: Iterable[Sample]) -> Steps[Lines]:
+def _lines(families: tuple[Family, ...], samples: Iterable[Sample]) -> Steps[Lines]:
     lines: dict[Family, list[str]] = {family: [] for family in families}
     for index, (family, value, labels) in enumerate(samples, 1):
         if value is not None:
-            lines[family].append(sample(family, f"{url},{labels}" if labels else url, value))
+            lines[family].append(sample(family, labels, value))
         if not index % _SLICE:
             yield
     return tuple("".join(some).encode() for some in lines.values())
@@ -108,7 +111,7 @@ class KeptLines:
         revision, status = status.revision, copy(status)
         task, content, locks = status.task, status.content, status.locks
         url = label_text({"url": task.repository.url})
-        read = yield from _lines(url, READ_FAMILIES, read_samples(status))
+        read = yield from _lines(READ_FAMILIES, read_samples(url, status))
         if (
             before is not None
             and before.task is task
@@ -117,12 +120,12 @@ class KeptLines:
         ):
             return evolve(before, revision=revision, read=read)
         freshness = task.repository.freshness
-        sets = watched_sets(content, freshness) if content is not None else []
-        timed = [ages(url, sets), stale_locks(url, locks if content is not None else None)]
+        sets = watched_sets(url, content, freshness) if content is not None else []
+        timed = [ages(sets), stale_locks(url, locks if content is not None else None)]
         yield
-        timed.insert(1, overdue(url, sets, freshness))
+        timed.insert(1, overdue(sets, freshness))
         yield
-        timed.insert(2, retained_days(url, sets))
+        timed.insert(2, retained_days(sets))
         yield
-        lines = yield from _lines(url, CONTENT_FAMILIES, content_samples(status))
+        lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
         return cls(revision, task, content, locks, lines, read, tuple(timed))

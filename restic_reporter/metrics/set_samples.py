@@ -1,14 +1,17 @@
 """The samples of each backup set."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..model.freshness import Freshness, Limit
 from ..model.snapshots import BackupSet, Content, Latest
 from . import definitions as f
 from .exposition import Family, label_text
 
-# A family, the value and the labels besides ``url``. Without a value there is no line.
+# A family, the value and the text of all labels. Without a value there is no line.
 Sample = tuple[Family, float | None, str]
+
+# A set, with the text of its labels.
+Labelled = tuple[str, BackupSet]
 
 SET_FAMILIES = (
     f.NEWEST,
@@ -28,25 +31,28 @@ SET_FAMILIES = (
 )
 
 
-def set_labels(one: BackupSet) -> str:
-    """Return the labels of a set besides ``url``."""
-    return label_text({"host": one.host, "user": one.user})
+def watched_sets(url: str, content: Content, freshness: Freshness) -> list[Labelled]:
+    """Return the sets that are not retired; ``url`` is the first label as text."""
+    return [
+        (_set_labels(url, one), one)
+        for one in content.sets
+        if not (freshness.retired and freshness.is_retired(one.host, one.user))
+    ]
 
 
-def watched_sets(content: Content, freshness: Freshness) -> list[BackupSet]:
-    """Return the sets that are not retired."""
-    if not freshness.retired:
-        return list(content.sets)
-    return [one for one in content.sets if not freshness.is_retired(one.host, one.user)]
+def _set_labels(url: str, one: BackupSet) -> str:
+    return f"{url},{label_text({'host': one.host, 'user': one.user})}"
 
 
-def set_samples(content: Content, freshness: Freshness) -> Iterator[Sample]:
+def set_samples(
+    url: str, content: Content, freshness: Freshness, watched: Sequence[Labelled]
+) -> Iterator[Sample]:
     """Yield the samples of all sets that do not depend on the time of the scrape."""
-    for one in content.sets:
-        labels = set_labels(one)
-        if freshness.is_retired(one.host, one.user):
-            yield f.SET_RETIRED, 1, labels
-            continue
+    if freshness.retired:
+        for one in content.sets:
+            if freshness.is_retired(one.host, one.user):
+                yield f.SET_RETIRED, 1, _set_labels(url, one)
+    for labels, one in watched:
         yield f.NEWEST, one.newest, labels
         yield f.SET_COUNT, one.snapshot_count, labels
         yield f.OLDEST, one.oldest, labels
@@ -68,7 +74,7 @@ def set_samples(content: Content, freshness: Freshness) -> Iterator[Sample]:
         exists = (
             wanted.host in hosts if wanted.user is None else (wanted.host, wanted.user) in names
         )
-        labels = label_text({"host": wanted.host, "user": wanted.user or ""})
+        labels = f"{url},{label_text({'host': wanted.host, 'user': wanted.user or ''})}"
         yield f.SET_EXPECTED, 1 if exists else 0, labels
 
 
@@ -92,17 +98,16 @@ def _latest_samples(labels: str, latest: Latest) -> Iterator[Sample]:
     yield f.NEWEST_INFO, 1, f"{labels},{label_text(names)}"
 
 
-def run_samples(content: Content, freshness: Freshness, now: float) -> Iterator[Sample]:
+def run_samples(url: str, content: Content, freshness: Freshness, now: float) -> Iterator[Sample]:
     """Yield the counts of due times, as of the read at ``now`` (Unix seconds)."""
     if not _any_limit(freshness, lambda limit: limit.schedule is not None):
         return
-    for one in watched_sets(content, freshness):
+    for labels, one in watched_sets(url, content, freshness):
         limit = freshness.limit_of(one.host, one.user)
         runs = limit.runs(one.recent, one.oldest, now) if limit is not None else None
         if runs is not None:
-            labels = f'{set_labels(one)},window="30d"'
-            yield f.SET_RUNS_DUE, runs[0], labels
-            yield f.SET_RUNS_MET, runs[1], labels
+            yield f.SET_RUNS_DUE, runs[0], f'{labels},window="30d"'
+            yield f.SET_RUNS_MET, runs[1], f'{labels},window="30d"'
 
 
 def _any_limit(freshness: Freshness, matches: Callable[[Limit], bool]) -> bool:

@@ -8,10 +8,9 @@ from attrs import define
 
 from ..collection.state import Locks
 from ..model.freshness import Freshness
-from ..model.snapshots import BackupDays, BackupSet
 from . import definitions as f
 from .exposition import sample
-from .set_samples import set_labels
+from .set_samples import Labelled
 
 DAY = 86400
 
@@ -47,9 +46,9 @@ def days_age(newest: float, now: float) -> int:
     return max(0, math.floor((now - newest) / DAY))
 
 
-def ages(url: str, sets: Sequence[BackupSet]) -> TimedLines:
-    """Return the ages of ``sets``; ``url`` is the first label as text."""
-    known = [(f"{url},{set_labels(one)}", one.newest) for one in sets if one.newest is not None]
+def ages(sets: Sequence[Labelled]) -> TimedLines:
+    """Return the ages of ``sets``."""
+    known = [(labels, one.newest) for labels, one in sets if one.newest is not None]
 
     def render(now: float) -> Rendered:
         days = [(labels, newest, days_age(newest, now)) for labels, newest in known]
@@ -59,14 +58,14 @@ def ages(url: str, sets: Sequence[BackupSet]) -> TimedLines:
     return TimedLines(render) if known else NO_LINES
 
 
-def overdue(url: str, sets: Sequence[BackupSet], freshness: Freshness) -> TimedLines:
+def overdue(sets: Sequence[Labelled], freshness: Freshness) -> TimedLines:
     """Return which of ``sets`` with a limit are overdue; without a newest they always are."""
     due: list[tuple[str, float]] = []
-    for one in sets:
+    for labels, one in sets:
         limit = freshness.limit_of(one.host, one.user)
         if limit is not None:
             moment = -math.inf if one.newest is None else limit.due(one.newest)
-            due.append((f"{url},{set_labels(one)}", moment))
+            due.append((labels, moment))
 
     def render(now: float) -> Rendered:
         text = "".join(sample(f.SET_OVERDUE, labels, int(now > moment)) for labels, moment in due)
@@ -80,9 +79,9 @@ def overdue(url: str, sets: Sequence[BackupSet], freshness: Freshness) -> TimedL
 _WINDOWS = (("7d", 7), ("30d", 30), ("365d", 365))
 
 
-def retained_days(url: str, sets: Sequence[BackupSet]) -> TimedLines:
+def retained_days(sets: Sequence[Labelled]) -> TimedLines:
     """Return how many local days of each window have a snapshot, for each of ``sets``."""
-    known: list[tuple[str, BackupDays]] = [(f"{url},{set_labels(one)}", one.days) for one in sets]
+    known = [(labels, one.days) for labels, one in sets]
 
     def render(now: float) -> Rendered:
         today = date.fromtimestamp(now)

@@ -37,6 +37,9 @@ class StatusPageTests(SynchronousTestCase):
         path = f"/{html.unescape(link)}"
         pages = [daemon.get(f"{path}&page={number}") for number in (1, 2)]
         found = [re.findall('title="([0-9a-f]{64})"', page) for page in pages]
+        keys = [one.name for one in (repository / "keys").iterdir()]
+        for some in found:
+            self.assertEqual([some.pop(0) for _ in keys], keys)
         self.assertEqual(len(found[0]), 50)
         newest = sorted(known, key=lambda one: datetime.fromisoformat(one["time"]), reverse=True)
         self.assertEqual([*found[0], *found[1]], [one["id"] for one in newest])

@@ -56,9 +56,9 @@ class ChangesTests(PageCase):
         made: list[RepositoryStatus] = []
         make = repository_samples.content_samples
 
-        def counted(status: RepositoryStatus) -> Iterator[Any]:
+        def counted(url: str, status: RepositoryStatus, watched: Any) -> Iterator[Any]:
             made.append(status)
-            return make(status)
+            return make(url, status, watched)
 
         self.patch(repository_samples, "content_samples", counted)
         self.collector.on_read = self.page.prepare
