@@ -68,14 +68,9 @@ def set_samples(
             text = f"{labels},{label_text(labels_of_group)}"
             yield f.GROUP_NEWEST, group.newest, text
             yield f.GROUP_COUNT, group.snapshot_count, text
-    names = {(one.host, one.user) for one in content.sets}
-    hosts = {one.host for one in content.sets}
-    for wanted in freshness.expected:
-        exists = (
-            wanted.host in hosts if wanted.user is None else (wanted.host, wanted.user) in names
-        )
+    for wanted, exists in freshness.expected_among(content.sets):
         labels = f"{url},{label_text({'host': wanted.host, 'user': wanted.user or ''})}"
-        yield f.SET_EXPECTED, 1 if exists else 0, labels
+        yield f.SET_EXPECTED, int(exists), labels
 
 
 def _latest_samples(labels: str, latest: Latest) -> Iterator[Sample]:

@@ -1,12 +1,13 @@
 """Which backup sets must be how fresh. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
 from ..schedule.cron import CronExpression, next_due
 from ..schedule.due_times import due_times, met_count
 from .labels import sanitise
+from .snapshots import BackupSet
 
 DEFAULT_GRACE = 6 * 3600.0
 
@@ -91,3 +92,10 @@ class Freshness:
     def expects(self, host: str, user: str) -> bool:
         """Return whether a set is expected."""
         return SetName(host, user) in self.expected or SetName(host) in self.expected
+
+    def expected_among(self, sets: Iterable[BackupSet]) -> Iterator[tuple[SetName, bool]]:
+        """Yield each expected set, and whether it exists among the ``sets`` of a repository."""
+        if self.expected:
+            names = {SetName(one.host, user) for one in sets for user in (one.user, None)}
+            for wanted in self.expected:
+                yield wanted, wanted in names

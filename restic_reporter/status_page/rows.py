@@ -90,16 +90,9 @@ def _standing(one: BackupSet, freshness: Freshness) -> tuple[State, float, Limit
 
 def _absent(status: RepositoryStatus, kind: State) -> Iterator[SetRow]:
     repository = status.task.repository
-    expected = repository.freshness.expected
-    if not expected:
-        return
+    freshness = repository.freshness
     sets = status.content.sets if status.content is not None else ()
-    names = {(one.host, one.user) for one in sets}
-    hosts = {one.host for one in sets}
-    for wanted, limit in expected.items():
-        exists = (
-            wanted.host in hosts if wanted.user is None else (wanted.host, wanted.user) in names
-        )
+    for wanted, exists in freshness.expected_among(sets):
         if not exists:
-            own = limit or repository.freshness.limit
+            own = freshness.expected[wanted] or freshness.limit
             yield SetRow(repository.url, wanted.host, wanted.user or "", kind, limit=own)

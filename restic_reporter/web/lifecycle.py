@@ -78,7 +78,7 @@ class _Order(Page):
     def follow(
         self, request: Request, lifecycle: Lifecycle, parameters: list[tuple[str, str]]
     ) -> int:
-        """Do it."""
+        """Follow an accepted order; each kind of order does it in its own way."""
         raise NotImplementedError
 
     def note(self, request: Request, what: str) -> None:

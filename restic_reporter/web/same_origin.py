@@ -33,8 +33,8 @@ def is_rebindable(header: Callable[[str], str | None]) -> bool:
     """
     Return whether a browser may have been led here by a name that is not ours.
 
-    Whoever owns a name can let it lead to our address, and a page loaded by that name is then
-    of the same origin. It has no password, and no certificate, so this matters without both.
+    The owner of any name can point it at our address: a page loaded by that name has the same
+    origin as ours. It cannot have our password or certificate, so either of them prevents this.
     """
     if header("Origin") is None and header("Sec-Fetch-Site") is None:
         return False
