@@ -70,9 +70,11 @@ def repository_rows(status: RepositoryStatus) -> list[SetRow]:
         if unreadable and kind is not State.RETIRED:
             kind = State.UNREADABLE
         rows.append(SetRow(url, one.host, one.user, kind, due, limit, one))
-    if status.content is not None or unreadable:
-        kind = State.UNREADABLE if unreadable else State.ABSENT
-        rows.extend(_absent(status, kind))
+    # As `backup_set_expected` says, the last good read tells which are absent.
+    if status.content is not None:
+        rows.extend(_absent(status, State.ABSENT))
+    elif unreadable:
+        rows.extend(_absent(status, State.UNREADABLE))
     if unreadable and not rows:
         rows.append(SetRow(url, "", "", State.UNREADABLE))
     return rows

@@ -61,7 +61,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(absent, [("gone", ""), ("here", "nobody")])
 
     def test_unreadable(self) -> None:
-        """After a failed read the sets are unreadable, also expected ones; late ones are late."""
+        """After a failed read sets are unreadable; what is known to be late or absent stays so."""
         freshness = Freshness(
             Limit(max_age=DAY), {SetName("gone"): None}, frozenset([SetName("retired")])
         )
@@ -77,7 +77,7 @@ class StateTests(SynchronousTestCase):
                 "old": State.LATE,
                 "new": State.UNREADABLE,
                 "retired": State.RETIRED,
-                "gone": State.UNREADABLE,
+                "gone": State.ABSENT,
             },
         )
 
