@@ -14,7 +14,7 @@ def plural(noun: str, count: int) -> str:
     """Return the form of ``noun`` for ``count``."""
     if count == 1:
         return noun
-    return f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeo" else f"{noun}s"
 
 
 def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from ..collection.outcomes import plural
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 # Beyond these, the smaller unit no longer matters.
@@ -12,10 +14,7 @@ _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 def count(number: int, noun: str) -> str:
     """Return the number with its noun: ``1 set``, ``1,200 sets``, ``2 repositories``."""
-    if number == 1:
-        return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeo" else f"{noun}s"
-    return f"{number:,} {plural}"
+    return f"{number:,} {plural(noun, number)}"
 
 
 def duration(seconds: float) -> str:

@@ -4,17 +4,12 @@ import socket
 import ssl
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL._util import lib
-from OpenSSL.crypto import X509, PKey
-from twisted.internet.error import ConnectionAborted
 from twisted.logger import LogLevel, globalLogPublisher
 
 from restic_reporter.concurrency.daemon_threads import in_daemon_thread
-from restic_reporter.web.connections import Connections, Limits, State
-from restic_reporter.web.security.gate import Security
+from restic_reporter.web.connections import State
 from restic_reporter.web.security.tls import (
     CIPHERS,
     CLIENT_AUTH,
@@ -25,49 +20,9 @@ from restic_reporter.web.security.tls import (
     make_context,
 )
 from restic_reporter.web.security.web_config import WebConfig
-from tests.doubles.certificates import Authority, self_signed
-from tests.doubles.web_clients import Client, ClientTLS, SiteTestCase, get, reactor
-
-
-def client_tls(pem: bytes | None = None) -> ClientTLS:
-    """A client's TLS, with a certificate of its own or without."""
-    context = SSL.Context(SSL.TLS_METHOD)
-    if pem is not None:
-        key: Any = load_pem_private_key(pem, None)
-        context.use_privatekey(PKey.from_cryptography_key(key))
-        context.use_certificate(X509.from_cryptography(x509.load_pem_x509_certificate(pem)))
-    return ClientTLS(context)
-
-
-class TLSTestCase(SiteTestCase):
-    """A server with an authority of its own."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.authority = Authority.make()
-        self.client_tls = client_tls()
-
-    def serve_tls(self, **settings: Any) -> None:
-        """Start a site with these `TLSSettings`."""
-        pem = self.authority.issue()
-        self.server_tls = make_context(TLSSettings(pem, pem, **settings))
-        self.serve()
-
-    async def session(self, tls: ClientTLS | None = None) -> SSL.Connection | None:
-        """The TLS of a connection that was answered, or ``None``."""
-        self.client_tls = tls or client_tls()
-        client = await self.connect(get("/-/healthy"))
-        try:
-            response = await client.response()
-        except (SSL.Error, ConnectionAborted):
-            return None
-        self.assertEqual(response.status, 200)
-        connection: SSL.Connection = client.transport.getHandle()
-        return connection
-
-    async def served(self, tls: ClientTLS | None = None) -> bool:
-        """Whether a client is answered."""
-        return await self.session(tls) is not None
+from tests.doubles.certificates import self_signed
+from tests.doubles.tls_site_case import TLSTestCase, client_tls
+from tests.doubles.web_clients import get, reactor
 
 
 class ProtocolTests(TLSTestCase):
@@ -280,75 +235,3 @@ class ChangeTests(TLSTestCase):
         self.assertEqual(certificate.get_subject().CN, "renewed.example")
         old.transport.write(get("/-/healthy"))
         self.assertEqual((await old.response()).status, 200)
-
-
-def _is_open(channel: Any) -> bool:
-    """Whether the server still has a descriptor for this connection."""
-    below: Any = channel.transport.transport
-    return bool(below.fileno() != -1)
-
-
-class HandshakeTests(TLSTestCase):
-    """Clients that do not do their part of a handshake."""
-
-    async def plain(self, send: bytes) -> Client:
-        """A connection without TLS."""
-        self.client_tls = None
-        return await self.connect(send)
-
-    async def serve_briefly(self) -> None:
-        """Start a site that gives a request a short time."""
-        pem = self_signed()
-        security = Security(reactor, WebConfig(tls=make_context(TLSSettings(pem, pem))))
-        self.serve(limits=Limits(request_timeout=0.2, max_connections=4), security=security)
-
-    async def test_slow(self) -> None:
-        """A handshake must end within the time for a request, whatever part of it comes."""
-        await self.serve_briefly()
-        hello = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
-        hello.set_connect_state()
-        self.assertRaises(SSL.WantReadError, hello.do_handshake)
-        first = hello.bio_read(65536)
-        for part in (b"", first[:3], first[:-1], first):
-            client = await self.plain(part)
-            await client.lost
-        await self.until_count(0, *State)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    async def test_no_handshake(self) -> None:
-        """What is no TLS is closed at once, without an error in the log."""
-        await self.serve_briefly()
-        for send in (get(), b"\x16\x03\x01\xff\xff" + b"x" * 70_000, b"\x80" * 100):
-            client = await self.plain(send)
-            await client.lost
-            self.assertNotIn(b"HTTP", client.received)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    async def test_burst(self) -> None:
-        """A burst of connections, accepted in one turn, keeps no more descriptors than allowed."""
-        await self.serve_briefly()
-        sockets = [socket.socket() for _ in range(50)]
-        for one in sockets:
-            self.addCleanup(one.close)
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", self.port))
-        descriptors: list[int] = []
-        admit = Connections.admit
-
-        def counting(connections: Connections) -> bool:
-            descriptors.append(sum(_is_open(channel) for channel in self.states))
-            return admit(connections)
-
-        self.patch(Connections, "admit", counting)
-        await self.until(lambda: len(descriptors) == 50)
-        # Half as many more are closing, and one is about to be admitted.
-        self.assertLessEqual(max(descriptors), 4 * 3 // 2 + 1)
-        await self.until_count(0, *State)
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-    async def test_give_way(self) -> None:
-        """Connections that never begin a handshake give way to one that does."""
-        await self.serve_briefly()
-        for _ in range(4):
-            await self.plain(b"")
-        self.assertTrue(await self.served())
