@@ -158,7 +158,8 @@ class Collector:
     def progress(self) -> Progress:
         """Return the progress of the running collection; nothing is left without one."""
         run = self._run
-        return Progress(0, ()) if run is None else run.progress(self._clock.seconds())
+        longest = () if run is None else run.longest(self._clock.seconds())
+        return Progress(self.state.job.left, longest)
 
     def _log_progress(self, count: int) -> None:
         progress = self.progress()

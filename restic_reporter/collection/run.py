@@ -48,12 +48,9 @@ class Run:
     reading: dict[str, float] = field(factory=dict)
     cancelled: bool = False
 
-    def progress(self, now: float) -> Progress:
-        """Return its progress at the time ``now`` of the reactor's clock."""
-        return Progress(
-            len(self.queue) + len(self.reading) + len(self.incomplete),
-            tuple((url, now - started) for url, started in islice(self.reading.items(), _SHOWN)),
-        )
+    def longest(self, now: float) -> tuple[tuple[str, float], ...]:
+        """Return the first of ``reading``, with their seconds until ``now`` (reactor's clock)."""
+        return tuple((url, now - began) for url, began in islice(self.reading.items(), _SHOWN))
 
 
 class Workers(DeferredList):  # type: ignore[misc,valid-type]

@@ -90,7 +90,7 @@ class _Run:
         with self._screen:
             self._reactor.run()
         if self._failure is not None:
-            _log.failure("a bug in the collection", self._failure)
+            _log.failure("collection failed: bug in restic-reporter", self._failure)
             raise SystemExit(1)
         if self._signal is not None:
             raise Interrupted(self._signal)

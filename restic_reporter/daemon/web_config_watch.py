@@ -59,7 +59,7 @@ class WebConfigWatch(Service):
             return
         looked.addCallback(self._swap)
         looked.addErrback(
-            lambda failure: self._log.failure("a bug in reading the web config", failure)
+            lambda failure: self._log.failure("web config not read because of a bug", failure)
         )
         looked.addBoth(lambda _: self._wait())
 
