@@ -54,6 +54,12 @@ class Options(UsageOptions):
         ["concurrency", None, "8", "Number of repositories read at the same time."],
         ["timeout", None, "300", "Timeout in seconds for the read of one repository."],
         ["cache-dir", None, None, "Folder that keeps encrypted snapshot files across restarts."],
+        [
+            "state-dir",
+            None,
+            None,
+            "Folder that remembers what was read. Default: $STATE_DIRECTORY.",
+        ],
         ["shard", None, "0/1", "I/N: collect only shard I of N, from 0; all have the same config."],
         ["log-level", None, "info", "Lowest level to log: debug, info, warn or error."],
         ["web-config", None, None, "File with TLS, passwords and a rate limit for the web server."],
@@ -123,6 +129,10 @@ class Options(UsageOptions):
         self["shard"] = self._checked("shard", parse_shard)
         if self["cache-dir"] is not None:
             self["cache-dir"] = self._checked("cache-dir", _folder)
+        if self["state-dir"] is None:
+            self["state-dir"] = _systemd_folder()
+        if self["state-dir"] is not None:
+            self["state-dir"] = self._checked("state-dir", _folder)
         if os.sep in self["restic"]:
             self["restic"] = os.path.abspath(self["restic"])
 
@@ -161,6 +171,11 @@ def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"invalid value {text!r}; must be a whole number greater than 0")
     return int(text)
+
+
+def _systemd_folder() -> str | None:
+    """Return the folder that systemd has made for the daemon; several are joined by colons."""
+    return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None
 
 
 def _folder(text: str) -> str:

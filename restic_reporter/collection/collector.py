@@ -21,7 +21,14 @@ from .state import CollectionState, RepositoryStatus, Task
 # Seconds between two log lines about the progress of a collection.
 PROGRESS_INTERVAL = 10.0
 
+Restore = Callable[[Sequence[Task]], Awaitable[Sequence[RepositoryStatus]]]
+
 Complete = Callable[[Sequence[Task]], Awaitable[Sequence[Task | ReadError]]]
+
+
+async def nothing_known(_: Sequence[Task]) -> Sequence[RepositoryStatus]:
+    """Restore no status: nothing is known from before the start."""
+    return ()
 
 
 async def _unchanged(tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
@@ -35,7 +42,8 @@ class Collector:
 
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
     ``concurrency`` repositories are read at one time. ``on_read`` is called with each changed
-    status; ``read`` reads one repository.
+    status; ``read`` reads one repository. ``restore`` returns the statuses from before the start
+    of the process, as far as known.
     """
 
     _log = Logger()
@@ -46,6 +54,7 @@ class Collector:
     state: CollectionState = field(factory=CollectionState)
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
     _read_one: ReadOne = field(default=read_repository, alias="read")
+    _restored: Restore = field(default=nothing_known, alias="restore")
     _tasks: dict[str, Task] = field(factory=dict)
     _complete: Complete = _unchanged
     _run: Run | None = None
@@ -63,6 +72,17 @@ class Collector:
     def count(self) -> int:
         """Return the number of configured repositories."""
         return len(self._tasks)
+
+    async def restore(self) -> bool:
+        """Restore the statuses of new repositories; return whether all repositories have one."""
+        statuses = self.state.statuses
+        new = [task for label, task in self._tasks.items() if label not in statuses]
+        for status in await self._restored(new) if new else ():
+            label = status.task.repository.url
+            # A reload may have removed or replaced the task meanwhile.
+            if self._tasks.get(label) is status.task:
+                statuses.setdefault(label, status)
+        return self._tasks.keys() <= statuses.keys()
 
     def collect(
         self, labels: Collection[str] | None = None, complete: bool = True
@@ -88,6 +108,7 @@ class Collector:
         started = self._clock.seconds()
         job.running = True
         try:
+            await self.restore()
             due = self._update_statuses(labels)
             job.left = len(due)
             if not await self._read_all(due):
@@ -115,7 +136,8 @@ class Collector:
         for label, task in self._tasks.items():
             status = self.state.statuses.get(label)
             if status is None:
-                status = self.state.statuses[label] = RepositoryStatus(task)
+                table = SnapshotTable(task.repository.group_by)
+                status = self.state.statuses[label] = RepositoryStatus(task, table=table)
             is_due = labels is None or label in labels or status.unread
             if status.task is not task:
                 if status.task.repository != task.repository:
@@ -123,10 +145,10 @@ class Collector:
                     status.fingerprint = status.access = None
                     status.memory = Memory()
                     status.unread = is_due = True
+                    if status.table.group_by != task.repository.group_by:
+                        status.table = SnapshotTable(task.repository.group_by)
                 status.task = task
                 status.revision += 1
-            if status.table.group_by != task.repository.group_by:
-                status.table = SnapshotTable(task.repository.group_by)
             if is_due:
                 due.append(status)
         return due

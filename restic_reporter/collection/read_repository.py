@@ -1,6 +1,6 @@
 """Reads one repository: lists it, and asks the reader only if the listing has changed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import NamedTuple, TypeVar
 
 from attrs import define, evolve, frozen
@@ -17,7 +17,7 @@ from ..model.errors import ReadError, Reason
 from ..model.freshness import Freshness
 from ..model.snapshots import Content, Listing
 from ..readers.access import SeenAccess, look_at_access
-from ..restic_format.file_names import fingerprint
+from ..restic_format.file_names import Fingerprint, fingerprint, fingerprint_in_steps
 from .outcomes import plural
 from .state import Locks, Reading, RepositoryStatus, Task
 
@@ -87,7 +87,10 @@ class _Read:
     async def listed(self, backend: IBackend) -> Reading:
         status, reader = self._status, self._task.reader
         listing = await backend.list(self._deadline, status.meter)
-        same = status.content is not None and fingerprint(listing.snapshots) == status.fingerprint
+        same = (
+            status.content is not None
+            and await self._fingerprint(listing.snapshots) == status.fingerprint
+        )
         changes = Changes() if same else await self._changes(listing)
         seen, access = await self._look_at_access(backend, listing, same, changes)
         before = status.access.token if status.access else None
@@ -171,7 +174,7 @@ class _Read:
             changes = await self._changes(listing)
         return Reading(
             await self._content(names, unnamed),
-            fingerprint(names),
+            await self._fingerprint(names),
             locks=locks,
             locks_error=listing.locks_error,
         )
@@ -206,7 +209,7 @@ class _Read:
             listing = evolve(listing, snapshots=frozenset(listing.snapshots))
             if listing.location is not None:
                 repository = evolve(repository, location=listing.location)
-        return await task.reader.read(
+        result = await task.reader.read(
             ReadRequest(
                 repository=repository,
                 backend=task.backend,
@@ -221,6 +224,11 @@ class _Read:
                 access=access,
             )
         )
+        status.unopened = False
+        return result
+
+    async def _fingerprint(self, names: Set[str]) -> Fingerprint:
+        return await in_turns(self._clock, fingerprint_in_steps(names))
 
     def _known(self) -> "_Known":
         content = self._status.content
@@ -234,10 +242,9 @@ class _Read:
         table = self._status.table
         await self._run(table.keep(names))
         content = await self._run(table.content(self._now, self._known()))
-        before = self._status.content
+        content = await self._run(with_history(content, self._status.content, self._now))
         return evolve(
             content,
-            sets=with_history(content.sets, before.sets if before is not None else ()),
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )

@@ -1,6 +1,7 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
+from collections.abc import Callable
 
 from attrs import define, field, frozen
 
@@ -70,18 +71,21 @@ class RepositoryStatus:
     are of the last successful read. ``success`` and ``duration`` (seconds) are of the latest
     read, ``None`` before the first; ``error`` is of that read too, without secrets. ``table``
     has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
-    ``unread`` is set until the task in use was read. ``revision`` changes with every read and
-    task. ``reads`` are the latest ones, oldest first.
+    ``unread`` is set until the task in use was read. ``unopened`` is set if the status is from
+    before the start, and the reader has not opened the repository since. ``revision`` changes
+    with every read and task. ``reads`` are the latest ones, oldest first.
     """
 
     task: Task
     content: Content | None = None
     locks: Locks | None = None
-    table: SnapshotTable = field(factory=SnapshotTable)
+    _table: SnapshotTable = field(factory=SnapshotTable, alias="table")
+    _make_table: Callable[[], SnapshotTable] | None = None
     memory: Memory = field(factory=Memory)
     fingerprint: Fingerprint | None = None
     access: SeenAccess | None = None
     unread: bool = True
+    unopened: bool = False
     success: bool | None = None
     error: ReadError | None = None
     last_success: float | None = None
@@ -90,6 +94,21 @@ class RepositoryStatus:
     meter: Meter = field(factory=Meter)
     revision: int = 0
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+
+    @property
+    def table(self) -> SnapshotTable:
+        """Return the table of all snapshots read so far."""
+        if self._make_table is not None:
+            self.table = self._make_table()
+        return self._table
+
+    @table.setter
+    def table(self, table: SnapshotTable) -> None:
+        self._table, self._make_table = table, None
+
+    def fill_later(self, make: Callable[[], SnapshotTable]) -> None:
+        """Let ``make`` return the table when it is first needed."""
+        self._make_table = make
 
 
 @frozen
@@ -132,6 +151,18 @@ class ConfigStatus:
 
     successful: bool = True
     success_time: float | None = None
+
+
+@define
+class StateHealth:
+    """
+    Whether the latest write to the state folder succeeded.
+
+    ``last_write`` is the time of the last successful one, in Unix seconds.
+    """
+
+    success: bool = True
+    last_write: float | None = None
 
 
 @define

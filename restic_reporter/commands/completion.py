@@ -13,6 +13,7 @@ _COMPLETERS = {
     "textfile": shtab.FILE,
     "restic": shtab.FILE,
     "cache_dir": shtab.DIRECTORY,
+    "state_dir": shtab.DIRECTORY,
     "web_config": shtab.FILE,
 }
 _CHOICES = {"reader": READERS, "log_level": LOG_LEVELS}

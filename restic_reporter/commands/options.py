@@ -16,6 +16,7 @@ _METAVARS = {
     "concurrency": "N",
     "timeout": "SECONDS",
     "cache-dir": "DIR",
+    "state-dir": "DIR",
     "shard": "I/N",
     "log-level": "LEVEL",
     "web-config": "FILE",

@@ -139,6 +139,8 @@ class _Run:
             await self._collecting
         self._ended = True
         self._reactor.callLater(_STOP_TIMEOUT, self._stop)
+        if collection.keeper is not None:
+            await collection.keeper.stop()
         collection.stores.stopService()
         collection.workers.stop()
         await collection.http.close()

@@ -19,6 +19,7 @@ from ..concurrency.deadline import Deadline, within
 from ..http import BoundedHTTPClient
 from ..model.errors import ReadError
 from ..schedule.cron_service import CronService
+from ..state.keeper import StateKeeper
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .log_queue import LogQueue
@@ -51,6 +52,7 @@ class Parts:
     # Closed when all others have stopped.
     workers: WorkerThreads
     http: BoundedHTTPClient
+    keeper: StateKeeper | None
 
 
 class ReporterService(MultiService):
@@ -106,20 +108,25 @@ class ReporterService(MultiService):
     def _begin(self) -> None:
         quiet_second_stop(self._parts.reactor)
         super().startService()
-        count = self._parts.collector.count
-        repositories = "1 repository" if count == 1 else "{count} repositories"
-        self._log.info(
-            f"collecting {repositories}; {{address}} opens afterwards",
-            count=count,
-            address=self._parts.web.address,
-        )
-        self._parts.runs.collect_all()
         first = Deferred.fromCoroutine(self._serve())
         first.addErrback(lambda failure: self._log.failure("web server not opened", failure))
 
     async def _serve(self) -> None:
-        """Listen when the first collection has ended."""
-        await self._parts.runs.ended()
+        """Collect, and listen: at once if all values are known from the state, else afterwards."""
+        parts = self._parts
+        if parts.keeper is not None:
+            parts.keeper.started()
+        restored = await parts.collector.restore()
+        count = parts.collector.count
+        repositories = "1 repository" if count == 1 else "{count} repositories"
+        self._log.info(
+            f"collecting {repositories}; {{address}} opens {'now' if restored else 'afterwards'}",
+            count=count,
+            address=parts.web.address,
+        )
+        parts.runs.collect_all()
+        if not restored:
+            await parts.runs.ended()
         try:
             await self._parts.web.open()
         except AddressError as error:
@@ -151,6 +158,8 @@ class ReporterService(MultiService):
         async def end() -> None:
             await children
             await runs
+            if self._parts.keeper is not None:
+                await self._parts.keeper.stop()
             self._parts.workers.stop()
             await self._parts.http.close()
 

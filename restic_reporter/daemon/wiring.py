@@ -60,6 +60,7 @@ def wire(
         environ,
         state,
         on_read=status_pages.prepare,
+        owner=(twistd_options.get("uid"), twistd_options.get("gid")),
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
     )
@@ -90,6 +91,7 @@ def wire(
         web_config_watch=watch,
         workers=collection.workers,
         http=collection.http,
+        keeper=collection.keeper,
     )
     pidfile = twistd_options.get("pidfile")
     return ReporterService(

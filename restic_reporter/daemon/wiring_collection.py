@@ -4,12 +4,13 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from twisted.logger import Logger
 
-from ..collection.collector import Collector
+from ..collection.collector import Collector, nothing_known
 from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
 from ..collection.run import ReadOne
@@ -34,6 +35,8 @@ from ..redaction.masks import Redactor
 from ..schedule.cron_service import CronService
 from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
+from ..state.folder import HeldError, StateFolder
+from ..state.keeper import StateKeeper
 from .children import SecretStores
 from .garbage import set_apart
 from .reload import ConfigLoader
@@ -55,6 +58,7 @@ class Collection:
     redactor: Redactor
     workers: WorkerThreads
     http: BoundedHTTPClient
+    keeper: StateKeeper | None
 
 
 def wire_collection(
@@ -64,13 +68,15 @@ def wire_collection(
     state: CollectionState,
     read: ReadOne = read_repository,
     on_read: Callable[[RepositoryStatus], None] = lambda _: None,
+    owner: tuple[int | None, int | None] = (None, None),
     **page_values: Any,
 ) -> Collection:
     """
     Return the parts that read repositories: with the config loaded, and not started.
 
     They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read.
-    ``page_values`` are for `MetricsPage`.
+    ``owner`` are the user and the group that the process will change to. ``page_values`` are
+    for `MetricsPage`.
 
     :raises ValueError: it cannot run with these options; the message is for the user.
     """
@@ -83,6 +89,7 @@ def wire_collection(
     for plugin in plugins.broken:
         _log.error("the plugin {broken}", broken=str(plugin))
     store_makers = by_name(plugins.stores)
+    keeper = _keeper(options["state-dir"], reactor, state, owner)
     shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
@@ -93,6 +100,7 @@ def wire_collection(
         time.time,
         lambda: cron_service.next_due,
         shard=str(shard),
+        state_health=keeper.health if keeper is not None else None,
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
         **page_values,
     )
@@ -100,9 +108,24 @@ def wire_collection(
     def prepare(status: RepositoryStatus) -> None:
         page.prepare(status)
         on_read(status)
+        if keeper is not None:
+            keeper.save(status)
 
-    collector = Collector(reactor, time.time, options["concurrency"], state, prepare, read=read)
-    runs = Runs(collector, set_apart)
+    def tidy() -> None:
+        set_apart()
+        if keeper is not None:
+            keeper.save_job()
+
+    collector = Collector(
+        reactor,
+        time.time,
+        options["concurrency"],
+        state,
+        prepare,
+        read=read,
+        restore=nothing_known if keeper is None else keeper.restore,
+    )
+    runs = Runs(collector, tidy)
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
     )
@@ -137,8 +160,29 @@ def wire_collection(
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
     return Collection(
-        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http
+        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http, keeper
     )
+
+
+def _keeper(
+    path: str | None, reactor: Any, state: CollectionState, owner: tuple[int | None, int | None]
+) -> StateKeeper | None:
+    """
+    Return the keeper of the state in the folder ``path``, if there is one, locked for ``owner``.
+
+    :raises ValueError: another process uses it.
+    """
+    if path is None:
+        return None
+    folder = StateFolder(Path(path))
+    try:
+        folder.take(*owner)
+    except HeldError as error:
+        raise ValueError(f"--state-dir: {error}") from None
+    except OSError:
+        # The keeper tries again, and reports it.
+        pass
+    return StateKeeper(reactor, time.time, folder, state)
 
 
 def _stores(

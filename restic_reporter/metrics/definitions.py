@@ -191,6 +191,16 @@ VAULT_TOKEN_EXPIRY = _gauge(
     "Time in Unix seconds when the Vault token expires, unless it is renewed",
     _AT_SCRAPE,
 )
+STATE_WRITE_SUCCESS = _gauge(
+    "restic_reporter_state_write_success",
+    "1 if the latest write to the state folder succeeded, else 0",
+    _AT_SCRAPE,
+)
+STATE_LAST_WRITE = _gauge(
+    "restic_reporter_state_last_write_timestamp_seconds",
+    "Time of the last successful write to the state folder in Unix seconds",
+    _AT_SCRAPE,
+)
 BUILD_INFO = _info(
     "restic_reporter_build_info",
     "Always 1; the labels name the versions of restic-reporter, Python and Twisted, and the shard",

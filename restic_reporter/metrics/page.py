@@ -9,7 +9,7 @@ from prometheus_client import PROCESS_COLLECTOR
 import twisted
 
 from .. import __version__
-from ..collection.state import CollectionState, RepositoryStatus
+from ..collection.state import CollectionState, RepositoryStatus, StateHealth
 from ..concurrency.cooperative import at_once
 from ..model.columns import Steps
 from . import definitions as f
@@ -30,7 +30,8 @@ class MetricsPage:
 
     ``now`` returns the wall clock, ``next_due`` the time of the next collection and
     ``vault_token_expiry`` the end of Vault's token, all in Unix seconds. ``reactor_lag`` returns
-    the longest time in seconds that the reactor was blocked since the previous call. With
+    the longest time in seconds that the reactor was blocked since the previous call.
+    ``state_health`` tells how writing the state goes, if there is a folder for it. With
     ``one_run`` the page omits `definitions.OF_A_DAEMON` and the metrics of the process.
     """
 
@@ -39,6 +40,7 @@ class MetricsPage:
     _next_due: Callable[[], float | None]
     shard: str = "0/1"
     vault_token_expiry: Callable[[], float | None] = lambda: None
+    state_health: StateHealth | None = None
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
     one_run: bool = False
@@ -103,6 +105,12 @@ class MetricsPage:
             if not index % _SLICE:
                 yield
 
+    def _state_values(self) -> Mapping[Family, float | None]:
+        health = self.state_health
+        if health is None:
+            return {}
+        return {f.STATE_WRITE_SUCCESS: int(health.success), f.STATE_LAST_WRITE: health.last_write}
+
     def _job_samples(self) -> Iterator[tuple[Family, str, float]]:
         job, config = self._state.job, self._state.config
         values: Mapping[Family, float | None] = {
@@ -115,6 +123,7 @@ class MetricsPage:
             f.VAULT_TOKEN_EXPIRY: self.vault_token_expiry(),
             f.REACTOR_LAG: self.reactor_lag(),
             f.LOG_LINES_DROPPED: self.log_lines_dropped(),
+            **self._state_values(),
             f.CONFIG_SUCCESS: int(config.successful),
             f.CONFIG_SUCCESS_TIME: config.success_time,
         }

@@ -99,7 +99,7 @@ def run_samples(url: str, content: Content, freshness: Freshness, now: float) ->
         return
     for labels, one in watched_sets(url, content, freshness):
         limit = freshness.limit_of(one.host, one.user)
-        runs = limit.runs(one.recent, one.oldest, now) if limit is not None else None
+        runs = limit.runs(one.history, one.known_since, now) if limit is not None else None
         if runs is not None:
             yield f.SET_RUNS_DUE, runs[0], f'{labels},window="30d"'
             yield f.SET_RUNS_MET, runs[1], f'{labels},window="30d"'

@@ -10,6 +10,7 @@ from attrs import Factory, define, evolve
 from ..schedule.local_days import midnights
 from .columns import Steps
 from .labels import sanitise, with_hash
+from .rhythm import learned_max_age
 from .snapshots import BackupDays, BackupSet, Content
 
 # Seconds that clients' clocks may differ. A snapshot dated further ahead is a mistake, and
@@ -22,8 +23,12 @@ MAX_SETS = 1000
 # that invents 100,000 of them costs little.
 _CANDIDATES = 4
 
-# For `BackupSet.recent`: a month of due times, each with a grace of up to a day or so.
-_RECENT = 32 * 86400.0
+# Seconds that backups are remembered, and the most of one set: hourly ones of that time.
+HISTORY = 400 * 86400.0
+_LONGEST_HISTORY = 10_000
+
+# Times in a history are whole seconds of this size.
+_HISTORY_KIND, _LAST = "I", 2**32
 
 # For `BackupSet.days`: the longest window and a day for each end.
 _YEAR = 367
@@ -139,26 +144,41 @@ def _filtered(
     return [row for row, _ in kept], [time for _, time in kept]
 
 
-def recent_times(times: Iterable[float], now: float) -> "array[float]":
-    """Return those of ``times`` for `BackupSet.recent`, as of ``now`` (Unix seconds)."""
-    return array("d", sorted(time for time in times if time > now - _RECENT))
+def history_of(times: Iterable[float], now: float) -> "array[int]":
+    """Return those of ``times`` for `BackupSet.history`, as of ``now`` (Unix seconds)."""
+    since = max(0.0, now - HISTORY)
+    known = sorted({int(time) for time in times if since < time < _LAST})
+    return array(_HISTORY_KIND, known[-_LONGEST_HISTORY:])
 
 
-def with_history(sets: Sequence[BackupSet], before: Sequence[BackupSet]) -> tuple[BackupSet, ...]:
+def with_history(content: Content, before: Content | None, now: float) -> Steps[Content]:
     """
-    Return ``sets`` whose recent times include those known ``before``.
+    Return ``content`` with the histories of its sets, as far as known ``before`` too.
 
-    So a backup counts as made even if its snapshot has been removed since.
+    So a backup counts as made even if its snapshot has been removed since, and a set has a past
+    even if all its snapshots have. ``now`` is in Unix seconds.
     """
-    known = {(one.host, one.user): one.recent for one in before}
-    result = []
-    for one in sets:
-        recent = known.get((one.host, one.user))
-        if recent and one.newest is not None and not set(recent) <= set(one.recent):
-            times = {*recent, *one.recent}
-            one = evolve(one, recent=recent_times(times, max(times)))
-        result.append(one)
-    return tuple(result)
+    known = dict(before.past) if before is not None else {}
+    learned = {}
+    for one in before.sets if before is not None else ():
+        known[one.host, one.user] = one.history
+        learned[one.host, one.user] = one
+    sets = []
+    for one in content.sets:
+        name = one.host, one.user
+        history = known.pop(name, None)
+        if history and not set(history) <= set(one.history):
+            one = evolve(one, history=history_of({*history, *one.history}, now))
+        same = learned.get(name)
+        if same is not None and same.history == one.history:
+            age = same.learned_max_age
+        else:
+            age = learned_max_age(one.history)
+        sets.append(one if age is None else evolve(one, learned_max_age=age))
+        yield
+    past = {name: kept for name, some in known.items() if (kept := history_of(some, now))}
+    newest = sorted(past, key=lambda name: past[name][-1], reverse=True)[:MAX_SETS]
+    return evolve(content, sets=tuple(sets), past={name: past[name] for name in newest})
 
 
 def backup_days(times: Iterable[float], now: float) -> BackupDays:

@@ -37,20 +37,19 @@ class Limit:
         return newest + (self.max_age or 0.0)
 
     def runs(
-        self, recent: Sequence[float], oldest: float | None, now: float
+        self, made: Sequence[float], since: float | None, now: float
     ) -> tuple[int, int] | None:
         """
         Return how many due times of the last 30 days there were, and how many were met.
 
-        ``recent`` are the times of backups in that time, in order; ``oldest`` is that of the
-        oldest one known. A due time counts once its grace has passed. ``None`` without a
-        schedule.
+        ``made`` are the times of backups, in order, as far as known ``since``. A due time
+        counts once its grace has passed. ``None`` without a schedule.
         """
         if self.schedule is None:
             return None
-        since = max(now - WINDOW, now if oldest is None else oldest)
+        since = max(now - WINDOW, now if since is None else since)
         due = due_times(self.schedule, since, now - self.grace)
-        return len(due), met_count(due, self.grace, recent)
+        return len(due), met_count(due, self.grace, made)
 
 
 def _sanitised(name: str | None) -> str | None:

@@ -8,10 +8,11 @@ from collections.abc import Container, Iterable, Sequence
 from copy import copy
 from heapq import merge
 from math import inf
+from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, limit_groups, recent_times
+from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, history_of, limit_groups
 from .columns import (
     SLICE,
     SUMMARY_SIZE,
@@ -23,7 +24,7 @@ from .columns import (
 from .labels import sanitise
 from .snapshots import BackupSet, Content, Group, Latest, Snapshot
 
-_ID_SIZE = 32
+ID_SIZE = 32
 _UNUSABLE = float("nan")
 
 # The most sets with names, as in `SetCounter`; and the number of named sets below which
@@ -48,6 +49,21 @@ _Info = tuple[str, str] | None
 _Group = tuple[str, str] | None
 
 
+@frozen
+class Columns:
+    """
+    The content of a `SnapshotTable`, to be kept elsewhere.
+
+    ``times`` are doubles. ``repeated`` are values, and their places for each row, as bytes.
+    """
+
+    group_by: tuple[str, ...]
+    ids: bytes
+    times: array[float]
+    summaries: bytes
+    repeated: tuple[tuple[list[Any], bytes], ...]
+
+
 @define
 class SnapshotTable:
     """
@@ -65,13 +81,36 @@ class SnapshotTable:
     _infos: RepeatedColumn[_Info] = field(factory=lambda: RepeatedColumn("H"))
     _groups: RepeatedColumn[_Group] = field(factory=lambda: RepeatedColumn("H"))
 
+    @classmethod
+    def of(cls, columns: Columns) -> SnapshotTable:
+        """Return the table with this content."""
+        table = cls(columns.group_by, columns.ids, columns.times, columns.summaries)
+        for column, (values, places) in zip(table._repeated(), columns.repeated, strict=True):
+            column.values = values
+            column.places.frombytes(places)
+        return table
+
+    def columns(self) -> Columns | None:
+        """
+        Return the content, which later changes leave alone.
+
+        It is ``None`` if some sets have only hashes for names: these are of this process.
+        """
+        if any(isinstance(one, int) for one in self._sets.values):
+            return None
+        repeated = tuple((list(one.values), one.places.tobytes()) for one in self._repeated())
+        return Columns(self.group_by, self._ids, self._times, self._summaries, repeated)
+
+    def _repeated(self) -> tuple[RepeatedColumn[Any], ...]:
+        return self._sets, self._infos, self._groups
+
     def __len__(self) -> int:
         return len(self._times)
 
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """Return the ids (64 hex digits) in the rows from ``start`` to ``stop``."""
         stop = len(self) if stop is None else stop
-        text = self._ids[start * _ID_SIZE : stop * _ID_SIZE].hex()
+        text = self._ids[start * ID_SIZE : stop * ID_SIZE].hex()
         return [text[at : at + 64] for at in range(0, len(text), 64)]
 
     def compare(self, listed: frozenset[str]) -> Steps[tuple[list[str], list[str]]]:
@@ -129,7 +168,7 @@ class SnapshotTable:
             if self.group_by:
                 self._groups.append(self._group_of(one, groups), groups)
         self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
-        for column in (self._sets, self._infos, self._groups):
+        for column in self._repeated():
             column.trim()
 
     def newest(self, start: int, count: int) -> Steps[list[Snapshot]]:
@@ -206,12 +245,12 @@ class SnapshotTable:
             min(tally.times, default=None),
             latest,
             backup_days(tally.times, now),
-            recent_times(tally.times, now),
+            history_of(tally.times, now),
             self._groups_of(tally),
         )
 
     def _id(self, row: int) -> bytes:
-        return self._ids[row * _ID_SIZE : (row + 1) * _ID_SIZE]
+        return self._ids[row * ID_SIZE : (row + 1) * ID_SIZE]
 
     def _latest(self, row: int) -> Latest:
         tags, version = self._infos.values[self._infos.places[row]] or ("", "")

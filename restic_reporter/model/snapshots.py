@@ -1,7 +1,7 @@
 """The frozen values that flow from storage to the metrics page."""
 
 from array import array
-from collections.abc import Hashable, Set
+from collections.abc import Hashable, Mapping, Set
 
 from attrs import Factory, define, field, frozen
 
@@ -61,8 +61,8 @@ class Listing:
     ``locks`` and ``keys`` are those in ``locks/`` and ``keys/``, ``None`` if the backend does
     not list them or it would cost a request. Names may be `ListedNames`, parsed when used.
 
-    ``config`` is any value that changes with the repository's config file, ``None`` if that
-    needs a request. ``locks_error`` is set if listing the locks has failed.
+    ``config`` is any value whose ``repr`` changes with the repository's config file, ``None`` if
+    that needs a request. ``locks_error`` is set if listing the locks has failed.
 
     ``location`` is the location that restic must use to read these snapshots; ``None`` for
     the entry's own.
@@ -92,10 +92,6 @@ class BackupDays:
         """Return how many of the ``window`` days up to ``today`` have a snapshot."""
         ahead = window - (today - self.last)
         return (self.bits & ((1 << ahead) - 1)).bit_count() if ahead > 0 else 0
-
-    def has(self, day: int) -> bool:
-        """Return whether ``day`` has a snapshot."""
-        return day <= self.last and bool(self.bits >> (self.last - day) & 1)
 
 
 @frozen(slots=True)
@@ -129,8 +125,10 @@ class BackupSet:
     All snapshots of one user on one host in one repository.
 
     ``host`` and ``user`` are label values, sanitised and distinct within the repository.
-    ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot. ``recent``
-    are the times of its valid snapshots of the last 32 days, in order.
+    ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot. ``history``
+    are the times of its backups in the last 400 days, also of those whose snapshots have been
+    removed since, in whole Unix seconds and in order. ``learned_max_age`` (seconds) is how old
+    the newest may be, by the set's own rhythm; ``None`` if too little is known.
     """
 
     host: str
@@ -140,8 +138,14 @@ class BackupSet:
     oldest: float | None
     latest: Latest | None = None
     days: BackupDays = BackupDays()
-    recent: "array[float]" = field(factory=lambda: array("d"), hash=False)
+    history: "array[int]" = field(factory=lambda: array("I"), hash=False)
     groups: tuple[Group, ...] = ()
+    learned_max_age: float | None = None
+
+    @property
+    def known_since(self) -> float | None:
+        """Return the time of the oldest backup known, in Unix seconds."""
+        return self.history[0] if self.history else self.oldest
 
 
 @frozen(slots=True)
@@ -152,7 +156,8 @@ class Content:
     ``future_count`` are snapshots dated too far ahead, ``invalid_count`` invalid ones; both
     are part of ``snapshot_count``. ``dropped_sets`` and ``dropped_groups`` are the numbers of
     backup sets and groups beyond the limit. ``matures_at`` (Unix seconds) is when the first
-    future snapshot becomes a normal one, ``None`` without one.
+    future snapshot becomes a normal one, ``None`` without one. ``past`` are the histories of
+    sets without a snapshot now, by host and user.
     """
 
     snapshot_count: int
@@ -162,6 +167,7 @@ class Content:
     dropped_sets: int
     matures_at: float | None
     dropped_groups: int = 0
+    past: Mapping[tuple[str, str], "array[int]"] = field(factory=dict, hash=False)
 
 
 @define

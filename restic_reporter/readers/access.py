@@ -1,6 +1,5 @@
 """Reads the key files and the config, which open a repository, and detects their changes."""
 
-from collections.abc import Hashable
 from heapq import nsmallest
 
 from attrs import field, frozen
@@ -47,14 +46,14 @@ class SeenAccess:
     """
     The `Access` of a successful read.
 
-    ``token`` is ``None`` if only the reader has seen it. ``keys`` and ``config`` are from the
-    listing. ``moment`` is a time of the reactor's clock. ``names`` are those of the first key
-    files, if known, for people.
+    ``token`` is ``None`` if only the reader has seen it, or an earlier process. ``keys`` and
+    ``config`` are from the listing, as values that hold across restarts. ``moment`` is a time of
+    the reactor's clock. ``names`` are those of the first key files, if known, for people.
     """
 
     token: bytes | None = field(repr=False)
     keys: Fingerprint | None
-    config: Hashable
+    config: str | None
     moment: float
     names: tuple[str, ...] = ()
 
@@ -64,14 +63,18 @@ class SeenAccess:
         token = access.token if access is not None else None
         keys = access.keys if access is not None else listing.keys
         names = tuple(nsmallest(_NAMES, keys or ()))
-        return cls(token, _shown_keys(listing), listing.config, moment, names)
+        return cls(token, _shown_keys(listing), _shown_config(listing), moment, names)
 
     def must_look(self, listing: Listing, moment: float) -> bool:
         """Return whether ``listing`` shows a change, or the last read is too long ago."""
-        if self.keys != _shown_keys(listing) or self.config != listing.config:
+        if self.keys != _shown_keys(listing) or self.config != _shown_config(listing):
             return True
         return moment - self.moment >= LOOK_EVERY
 
 
 def _shown_keys(listing: Listing) -> Fingerprint | None:
     return None if listing.keys is None else fingerprint(listing.keys)
+
+
+def _shown_config(listing: Listing) -> str | None:
+    return None if listing.config is None else repr(listing.config)

@@ -3,17 +3,25 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Set
+from hashlib import sha256
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from attrs import define
 
+from ..model.columns import SLICE, Steps
 from .json_array import JSONArrayParser, NotAnArrayError
 
 _FILE_NAME = re.compile(r"[0-9a-f]{64}")
 
 _SLICE = 2**16
 
-Fingerprint = tuple[int, int]
+# Digesting so many names takes about five milliseconds.
+MANY_NAMES = 2**14
+
+# The number of names, and the digest of them all.
+Fingerprint = tuple[int, str]
 
 
 def is_file_name(name: object) -> bool:
@@ -27,14 +35,32 @@ def is_file_name(name: object) -> bool:
 
 def fingerprint(names: Set[str]) -> Fingerprint:
     """
-    Return a short value that is equal only for equal sets of names.
+    Return a short value that is equal only for equal sets of names, across restarts too.
 
-    Python's hash is keyed with a random number at each start, so names cannot be made to
-    collide. It is fast, where a digest of 100,000 names would block the reactor.
+    For more than `MANY_NAMES` that would block the reactor: the value is another after a
+    restart then, unless it is made by `fingerprint_in_steps`.
     """
     if isinstance(names, ListedNames):
         return names.fingerprint
-    return len(names), hash(frozenset(names))
+    if len(names) > MANY_NAMES:
+        # Keyed with a random number at each start, so names cannot be made to collide.
+        return len(names), f"{hash(frozenset(names)):x}"
+    return len(names), sha256("".join(sorted(names)).encode()).hexdigest()
+
+
+def fingerprint_in_steps(names: Set[str]) -> Steps[Fingerprint]:
+    """Return the `fingerprint` of any number of names, equal across restarts, in short steps."""
+    if isinstance(names, ListedNames) or len(names) <= MANY_NAMES:
+        return fingerprint(names)
+    remaining, slices = iter(names), []
+    while some := sorted(islice(remaining, SLICE)):
+        slices.append(some)
+        yield
+    digest, ordered = sha256(), merge(*slices)
+    while text := "".join(islice(ordered, SLICE)):
+        digest.update(text.encode())
+        yield
+    return len(names), digest.hexdigest()
 
 
 @define

@@ -5,7 +5,7 @@ from datetime import date
 from enum import Enum, auto
 
 from ..model.freshness import WINDOW
-from ..schedule.due_times import due_times
+from ..schedule.due_times import DAY, due_times
 from .rows import SetRow, State
 
 DAYS = 30
@@ -26,8 +26,11 @@ def days_of(row: SetRow, now: float) -> tuple[Day, ...]:
         return ()
     today = date.fromtimestamp(now).toordinal()
     missed = _missed_days(row, now)
+    # Those that have been removed since count too.
+    recent = backups.history[bisect_left(backups.history, now - WINDOW - DAY) :]
+    made = {date.fromtimestamp(one).toordinal() for one in recent}
     return tuple(
-        Day.MISSED if day in missed else Day.BACKUP if backups.days.has(day) else Day.NONE
+        Day.MISSED if day in missed else Day.BACKUP if day in made else Day.NONE
         for day in range(today - DAYS + 1, today + 1)
     )
 
@@ -35,15 +38,15 @@ def days_of(row: SetRow, now: float) -> tuple[Day, ...]:
 def _missed_days(row: SetRow, now: float) -> set[int]:
     """Return the ordinals of the days on which a due run was missed."""
     backups, limit = row.backups, row.limit
-    if backups is None or limit is None or limit.schedule is None or backups.oldest is None:
+    if backups is None or limit is None or limit.schedule is None or backups.known_since is None:
         return set()
     if row.kind is State.UNREADABLE:
         # Backups since the last successful read are unknown.
         now = min(now, backups.newest or now)
     missed: set[int] = set()
-    since = max(now - WINDOW, backups.oldest)
+    since = max(now - WINDOW, backups.known_since)
     for due in due_times(limit.schedule, since, now - limit.grace):
-        place = bisect_left(backups.recent, due)
-        if place == len(backups.recent) or backups.recent[place] > due + limit.grace:
+        place = bisect_left(backups.history, due)
+        if place == len(backups.history) or backups.history[place] > due + limit.grace:
             missed.add(date.fromtimestamp(due).toordinal())
     return missed

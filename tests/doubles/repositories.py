@@ -70,7 +70,7 @@ def count_sets(
     def build(labels: tuple[str, str], tally: Tally) -> BackupSet:
         usable = [(times[row], every[row]) for row in tally.usable]
         latest = max(usable, key=lambda pair: (pair[0], pair[1].id or ""), default=None)
-        recent = [time for time, _ in usable if time > now - 32 * 86400]
+        history = {int(time) for time, _ in usable if time > now - 400 * 86400}
         days = {
             date.fromtimestamp(time).toordinal() for time, _ in usable if time > now - 367 * 86400
         }
@@ -82,7 +82,7 @@ def count_sets(
             min((time for time, _ in usable), default=None),
             None if latest is None else latest_of(latest[1]),
             BackupDays(last, sum(1 << (last - day) for day in days)),
-            array("d", sorted(recent)),
+            array("I", sorted(history)),
         )
 
     return at_once(counter.content(build))

@@ -85,7 +85,7 @@ def _status(
         duration=1.4,
         unread=False,
         meter=Meter({"list": 24, "load": 310}, {"list": 190_000, "load": 2_400_000}),
-        locks=Locks(2, (2, 2), (now - 240, now - 5 * HOUR)),
+        locks=Locks(2, (2, "2"), (now - 240, now - 5 * HOUR)),
     )
     status.reads.extend(
         PastRead(now - 300 - number * HOUR, 1.2 + number / 10, len(table))
@@ -160,7 +160,7 @@ def large_fleet(now: float, repositories: int = 100, sets: int = 100) -> Collect
 
 
 def _plain_set(host: str, newest: float, number: int) -> BackupSet:
-    times = array("d", (newest - day * DAY for day in range(29, -1, -1)))
+    times = array("I", (int(newest - day * DAY) for day in range(29, -1, -1)))
     summary = Summary(12.5 + number, number * 10**9, 10**7)
     return BackupSet(
         host,

@@ -28,7 +28,7 @@ def backups(host: str, *ages: float, user: str = "root", **summary: Any) -> Back
         times[0] if times else None,
         Latest(name(7), "daily", "restic 0.18", Summary(**summary)) if times else None,
         BackupDays(last, sum(1 << (last - day) for day in ordinals)),
-        array("d", times),
+        array("I", map(int, times)),
     )
 
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model import snapshot_table
-from restic_reporter.model.backup_sets import MAX_SETS, backup_days, with_history
+from restic_reporter.model.backup_sets import MAX_SETS, backup_days, history_of, with_history
 from restic_reporter.model.columns import SLICE
 from restic_reporter.model.snapshot_table import MAX_GROUPS, SnapshotTable
 from restic_reporter.model.snapshots import Group, Latest, Snapshot, Summary
@@ -199,17 +199,42 @@ class DetailsTests(SynchronousTestCase):
             tracemalloc.stop()
         self.assertLess(size / 50_000, 140)
 
-    def test_recent(self) -> None:
-        """Recent times are those of the last 32 days; a removed snapshot's stays by history."""
-        some = [snapshot(1, NOW - 33 * DAY), snapshot(2, NOW - 31 * DAY), snapshot(3, NOW - DAY)]
+    def test_history(self) -> None:
+        """The history has the backups of 400 days, also those removed since; it has seconds."""
+        some = [
+            snapshot(1, NOW - 401 * DAY), snapshot(2, NOW - 399 * DAY), snapshot(3, NOW - DAY + 0.5)
+        ]  # fmt: skip
         kept = reader(some)
-        before = at_once(kept.content(NOW, ())).sets
-        self.assertEqual(list(before[0].recent), [NOW - 31 * DAY, NOW - DAY])
+        before = at_once(kept.content(NOW, ()))
+        self.assertEqual(list(before.sets[0].history), [NOW - 399 * DAY, NOW - DAY])
         at_once(kept.keep(frozenset((name(3),))))
-        now = at_once(kept.content(NOW, ())).sets
-        self.assertEqual(list(now[0].recent), [NOW - DAY])
-        self.assertEqual(list(with_history(now, before)[0].recent), [NOW - 31 * DAY, NOW - DAY])
-        self.assertEqual(with_history(before, now), before)
+        now = at_once(kept.content(NOW, ()))
+        self.assertEqual(list(now.sets[0].history), [NOW - DAY])
+        (one,) = at_once(with_history(now, before, NOW)).sets
+        self.assertEqual(list(one.history), [NOW - 399 * DAY, NOW - DAY])
+        self.assertEqual(one.known_since, NOW - 399 * DAY)
+        (one,) = at_once(with_history(now, before, NOW + 2 * DAY)).sets
+        self.assertEqual(list(one.history), [NOW - DAY])
+
+    def test_longest_history(self) -> None:
+        """Only the newest 10,000 backups of a set are in its history."""
+        history = history_of([NOW - 10 * number for number in range(10_001)], NOW)
+        self.assertEqual(len(history), 10_000)
+        self.assertEqual(history[-1], NOW)
+
+    def test_past(self) -> None:
+        """A set without snapshots has a past, until it is back, or forgotten after 400 days."""
+        kept = reader([snapshot(1, NOW - DAY), snapshot(2, NOW - DAY, host="other")])
+        before = at_once(with_history(at_once(kept.content(NOW, ())), None, NOW))
+        at_once(kept.keep(frozenset((name(1),))))
+        content = at_once(kept.content(NOW, ()))
+        later = at_once(with_history(content, before, NOW))
+        self.assertEqual({who: list(one) for who, one in later.past.items()}, {
+            ("other", before.sets[0].user): [NOW - DAY]
+        })  # fmt: skip
+        back = at_once(with_history(before, later, NOW))
+        self.assertEqual(back, before)
+        self.assertEqual(at_once(with_history(content, later, NOW + 400 * DAY)).past, {})
 
     def test_days(self) -> None:
         """Days are local ones, each counted once, also when clocks change."""
@@ -225,10 +250,6 @@ class DetailsTests(SynchronousTestCase):
         self.assertEqual([days.count(window, today) for window in (7, 8, 30, 365)], [2, 3, 3, 4])
         self.assertEqual(
             [days.count(7, today + later) for later in (1, 5, 6, 7, 400)], [2, 2, 1, 0, 0]
-        )
-        self.assertEqual(
-            [days.has(today + day) for day in (1, 0, -1, -2, -7, -364)],
-            [False, True, True, False, True, True],
         )
 
 

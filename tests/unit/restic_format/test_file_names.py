@@ -1,21 +1,29 @@
 """Tests of `restic_reporter.restic_format.file_names`."""
 
 import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.restic_format import file_names as listing
 from restic_reporter.restic_format.file_names import (
+    MANY_NAMES,
     ListedNames,
     ListingMemo,
     fingerprint,
+    fingerprint_in_steps,
     is_file_name,
     parse_names,
     parse_names_in_slices,
 )
 from tests.doubles.repositories import name
+from tests.doubles.servers import ROOT
 
 A, B = "a" * 64, "0123456789abcdef" * 4
 
@@ -147,3 +155,40 @@ class FingerprintTests(SynchronousTestCase):
         self.assertNotEqual(
             fingerprint(frozenset(names[1:])), fingerprint(frozenset([*names[2:], name(200)]))
         )
+
+    def test_after_a_restart(self) -> None:
+        """It is the same in another process, whose strings hash differently."""
+        program = (
+            "from restic_reporter.restic_format.file_names import *;"
+            "from restic_reporter.concurrency.cooperative import at_once;"
+            "few, many = (frozenset(f'{n:064x}' for n in range(n)) for n in (100, 20000));"
+            "print(fingerprint(few), at_once(fingerprint_in_steps(many)))"
+        )
+        shown = {
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                cwd=ROOT,
+                capture_output=True,
+                check=True,
+            ).stdout
+            for seed in ("1", "2")
+        }
+        self.assertEqual(len(shown), 1)
+
+    def test_many_in_steps(self) -> None:
+        """Many names are digested in short steps, to what few would be."""
+        names = [f"{number:064x}" for number in range(MANY_NAMES + 1)]
+        whole = len(names), sha256("".join(names).encode()).hexdigest()
+        steps = fingerprint_in_steps(frozenset(names))
+        self.assertEqual(at_once(steps), whole)
+        self.assertGreater(sum(1 for _ in fingerprint_in_steps(frozenset(names))), 8)
+        few = frozenset(names[:100])
+        self.assertEqual(at_once(fingerprint_in_steps(few)), fingerprint(few))
+
+    def test_many_at_once(self) -> None:
+        """Without steps many names have a value that is equal for equal sets in this process."""
+        names = [f"{number:064x}" for number in range(MANY_NAMES + 1)]
+        again = frozenset(reversed(names))
+        self.assertEqual(fingerprint(frozenset(names)), fingerprint(again))
+        self.assertNotEqual(fingerprint(again), fingerprint(again - {names[7]} | {"a" * 64}))

@@ -1,0 +1,244 @@
+"""The database of what is remembered: opened, verified, mended, read and written. Blocks."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
+
+from attrs import define, field
+
+from ..concurrency.cooperative import at_once
+from ..model.backup_sets import HISTORY, with_history
+from ..model.snapshots import Content
+from .folder import StateFolder
+from .packing import DamagedError, pack, seal, unpack, unseal
+from .records import Record
+
+# Each brings the database to the next version; the first makes it. Keys are digests of labels.
+MIGRATIONS = (
+    """
+    CREATE TABLE head (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE content (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE job (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
+    """,
+)
+_TABLES = ("head", "content", "job")
+
+_JOB = 0
+
+# Less is lost at the end of each value than with 4,096.
+_PAGE = 2048
+
+_WAL_LIMIT = 2**22
+
+# Of SQLite's error names: faults of the disk or the folder. Any other is one of the file.
+_OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
+
+
+class _NewerError(Exception):
+    """The database was written by a newer version."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether ``error`` is due to the database's own content."""
+    if isinstance(error, DamagedError):
+        return True
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return isinstance(error, sqlite3.Error) and not name.removeprefix("SQLITE_").startswith(
+        _OF_THE_DISK
+    )
+
+
+def key_of(label: str) -> int:
+    """Return the key of the repository with this label; never that of the job."""
+    digest = hashlib.blake2b(label.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 1) or 1
+
+
+@define(eq=False)
+class Database:
+    """
+    The database in a folder; used by one thread.
+
+    All methods raise `sqlite3.Error` or `OSError`; a damaged database is mended before.
+    """
+
+    _folder: StateFolder
+    _connection: sqlite3.Connection | None = None
+    # The repositories whose past has been looked up.
+    _known: set[str] = field(factory=set)
+
+    def open(self, now: float) -> list[str]:
+        """
+        Open the database, or create it; forget repositories not read for long before ``now``.
+
+        Returns what had to be done, as messages for the log.
+        """
+        if self._connection is not None:
+            return []
+        notes = []
+        try:
+            connection = self._verified()
+        except _NewerError as error:
+            name = self._folder.set_aside("newer")
+            notes.append(f"{error}; set aside as {name!r}, starting a new one")
+            connection = self._verified()
+        except (sqlite3.Error, DamagedError) as error:
+            if not is_damage(error):
+                raise
+            connection, kept, name = self._mended()
+            notes.append(f"database is corrupt; set aside as {name!r}, {kept} of its entries kept")
+        self._connection = connection
+        with self._transaction() as connection:
+            for key, sealed in connection.execute("SELECT key, value FROM head").fetchall():
+                if json.loads(unseal(key, sealed))["last_success"] < now - HISTORY:
+                    _delete(connection, key)
+        return notes
+
+    def _verified(self) -> sqlite3.Connection:
+        """Return a connection to the database, of the current version and undamaged."""
+        self._folder.create_database()
+        connection = sqlite3.connect(self._folder.database, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {_PAGE}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise _NewerError(f"database has version {version}, written by a newer release")
+            for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
+                )
+            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise DamagedError
+            for _ in _rows(connection):
+                pass
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _mended(self) -> tuple[sqlite3.Connection, int, str]:
+        """Set the database aside; return a new one with all undamaged rows, and their number."""
+        good = list(self._salvage())
+        name = self._folder.set_aside("corrupt")
+        connection = self._verified()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for table, key, sealed in good:
+                _put(connection, table, key, sealed)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection, len(good), name
+
+    def _salvage(self) -> Iterator[tuple[str, int, bytes]]:
+        try:
+            with closing(sqlite3.connect(self._folder.database)) as connection:
+                yield from _rows(connection, skip_damaged=True)
+        except sqlite3.Error:
+            return
+
+    def read(self, labels: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], Content, bytes]]:
+        """Yield each repository's label, its `Record.head`, content and packed table."""
+        connection = self._opened()
+        for label in labels:
+            key = key_of(label)
+            head, packed = _get(connection, "head", key), _get(connection, "content", key)
+            self._known.add(label)
+            if head is not None and packed is not None:
+                values = json.loads(head)
+                if values["url"] == label:
+                    yield label, values, *unpack(packed)
+
+    def labels(self) -> list[str]:
+        """Return the labels of all repositories."""
+        rows = self._opened().execute("SELECT key, value FROM head").fetchall()
+        return sorted(json.loads(unseal(key, sealed))["url"] for key, sealed in rows)
+
+    def job(self) -> dict[str, Any]:
+        """Return what was remembered of the collections, or nothing."""
+        value = _get(self._opened(), "job", _JOB)
+        return {} if value is None else dict(json.loads(value))
+
+    def write(self, records: Iterable[Record], job: Mapping[str, Any] | None, now: float) -> None:
+        """Remember ``records`` and ``job``, all or none; ``now`` is in Unix seconds."""
+        with self._transaction() as connection:
+            for record in records:
+                key = key_of(record.url)
+                _put(connection, "head", key, seal(key, json.dumps(record.head).encode()))
+                if record.content is not None:
+                    content = self._with_past(record.url, record.content, now)
+                    _put(connection, "content", key, seal(key, pack(content, record.table)))
+            if job is not None:
+                _put(connection, "job", _JOB, seal(_JOB, json.dumps(job).encode()))
+
+    def _with_past(self, label: str, content: Content, now: float) -> Content:
+        """Keep the histories in the database where they were not looked up before."""
+        if label in self._known:
+            return content
+        for _, _, before, _ in self.read([label]):
+            content = at_once(with_history(content, before, now))
+        return content
+
+    def forget(self, label: str) -> None:
+        """Delete a repository."""
+        with self._transaction() as connection:
+            _delete(connection, key_of(label))
+
+    def close(self) -> None:
+        """Close it; SQLite then merges its own files."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            # A full disk has rolled it back already.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _rows(
+    connection: sqlite3.Connection, skip_damaged: bool = False
+) -> Iterator[tuple[str, int, bytes]]:
+    """Yield all rows; raise a `DamagedError` at one that was not written so."""
+    for table in _TABLES:
+        for key, sealed in connection.execute(f"SELECT key, value FROM {table}"):
+            try:
+                unseal(key, sealed)
+            except (DamagedError, TypeError, OverflowError):
+                if not skip_damaged:
+                    raise DamagedError from None
+            else:
+                yield table, key, sealed
+
+
+def _get(connection: sqlite3.Connection, table: str, key: int) -> bytes | None:
+    row = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()
+    return None if row is None else unseal(key, row[0])
+
+
+def _put(connection: sqlite3.Connection, table: str, key: int, sealed: bytes) -> None:
+    connection.execute(f"REPLACE INTO {table} (key, value) VALUES (?, ?)", (key, sealed))
+
+
+def _delete(connection: sqlite3.Connection, key: int) -> None:
+    for table in ("head", "content"):
+        connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))

@@ -1,0 +1,208 @@
+"""Remembers statuses in the database, in a thread of its own, and restores them."""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ..collection.outcomes import plural
+from ..collection.state import CollectionState, RepositoryStatus, StateHealth, Task
+from ..concurrency.cpu_threads import WorkerThreads
+from ..model.snapshots import Content
+from .database import Database, is_damage
+from .folder import HeldError, StateFolder
+from .packing import DamagedError
+from .records import Record, record_of, restored
+
+# Seconds from a read to its write: at most so much is lost.
+_DELAY = 0.5
+
+# Seconds from a failed write to the next attempt.
+_RETRY = 60.0
+
+_FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError)
+
+
+@define(eq=False)
+class StateKeeper:
+    """
+    Keeps what was last read of each repository in ``folder``.
+
+    Faults are logged once, and shown by ``health``; the daemon works without what is kept.
+    What could not be written is tried again.
+    """
+
+    _log = Logger()
+
+    _reactor: Any
+    _now: Callable[[], float]
+    _folder: StateFolder
+    _state: CollectionState
+    health: StateHealth = field(factory=StateHealth)
+    _database: Database = field(init=False)
+    _threads: WorkerThreads = field(init=False)
+    # The content of each repository that is in the database.
+    _kept: dict[str, Content] = field(factory=dict, init=False)
+    _pending: dict[str, Record] = field(factory=dict, init=False)
+    _job: Mapping[str, Any] | None = field(default=None, init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _writing: "Deferred[None] | None" = field(default=None, init=False)
+    _fault: str | None = field(default=None, init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._database = Database(self._folder)
+        # SQLite's connections belong to one thread.
+        self._threads = WorkerThreads(self._reactor, 1)
+
+    async def restore(self, tasks: Sequence[Task]) -> Sequence[RepositoryStatus]:
+        """Return the statuses of those of ``tasks`` that were read before; never fails."""
+        if self._stopped:
+            return []
+        try:
+            statuses, job = await self._threads.run(
+                self._restore, tasks, self._now(), self._reactor.seconds()
+            )
+        except _FAULTS as error:
+            self._note_fault(error)
+            return []
+        self._kept.update(
+            (one.task.repository.url, one.content)
+            for one in statuses
+            if one.content is not None and one.fingerprint is not None
+        )
+        if self._state.job.last_success is None:
+            self._state.job.last_success = job.get("last_success")
+        if statuses:
+            self._log.info(
+                f"restored {{count}} of {{total}} {plural('repository', len(tasks))}"
+                " from the state",
+                count=len(statuses),
+                total=len(tasks),
+            )
+        return statuses
+
+    def _restore(
+        self, tasks: Sequence[Task], now: float, moment: float
+    ) -> tuple[list[RepositoryStatus], Mapping[str, Any]]:
+        self._open(now)
+        by_label = {task.repository.url: task for task in tasks}
+        statuses = []
+        for label, head, content, packed in self._database.read(by_label):
+            status = restored(by_label[label], head, content, packed, now, moment)
+            if status is not None:
+                statuses.append(status)
+        return statuses, self._database.job()
+
+    def save(self, status: RepositoryStatus) -> None:
+        """Remember the repository's status soon."""
+        url = status.task.repository.url
+        changed = status.content is not self._kept.get(url)
+        record = record_of(status, changed, self._now(), self._reactor.seconds())
+        if record is not None and not self._stopped:
+            self._pending[url] = record.after(self._pending.get(url))
+            self._write_after(_DELAY)
+
+    def save_job(self) -> None:
+        """Remember the outcome of the latest collection soon."""
+        if not self._stopped:
+            self._job = {"last_success": self._state.job.last_success}
+            self._write_after(_DELAY)
+
+    def _write_after(self, seconds: float) -> None:
+        if self._timer is None and self._writing is None:
+            self._timer = self._reactor.callLater(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._writing = Deferred.fromCoroutine(self._write())
+        self._writing.addErrback(
+            lambda failure: self._log.failure("cannot write the state: bug", failure)
+        )
+
+    async def _write(self) -> None:
+        batch, self._pending = self._pending, {}
+        job, self._job = self._job, None
+        delay = _DELAY
+        try:
+            await self._threads.run(self._write_now, list(batch.values()), job, self._now())
+        except _FAULTS as error:
+            delay = _RETRY
+            self._note_fault(error)
+            for url, record in batch.items():
+                newer = self._pending.get(url)
+                self._pending[url] = record if newer is None else newer.after(record)
+            self._job = self._job or job
+        else:
+            self._kept.update(
+                (url, one.content) for url, one in batch.items() if one.content is not None
+            )
+            self._note_success()
+        finally:
+            self._writing = None
+            if (self._pending or self._job) and not self._stopped:
+                self._write_after(delay)
+
+    def _write_now(
+        self, records: Sequence[Record], job: Mapping[str, Any] | None, now: float
+    ) -> None:
+        self._open(now)
+        try:
+            self._database.write(records, job, now)
+        except _FAULTS as error:
+            if is_damage(error):
+                # The next attempt mends it. What is lost is written again when it is read.
+                self._database.close()
+                self._reactor.callFromThread(self._kept.clear)
+            raise
+
+    def _open(self, now: float) -> None:
+        self._folder.take()
+        for note in self._database.open(now):
+            self._reactor.callFromThread(self._note, note)
+
+    def _note(self, note: str) -> None:
+        self._log.error("state in {folder!r}: {note}", folder=str(self._folder.path), note=note)
+
+    def _note_fault(self, error: Exception) -> None:
+        self.health.success = False
+        fault = str(error) or type(error).__name__
+        if fault != self._fault:
+            self._fault = fault
+            self._log.error(
+                "state in {folder!r} cannot be used: {fault}; working without it, trying again",
+                folder=str(self._folder.path),
+                fault=fault,
+            )
+
+    def _note_success(self) -> None:
+        self.health.success, self.health.last_write = True, self._now()
+        if self._fault is not None:
+            self._fault = None
+            self._log.info("state is written again")
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await self._writing
+
+    def started(self) -> None:
+        """Note the process that holds the folder, which twistd has started."""
+        self._folder.note_holder()
+
+    async def stop(self) -> None:
+        """Write what is left, once, and close the database."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._written()
+        if self._pending or self._job:
+            self._begin()
+            await self._written()
+        await self._threads.run(self._database.close)
+        self._threads.stop()
+        self._folder.release()

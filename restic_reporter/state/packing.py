@@ -1,0 +1,216 @@
+"""Packs what is remembered into bytes, each piece sealed with a digest. Pure."""
+
+import hashlib
+import json
+import struct
+import sys
+import zlib
+from array import array
+from itertools import accumulate
+from typing import Any
+
+from ..model.columns import SUMMARY_SIZE
+from ..model.snapshot_table import ID_SIZE, Columns, SnapshotTable
+from ..model.snapshots import BackupDays, BackupSet, Content, Group, Latest, Summary
+
+# Fast; a higher level saves little, as digests cannot be compressed.
+_LEVEL = 1
+
+_SIZES = struct.Struct("<II")
+_SEAL = 8
+
+# The kinds of the columns with places, as in `SnapshotTable`.
+_PLACES = "IHH"
+
+# Where the row of a set has the length of its history.
+_LENGTH = -1
+
+
+class DamagedError(Exception):
+    """Some bytes are not those that were written."""
+
+
+def seal(key: int, payload: bytes) -> bytes:
+    """Return ``payload`` with a digest of it and of the ``key`` that it is kept under."""
+    return _digest(key, payload) + payload
+
+
+def unseal(key: int, sealed: bytes) -> bytes:
+    """Return the payload; raise a `DamagedError` if it is not the one that was kept there."""
+    if _digest(key, payload := sealed[_SEAL:]) != sealed[:_SEAL]:
+        raise DamagedError
+    return payload
+
+
+def _digest(key: int, payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=_SEAL, salt=key.to_bytes(8, "big")).digest()
+
+
+def pack(content: Content, table: Columns | None) -> bytes:
+    """Return the bytes for the content of one repository and the table of its snapshots."""
+    first = zlib.compress(_with_header(_content(content), _histories(content)), _LEVEL)
+    second = b"" if table is None else _pack_table(table)
+    return _SIZES.pack(len(first), len(second)) + first + second
+
+
+def unpack(packed: bytes) -> tuple[Content, bytes]:
+    """Return what `pack` was given, the table still packed: for `unpack_table`."""
+    size, rest = _SIZES.unpack_from(packed)
+    start = _SIZES.size
+    header, histories = _parted(zlib.decompress(packed[start : start + size]))
+    return _unpacked_content(header, histories), packed[start + size : start + size + rest]
+
+
+def _with_header(header: Any, body: bytes) -> bytes:
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<I", len(text)) + text + body
+
+
+def _parted(data: bytes) -> tuple[Any, bytes]:
+    (size,) = struct.unpack_from("<I", data)
+    return json.loads(data[4 : 4 + size]), data[4 + size :]
+
+
+def _content(content: Content) -> dict[str, Any]:
+    return {
+        "snapshots": content.snapshot_count,
+        "future": content.future_count,
+        "invalid": content.invalid_count,
+        "matures_at": content.matures_at,
+        "dropped": [content.dropped_sets, content.dropped_groups],
+        "sets": [_set(one) for one in content.sets],
+        "past": [[*name, len(history)] for name, history in content.past.items()],
+    }
+
+
+def _set(one: BackupSet) -> list[Any]:
+    latest = one.latest
+    summary = () if latest is None else _values(latest.summary)
+    return [
+        one.host,
+        one.user,
+        one.snapshot_count,
+        one.newest,
+        one.oldest,
+        None if latest is None else [latest.id, latest.tags, latest.program_version, *summary],
+        [one.days.last, one.days.bits],
+        one.learned_max_age,
+        [[group.paths, group.tags, group.snapshot_count, group.newest] for group in one.groups],
+        len(one.history),
+    ]
+
+
+def _values(summary: Summary) -> tuple[float | None, ...]:
+    return (
+        summary.duration,
+        summary.processed_bytes,
+        summary.added_bytes,
+        summary.new_files,
+        summary.changed_files,
+        summary.unmodified_files,
+    )
+
+
+def _histories(content: Content) -> bytes:
+    histories = [*(one.history for one in content.sets), *content.past.values()]
+    return b"".join(map(_little, histories))
+
+
+def _unpacked_content(header: Any, histories: bytes) -> Content:
+    rows, past = header["sets"], header["past"]
+    every = _array("I", histories)
+    ends = list(accumulate([row[_LENGTH] for row in rows] + [length for _, _, length in past]))
+    parts = [every[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return Content(
+        header["snapshots"],
+        header["future"],
+        header["invalid"],
+        tuple(map(_unpacked_set, rows, parts)),
+        header["dropped"][0],
+        header["matures_at"],
+        header["dropped"][1],
+        {(host, user): one for (host, user, _), one in zip(past, parts[len(rows) :], strict=True)},
+    )
+
+
+def _unpacked_set(row: list[Any], history: "array[int]") -> BackupSet:
+    host, user, count, newest, oldest, latest, days, learned, groups, _ = row
+    if latest is not None:
+        id, tags, version, *summary = latest
+        latest = Latest(id, tags, version, Summary(*summary))
+    return BackupSet(
+        host,
+        user,
+        count,
+        newest,
+        oldest,
+        latest,
+        BackupDays(*days),
+        history,
+        tuple(Group(*group) for group in groups),
+        learned,
+    )
+
+
+def _pack_table(table: Columns) -> bytes:
+    header = {
+        "group_by": table.group_by,
+        "values": [values for values, _ in table.repeated],
+    }
+    columns = [_little(table.times), table.summaries]
+    for kind, (_, places) in zip(_PLACES, table.repeated, strict=True):
+        columns.append(_little(array(kind, places)))
+    # Ids are digests, which cannot be compressed.
+    compressed = zlib.compress(_with_header(header, b"".join(columns)), _LEVEL)
+    return struct.pack("<I", len(table.times)) + table.ids + compressed
+
+
+def unpack_table(packed: bytes) -> SnapshotTable:
+    """Return the table from `unpack`."""
+    (rows,) = struct.unpack_from("<I", packed)
+    start = 4 + ID_SIZE * rows
+    header, columns = _parted(zlib.decompress(packed[start:]))
+    sizes = [8, SUMMARY_SIZE, *(array(kind).itemsize for kind in _PLACES)]
+    if not header["group_by"]:
+        sizes[-1] = 0
+    ends = list(accumulate(size * rows for size in sizes))
+    parts = [columns[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    sets, infos, groups = header["values"]
+    values: tuple[list[Any], ...] = (_named(sets), _named(infos), _named(groups))
+    return SnapshotTable.of(
+        Columns(
+            tuple(header["group_by"]),
+            packed[4:start],
+            _array("d", parts[0]),
+            parts[1],
+            tuple(
+                (some, _array(kind, part).tobytes())
+                for some, kind, part in zip(values, _PLACES, parts[2:], strict=True)
+            ),
+        )
+    )
+
+
+def rows_of(packed: bytes) -> int:
+    """Return the number of snapshots in a table from `unpack`."""
+    return int(struct.unpack_from("<I", packed)[0]) if packed else 0
+
+
+def _named(values: list[Any]) -> list[Any]:
+    """Return pairs as they were before they became JSON."""
+    return [None if one is None else tuple(one) for one in values]
+
+
+# Numbers are little-endian, on whatever machine.
+def _little(values: "array[Any]") -> bytes:
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def _array(kind: str, data: bytes) -> "array[Any]":
+    values = array(kind, data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

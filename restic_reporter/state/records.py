@@ -1,0 +1,147 @@
+"""Converts between the status of a repository and what is remembered of it. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from ..collection.state import Locks, RepositoryStatus, Task
+from ..model.errors import ReadError, Reason
+from ..model.snapshot_table import Columns, SnapshotTable
+from ..model.snapshots import Content
+from ..readers.access import LOOK_EVERY, SeenAccess
+from .packing import rows_of, unpack_table
+
+# Keys and config of a restored repository are read this many seconds after the start at the
+# earliest, so that the first collection costs listings alone.
+_LOOK_AFTER = 3600.0
+
+# Reasons why the password may not open a repository whose snapshots have not changed.
+UNOPENED = (Reason.AUTH, Reason.KEYS)
+
+# Unpacking more snapshots would block the reactor when they are needed.
+_MANY = 20_000
+
+_BEFORE = "could not be read before the restart"
+
+
+@frozen
+class Record:
+    """
+    What is to be remembered of one repository.
+
+    ``head`` is small, and changes with each read. ``content`` and ``table`` are ``None`` if they
+    have not changed since they were last remembered.
+    """
+
+    url: str
+    head: Mapping[str, Any]
+    content: Content | None = None
+    table: Columns | None = field(default=None, repr=False)
+
+    def after(self, earlier: "Record | None") -> "Record":
+        """Return this with what only the ``earlier`` one has, which was not written."""
+        if earlier is None or earlier.content is None or self.content is not None:
+            return self
+        return evolve(self, content=earlier.content, table=earlier.table)
+
+
+def record_of(
+    status: RepositoryStatus, with_content: bool, now: float, moment: float
+) -> Record | None:
+    """
+    Return what to remember of a repository; nothing before its first good read.
+
+    ``now`` is in Unix seconds, ``moment`` the same time by the reactor's clock.
+    """
+    task, content = status.task, status.content
+    if content is None or status.last_success is None:
+        return None
+    locks, access = status.locks, status.access
+    head = {
+        "url": task.repository.url,
+        "location": _location(task),
+        "shape": _shape(task),
+        "last_success": status.last_success,
+        "reason": None if status.error is None else str(status.error.reason),
+        "names": status.fingerprint,
+        "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
+        "access": access
+        and [access.keys, access.config, now - moment + access.moment, access.names],
+    }
+    if not with_content:
+        return Record(task.repository.url, head)
+    return Record(task.repository.url, head, content, status.table.columns())
+
+
+def restored(
+    task: Task, head: Mapping[str, Any], content: Content, packed: bytes, now: float, moment: float
+) -> RepositoryStatus | None:
+    """
+    Return the status from before the restart.
+
+    ``packed`` is the table, see `unpack_table`. ``now`` is in Unix seconds, ``moment`` the
+    same time by the reactor's clock. Returns nothing if the entry's location is another now.
+    Takes long for a large table.
+    """
+    if head["location"] != _location(task):
+        return None
+    reason = None if head["reason"] is None else Reason(head["reason"])
+    status = RepositoryStatus(
+        task,
+        content,
+        _locks(head["locks"]),
+        unopened=True,
+        success=reason is None,
+        error=None if reason is None else ReadError(reason, _BEFORE),
+        last_success=head["last_success"],
+    )
+    same_shape = head["shape"] == _shape(task)
+    if same_shape and rows_of(packed) > _MANY:
+        status.table = unpack_table(packed)
+    elif same_shape and packed:
+        status.fill_later(partial(unpack_table, packed))
+    else:
+        status.table = SnapshotTable(task.repository.group_by)
+    if same_shape and reason not in UNOPENED:
+        status.fingerprint = _names(head["names"])
+        status.access = _access(head["access"], now, moment)
+    return status
+
+
+def _location(task: Task) -> str:
+    """Return a digest of what the label does not tell about the repository's place."""
+    repository = task.repository
+    # Other locations differ from the label in credentials only.
+    path = repository.location.reveal() if repository.scheme == "local" else ""
+    return _digest(task.backend_name, path)
+
+
+def _shape(task: Task) -> str:
+    """Return a digest of what decides which details of a snapshot are known."""
+    return _digest(task.reader.name, *task.repository.group_by)
+
+
+def _digest(*parts: str) -> str:
+    text = json.dumps(parts)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _names(value: Any) -> tuple[int, str] | None:
+    return None if value is None else (value[0], value[1])
+
+
+def _locks(value: Any) -> Locks | None:
+    return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
+
+
+def _access(value: Any, now: float, moment: float) -> SeenAccess | None:
+    if value is None:
+        return None
+    keys, config, looked, names = value
+    ago = min(max(0.0, now - looked), LOOK_EVERY - _LOOK_AFTER)
+    # Without a token: the entry's password may have changed meanwhile.
+    return SeenAccess(None, _names(keys), config, moment - ago, tuple(names))
