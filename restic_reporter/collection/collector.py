@@ -258,7 +258,7 @@ class Collector:
 
     def _note_refused(self, status: RepositoryStatus, error: ReadError, duration: float) -> None:
         # So that the next collections open it too, and fail alike.
-        status.fingerprint = None
+        status.fingerprint = status.access = None
         note_failure(status, error)
         self._show(status, duration)
 

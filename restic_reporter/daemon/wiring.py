@@ -32,6 +32,10 @@ from .wiring_collection import wire_collection
 
 _log = Logger()
 
+# After and during the first collection.
+_READY = b"OK\n"
+_RESTORED = b"OK, with values from before the restart; the first collection is running\n"
+
 
 def wire(
     options: Mapping[str, Any],
@@ -76,6 +80,7 @@ def wire(
         limits,
         security,
         orders if options["enable-lifecycle"] else None,
+        lambda: _READY if state.job.duration is not None else _RESTORED,
     )
     parts = Parts(
         reactor=reactor,

@@ -100,7 +100,7 @@ class Database:
     def _verified(self) -> sqlite3.Connection:
         """Return a connection to the database, of the current version and undamaged."""
         self._folder.create_database()
-        connection = sqlite3.connect(self._folder.database, isolation_level=None)
+        connection = _connect(self._folder)
         try:
             connection.execute(f"PRAGMA page_size = {_PAGE}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -113,7 +113,7 @@ class Database:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
                 )
-            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            if connection.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise DamagedError
             for _ in _rows(connection):
                 pass
@@ -139,7 +139,7 @@ class Database:
 
     def _salvage(self) -> Iterator[tuple[str, int, bytes]]:
         try:
-            with closing(sqlite3.connect(self._folder.database)) as connection:
+            with closing(_connect(self._folder)) as connection:
                 yield from _rows(connection, skip_damaged=True)
         except sqlite3.Error:
             return
@@ -213,6 +213,13 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _connect(folder: StateFolder) -> sqlite3.Connection:
+    connection = sqlite3.connect(folder.database, isolation_level=None)
+    # A damaged value may pass for text that cannot be decoded.
+    connection.text_factory = bytes
+    return connection
 
 
 def _rows(

@@ -33,9 +33,9 @@ class StateKeeper:
     Keeps what was last read of each repository in ``folder``.
 
     Faults are logged once, and shown by ``health``; the daemon works without what is kept.
-    What could not be written is tried again. The keys of restored repositories are looked at
-    ``look_after`` seconds later at the earliest, so that the first collection costs listings
-    alone.
+    What could not be written is tried again each minute and after each collection. The keys of
+    restored repositories are looked at ``look_after`` seconds later at the earliest, so that the
+    first collection costs listings alone.
     """
 
     _log = Logger()
@@ -114,6 +114,9 @@ class StateKeeper:
         """Remember the outcome of the latest collection soon."""
         if not self._stopped:
             self._job = {"last_success": self._state.job.last_success}
+            if self._timer is not None:
+                # After a fault it would fire later.
+                self._timer.reset(_DELAY)
             self._write_after(_DELAY)
 
     def _write_after(self, seconds: float) -> None:

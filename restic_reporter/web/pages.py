@@ -3,11 +3,13 @@
 # Much of Twisted has no types yet.
 # mypy: allow-untyped-calls
 
+from collections.abc import Callable
+
 from twisted.web.http import NOT_ALLOWED, NOT_FOUND, OK
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
-from .response import respond, respond_text
+from .response import TEXT, respond, respond_text
 
 
 class Page(Resource):
@@ -53,6 +55,18 @@ class StaticPage(Page):
         for name, value in self._headers.items():
             request.setHeader(name, value)
         return respond(request, OK, self._content_type, self._body)
+
+
+class TextPage(Page):
+    """A page of plain text that ``text`` returns."""
+
+    def __init__(self, text: Callable[[], bytes]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render_GET(self, request: Request) -> int:
+        """Answer with the text of this moment."""
+        return respond(request, OK, TEXT, self._text())
 
 
 class Pages(Resource):

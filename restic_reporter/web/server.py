@@ -16,9 +16,8 @@ from .channel import BoundedChannel
 from .connections import DEFAULT_LIMITS, Connections, Limits
 from .lifecycle import Lifecycle, lifecycle_pages
 from .metrics_page import MetricsPage
-from .pages import Pages, StaticPage
+from .pages import Pages, TextPage
 from .request import BoundedRequest
-from .response import TEXT
 from .security.gate import Gate, Security
 
 
@@ -71,6 +70,9 @@ class BoundedSite(Site):
         return BytesIO()
 
 
+_OK = b"OK\n"
+
+
 def make_site(
     reactor: Any,
     render: Callable[[bool], bytes | Awaitable[bytes]],
@@ -78,6 +80,7 @@ def make_site(
     limits: Limits = DEFAULT_LIMITS,
     security: Security | None = None,
     lifecycle: Lifecycle | None = None,
+    ready: Callable[[], bytes] = lambda: _OK,
 ) -> BoundedSite:
     """
     Make the daemon's site.
@@ -88,15 +91,15 @@ def make_site(
     :param pages: other pages by path, such as the status page.
     :param security: who may use the site; by default everybody.
     :param lifecycle: follows orders; without it they are refused.
+    :param ready: returns the text of ``/-/ready``.
     """
     security = security or Security(reactor)
-    ok = StaticPage(TEXT, b"OK\n")
     every = Pages(
         {
             **pages,
             b"/metrics": MetricsPage(reactor, render),
-            b"/-/healthy": ok,
-            b"/-/ready": ok,
+            b"/-/healthy": TextPage(lambda: _OK),
+            b"/-/ready": TextPage(ready),
             **lifecycle_pages(lifecycle, security),
         }
     )
