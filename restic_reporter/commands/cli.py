@@ -117,7 +117,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
     add_options(state, ("state-dir",))
     state.add_argument("--json", action="store_true", help="Print JSON; times in Unix seconds.")
     state.set_defaults(run=_state)
-    forget = state.add_subparsers(title="commands", metavar="COMMAND").add_parser(
+    forget = state.add_subparsers(title="commands", metavar="[COMMAND]").add_parser(
         "forget",
         help="drop a repository, or backup sets of it",
         description=help_texts.FORGET,

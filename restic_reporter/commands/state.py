@@ -198,15 +198,16 @@ def print_table(console: "Console", found: Sequence[Remembered]) -> None:
     """Print a line for each repository, and a table of their sets."""
     from rich.text import Text
 
-    for one in found:
-        failure = f"; latest read failed: {one.reason}" if one.reason else ""
-        line = f"{plain(one.url)}: last read {_minute(one.last_success)}{failure}"
+    for repository in found:
+        failure = f"; latest read failed: {repository.reason}" if repository.reason else ""
+        line = f"{plain(repository.url)}: last read {_minute(repository.last_success)}{failure}"
         console.print(Text(line, style="bold red" if failure else ""), soft_wrap=True)
     console.print()
     table = table_of((title, is_number) for title, is_number, _ in _IN_TABLE)
-    for repository, one_set in _rows(found):
-        cells = (plain(cell(repository, one_set)) for _, _, cell in _IN_TABLE)
-        table.add_row(*cells, style=None if one_set.snapshots else "dim")
+    for repository in found:
+        for one in repository.sets:
+            cells = (plain(cell(repository, one)) for _, _, cell in _IN_TABLE)
+            table.add_row(*cells, style=None if one.snapshots else "dim")
     console.print(table)
 
 

@@ -156,8 +156,8 @@ class ShowTests(StateCase):
             ],
         )
         self.assertEqual(lines[3].split()[-2:], ["Learned", "Repository"])
-        self.assertEqual(lines[6].split()[:3], ["db", "root", "2023-11-14T15:43"])
-        self.assertEqual(len(lines), 10)
+        self.assertEqual(lines[5].split()[:3], ["db", "root", "2023-11-14T15:43"])
+        self.assertEqual(len(lines), 9)
 
     def test_long_ages(self) -> None:
         """Long learned ages are in days."""
