@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 
 from ..model.backup_sets import Name
 from ..model.labels import sanitise
@@ -51,7 +51,7 @@ class Remembered:
     url: str
     last_success: float
     reason: str | None
-    sets: tuple[RememberedSet, ...] = field(repr=False)
+    sets: tuple[RememberedSet, ...]
 
 
 def _sets(content: Content) -> Iterator[RememberedSet]:
@@ -66,9 +66,9 @@ def _sets(content: Content) -> Iterator[RememberedSet]:
             one.user,
             one.newest,
             one.snapshot_count,
-            len(one.history),
-            one.known_since,
-            one.learned_max_age,
+            runs=len(one.history),
+            since=one.known_since,
+            learned_max_age=one.learned_max_age,
         )
 
 

@@ -1,98 +1,22 @@
-"""Tests of `restic_reporter.commands.state`, over real databases."""
+"""Tests of `restic_reporter.commands.state`: what is shown, of real databases."""
 
 import io
 import json
 import sqlite3
 import sys
-from array import array
 from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 from attrs import evolve
 from rich.console import Console
-from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.commands.cli import main
 from restic_reporter.commands.state import owner_to_become, print_table, remembered
-from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.state.database import Database
-from restic_reporter.state.folder import StateFolder
-from restic_reporter.state.records import record_of, restored
-from restic_reporter.testing import MemoryReader
+from restic_reporter.state.records import record_of
 from tests.doubles.local_time import local_time
 from tests.doubles.repositories import NOW
+from tests.doubles.state_folder_case import EMPTY, WEB, StateCase
 from tests.doubles.statuses import DAY, backups, status
-
-WEB, EMPTY = "rest:http://me:***@h/web", "/empty"
-
-
-def web() -> RepositoryStatus:
-    """A repository whose latest read failed, with a set whose snapshots have been removed."""
-    learned = evolve(backups("db", 0.5, 1.5), learned_max_age=36 * 3600.0)
-    known = status(WEB, learned, backups("web", 2), backups("web", 3, 4, user="www"))
-    known.error = ReadError(Reason.TLS, "no")
-    known.fingerprint = (3, "abc")
-    assert known.content is not None
-    past = {("old", "root"): array("I", [int(NOW - 9 * DAY), int(NOW - 8 * DAY)])}
-    known.content = evolve(known.content, past=past)
-    return known
-
-
-class StateCase(SynchronousTestCase):
-    """A folder of the state with two repositories."""
-
-    def setUp(self) -> None:
-        """Write it as the daemon does, who has stopped since."""
-        zone = local_time("Asia/Kolkata")
-        zone.__enter__()
-        self.addCleanup(zone.__exit__, None, None, None)
-        self.path = Path(self.mktemp()).absolute()
-        self.folder = StateFolder(self.path)
-        self.statuses = [web(), status(EMPTY)]
-        self.write(*self.statuses)
-
-    def write(self, *statuses: RepositoryStatus) -> None:
-        """Remember them."""
-        self.folder.take()
-        database = Database(self.folder)
-        database.open(NOW)
-        for one in statuses:
-            one.task = evolve(one.task, reader=MemoryReader())
-        records = [record_of(one, True, NOW, 0.0) for one in statuses]
-        database.write([one for one in records if one is not None], None, NOW)
-        database.close()
-        self.folder.release()
-
-    def run_it(self, *arguments: str) -> tuple[int, list[str]]:
-        """The exit status of the command, and the lines that it printed."""
-        output = io.StringIO()
-        self.patch(sys, "stdout", output)
-        self.patch(sys, "stderr", output)
-        exit_status = main(["state", "--state-dir", str(self.path), *arguments])
-        return exit_status, output.getvalue().splitlines()
-
-    def refused(self, *arguments: str) -> str:
-        """The only line of the command, which changes no file and creates none."""
-        before = self.files()
-        exit_status, (line,) = self.run_it(*arguments)
-        self.assertEqual((exit_status, self.files()), (1, before))
-        self.assertTrue(line.startswith("restic-reporter: "), line)
-        return line.removeprefix("restic-reporter: ")
-
-    def files(self) -> dict[str, bytes]:
-        """What is in the folder, besides what SQLite notes of its readers."""
-        return {
-            one.name: content
-            for one in self.path.glob("*")
-            if one.name not in ("state.db-shm", "lock") and (content := one.read_bytes())
-        }
-
-    def names(self, url: str = WEB) -> list[tuple[str, str]]:
-        """The hosts and users of the sets that are remembered."""
-        (found,) = (one for one in remembered(str(self.path)) if one.url == url)
-        return [(one.host, one.user) for one in found.sets]
 
 
 class ShowTests(StateCase):
@@ -244,79 +168,3 @@ class UnusableTests(StateCase):
         self.assertIsNone(owner_to_become(0, (0, 6)))
         self.assertIsNone(owner_to_become(5, (5, 6)))
         self.assertIsNone(owner_to_become(7, (5, 6)))
-
-
-class ForgetTests(StateCase):
-    """What is dropped."""
-
-    def read(self) -> tuple[Any, RepositoryStatus]:
-        """The head of the repository, and its status after a restart of the daemon."""
-        database = Database(self.folder)
-        database.open_to_read()
-        ((_, head, content, packed),) = database.read([WEB])
-        database.close()
-        known = restored(self.statuses[0].task, head, content, packed, NOW, 0.0)
-        assert known is not None
-        return head, known
-
-    def test_repository(self) -> None:
-        """A repository is named as in the config; the others stay."""
-        done = self.run_it("forget", WEB.replace("***", "sesame"))
-        self.assertEqual(done, (0, [f"forgot repository {WEB!r}"]))
-        self.assertEqual([one.url for one in remembered(str(self.path))], [EMPTY])
-
-    def test_host(self) -> None:
-        """All sets of a host go; the next read counts the snapshots again."""
-        self.assertIsNotNone(self.read()[1].fingerprint)
-        exit_status, lines = self.run_it("forget", WEB, "web")
-        self.assertEqual(exit_status, 0)
-        self.assertEqual(
-            lines,
-            [f"forgot host 'web', user {user!r} in {WEB!r}" for user in ("root", "www")],
-        )
-        self.assertEqual(self.names(), [("db", "root"), ("old", "root")])
-        head, known = self.read()
-        assert known.content is not None
-        self.assertIsNone(known.fingerprint)
-        self.assertEqual((known.content.snapshot_count, known.last_success), (2, NOW))
-        self.assertEqual(head, {**head, "reason": "tls", "names": None})
-
-    def test_user(self) -> None:
-        """Only the set of this user goes."""
-        self.assertEqual(self.run_it("forget", WEB, "web", "www")[0], 0)
-        self.assertEqual(self.names(), [("db", "root"), ("old", "root"), ("web", "root")])
-
-    def test_past(self) -> None:
-        """So does a set of the past."""
-        self.assertEqual(self.run_it("forget", WEB, "old")[0], 0)
-        self.assertNotIn(("old", "root"), self.names())
-
-    def test_option_after_the_command(self) -> None:
-        """The folder may be named after the command too."""
-        self.patch(sys, "stdout", io.StringIO())
-        arguments = ["state", "forget", f"--state-dir={self.path}", EMPTY]
-        self.assertEqual(main(arguments), 0)
-        self.assertEqual([one.url for one in remembered(str(self.path))], [WEB])
-
-    def test_unknown(self) -> None:
-        """An unknown name is refused, with the nearest one that is known."""
-        for arguments, problem in (
-            (("/emty",), "unknown repository '/emty'; did you mean '/empty'?"),
-            (("xyz",), "unknown repository 'xyz'; see 'restic-reporter state'"),
-            ((WEB, "webb"), "unknown host 'webb'; did you mean 'web'?"),
-            ((WEB, "web", "wwww"), "unknown user 'wwww'; did you mean 'www'?"),
-            ((EMPTY, "web"), "unknown host 'web'; see 'restic-reporter state'"),
-        ):
-            self.assertEqual(self.refused("forget", *arguments), problem)
-        self.assertEqual(len(self.names()), 4)
-
-    def test_beside_a_daemon(self) -> None:
-        """Nothing is dropped while a daemon has the folder."""
-        daemon = StateFolder(self.path)
-        daemon.take()
-        self.addCleanup(daemon.release)
-        self.assertRegex(
-            self.refused("forget", WEB),
-            r"' is in use by another restic-reporter \(process \d+\); stop it first$",
-        )
-        self.assertEqual(len(self.names()), 4)
