@@ -108,6 +108,28 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
     collect.set_defaults(run=_collect)
     backends = command("backends", "list the installed backends", help_texts.BACKENDS)
     backends.set_defaults(run=_backends)
+    state = command(
+        "state",
+        "show what the daemon remembers across restarts, or drop some of it",
+        help_texts.STATE,
+        epilog=help_texts.STATE_EXAMPLES,
+    )
+    add_options(state, ("state-dir",))
+    state.add_argument("--json", action="store_true", help="Print JSON; times in Unix seconds.")
+    state.set_defaults(run=_state)
+    forget = state.add_subparsers(title="commands", metavar="[COMMAND]").add_parser(
+        "forget",
+        help="drop a repository, or backup sets of it",
+        description=help_texts.FORGET,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    # It may be before the command too, whose value a default would replace.
+    add_options(forget, ("state-dir",), state_dir=argparse.SUPPRESS)
+    forget.add_argument("url", metavar="URL", help="The repository, as written in the config.")
+    forget.add_argument("host", metavar="HOST", nargs="?", help="Drop only sets of this host.")
+    forget.add_argument("user", metavar="USER", nargs="?", help="Drop only sets of this user.")
+    forget.set_defaults(run=_forget)
     completion = command(
         "completion",
         "print a script for shell completion",
@@ -193,6 +215,33 @@ def _collect(arguments: argparse.Namespace) -> int:
     from .collect import collect
 
     return _once(lambda: collect(options, arguments.textfile))
+
+
+def _state(arguments: argparse.Namespace) -> int:
+    from .state import show
+
+    return _with_state(arguments, lambda path: show(path, arguments.json))
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from .state import forget
+
+    return _with_state(
+        arguments, lambda path: forget(path, arguments.url, arguments.host, arguments.user)
+    )
+
+
+def _with_state(arguments: argparse.Namespace, use: Callable[[str], None]) -> int:
+    """The exit status of a command that uses the state's folder."""
+    path = daemon_options(arguments)["state-dir"]
+    try:
+        if path is None:
+            raise ValueError("missing --state-dir; name the folder of the daemon's --state-dir")
+        use(path)
+    except ValueError as error:
+        _complain([str(error)])
+        return 1
+    return 0
 
 
 def _once(run: Callable[[], int]) -> int:

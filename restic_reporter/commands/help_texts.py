@@ -55,6 +55,29 @@ examples:
           --textfile /var/lib/prometheus/node-exporter/restic.prom
       Write them for the textfile collector of node_exporter."""
 
+STATE = """\
+Show what the daemon remembers across restarts: for each backup set its
+repository, host, user, newest backup, snapshots, runs known and since when,
+and the maximum age learned from them. A table on a terminal; lines with tabs
+if the output is redirected. It may run beside the daemon, and changes nothing.
+
+Exit status: 0, or 1 if nothing can be read."""
+
+STATE_EXAMPLES = """\
+examples:
+  restic-reporter state --state-dir /var/lib/restic-reporter
+      Show a table.
+  restic-reporter state --state-dir /var/lib/restic-reporter \\
+          forget rest:https://backup.example.com/web www-old
+      Drop the backup sets of the host www-old. Stop the daemon before."""
+
+FORGET = """\
+Drop what is remembered of a repository, or of one host's backup sets in it.
+The daemon must be stopped. Sets whose snapshots still exist come back with the
+next read; their rhythm is learned again from these snapshots.
+
+Exit status: 0; 1 if a daemon runs, or the name is unknown."""
+
 COMPLETION = """\
 Print a script for shell completion. The tab key then completes commands,
 options and file names."""

@@ -38,7 +38,7 @@ def add_options(
     for name, short, daemons_default, text in _PARAMETERS:
         if name in names:
             default = other_defaults.get(name.replace("-", "_"), daemons_default)
-            shown = "" if default is None else f" Default: {default}."
+            shown = "" if default in (None, argparse.SUPPRESS) else f" Default: {default}."
             parser.add_argument(
                 f"--{name}",
                 *([f"-{short}"] if short else []),

@@ -103,7 +103,7 @@ def print_result(
         console.print()
     found = rows(statuses, now)
     if found:
-        table = _table(columns)
+        table = table_of((column.title, column.is_number) for column in columns)
         for row in found:
             cells = (plain(column.cell(row, now)) for column in columns)
             table.add_row(*cells, style=_STYLES.get(row.state(now)))
@@ -119,11 +119,12 @@ def print_result(
     )
 
 
-def _table(columns: Sequence[Column]) -> "Table":
+def table_of(columns: Iterable[tuple[str, bool]]) -> "Table":
+    """Return an empty table; each column has a title, and whether it has numbers."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for one in columns:
-        table.add_column(one.title, justify="right" if one.is_number else "left", overflow="fold")
+    for title, is_number in columns:
+        table.add_column(title, justify="right" if is_number else "left", overflow="fold")
     return table

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ..concurrency.cooperative import at_once
-from ..model.backup_sets import HISTORY, with_history
+from ..model.backup_sets import HISTORY, Name, with_history
 from ..model.snapshots import Content
 from .folder import StateFolder
-from .packing import DamagedError, pack, seal, unpack, unseal
+from .packing import DamagedError, pack, seal, unpack, unpack_table, unseal
 from .records import Record
 
 # Each brings the database to the next version; the first makes it. Keys are digests of labels.
@@ -37,7 +37,7 @@ _WAL_LIMIT = 2**22
 _OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
 
 
-class _NewerError(Exception):
+class _NewerError(ValueError):
     """The database was written by a newer version."""
 
 
@@ -214,6 +214,37 @@ class Database:
                 connection.execute("ROLLBACK")
             raise
 
+    def open_to_read(self) -> None:
+        """
+        Open the database as it is now, also while a daemon writes. Nothing is mended.
+
+        :raises ValueError: it has another version.
+        """
+        uri = f"{self._folder.database.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        self._connection = connection
+        connection.execute("BEGIN")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != len(MIGRATIONS):
+            release = "a newer" if version > len(MIGRATIONS) else "an older"
+            raise _NewerError(f"database has version {version}, written by {release} release")
+
+    def open_to_write(self) -> None:
+        """Open the database; raise a `DamagedError` or `ValueError` where `open` would mend it."""
+        self._connection = self._verified()
+
+    def forget_sets(self, label: str, names: Container[Name]) -> None:
+        """Delete backup sets of a repository; the next read counts those with snapshots again."""
+        key = key_of(label)
+        for _, head, content, table in self.read([label]):
+            columns = unpack_table(table).columns() if table else None
+            packed = pack(_without(content, names), columns)
+            # Without the names of its snapshots, the repository counts as changed.
+            changed = json.dumps({**head, "names": None}).encode()
+            with self._transaction() as connection:
+                _put(connection, "head", key, seal(key, changed))
+                _put(connection, "content", key, seal(key, packed))
+
 
 def _connect(folder: StateFolder) -> sqlite3.Connection:
     connection = sqlite3.connect(folder.database, isolation_level=None)
@@ -249,3 +280,14 @@ def _put(connection: sqlite3.Connection, table: str, key: int, sealed: bytes) ->
 def _delete(connection: sqlite3.Connection, key: int) -> None:
     for table in ("head", "content"):
         connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+
+
+def _without(content: Content, names: Container[Name]) -> Content:
+    sets = {(one.host, one.user): one for one in content.sets}
+    gone = sum(one.snapshot_count for name, one in sets.items() if name in names)
+    return evolve(
+        content,
+        snapshot_count=content.snapshot_count - gone,
+        sets=tuple(one for name, one in sets.items() if name not in names),
+        past={name: one for name, one in content.past.items() if name not in names},
+    )

@@ -58,6 +58,11 @@ def machine_time(moment: float) -> str:
     return _at(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_minute(moment: float) -> str:
+    """Return a moment in Unix seconds as local time, such as ``2023-11-14T23:13``."""
+    return _at(moment).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
 def _at(moment: float) -> datetime:
     # A snapshot may have any time; year 9999 and year 1 are as good as those beyond.
     return datetime.fromtimestamp(min(max(moment, -62_000_000_000), 253_300_000_000)).astimezone()

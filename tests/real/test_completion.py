@@ -29,7 +29,7 @@ function __fish_complete_path; string match -- "$argv[1]*" *; end
 function __fish_complete_directories; string match -- "$argv[1]*" */; or true; end
 source ./script; complete -C "restic-reporter $argv"'''
 
-COMMANDS = {"run", "backends", "check-config", "collect", "completion"}
+COMMANDS = {"run", "backends", "check-config", "collect", "state", "completion"}
 OPTIONS = {f"--{name}" for name in ALL}
 
 
@@ -84,6 +84,8 @@ class CompletionTests(SynchronousTestCase):
         for command, option in (("run", "--config"), ("collect", "--textfile")):
             self.assertEqual(self.bash(command, option, "c"), {"cfolder", "config.json"})
         self.assertEqual(self.bash("collect", "--cache-dir", "c"), {"cfolder"})
+        self.assertEqual(self.bash("state", "f"), {"forget"})
+        self.assertEqual(self.bash("state", "forget", "--state-dir", "c"), {"cfolder"})
 
     def test_fish(self) -> None:
         """So does fish."""

@@ -64,7 +64,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0)
         self.assertIn("backends ", done.stdout)
         self.assertRegex(done.stdout, r"\bcheck-config\b")
-        for command in ("backends", "check-config", "collect", "completion"):
+        for command in ("backends", "check-config", "collect", "state", "completion"):
             self.assertIn(command, done.stdout)
             shown = self.run_it(command, "--help")
             self.assertEqual((shown.returncode, shown.stderr), (0, ""))
@@ -100,6 +100,9 @@ class CommandTests(SynchronousTestCase):
             (("collect", "--log-level=loud"), "must be one of debug, info, warn, error"),
             (("collect", "--bind=:9121"), "--bind"),
             (("completion", "tcsh"), "tcsh"),
+            (("state", "--state-dir="), "--state-dir: must name a folder"),
+            (("state", "forget"), "state forget: the following arguments are required: URL;"),
+            (("state", "forget", "a", "b", "c", "d"), "unexpected argument 'd'"),
             (
                 ("check-config", "--shard=4/4"),
                 "--shard: invalid value '4/4'; the last shard is 3/4",
