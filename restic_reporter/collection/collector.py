@@ -15,6 +15,7 @@ from ..model.errors import ReadError
 from ..model.snapshot_table import SnapshotTable
 from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
+from .restored_opener import RestoredOpener
 from .run import Progress, ReadOne, Run, Workers
 from .state import CollectionState, RepositoryStatus, Task
 
@@ -43,7 +44,8 @@ class Collector:
     ``clock`` gives durations and deadlines, ``now`` the wall clock in Unix seconds. At most
     ``concurrency`` repositories are read at one time. ``on_read`` is called with each changed
     status; ``read`` reads one repository. ``restore`` returns the statuses from before the start
-    of the process, as far as known.
+    of the process, as far as known; with ``open_restored`` these repositories are opened after
+    the collections.
     """
 
     _log = Logger()
@@ -55,9 +57,14 @@ class Collector:
     on_read: Callable[[RepositoryStatus], None] = lambda _: None
     _read_one: ReadOne = field(default=read_repository, alias="read")
     _restored: Restore = field(default=nothing_known, alias="restore")
+    _open_restored: bool = True
     _tasks: dict[str, Task] = field(factory=dict)
     _complete: Complete = _unchanged
     _run: Run | None = None
+    _opener: RestoredOpener = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._opener = RestoredOpener(self._clock, self._now, self._note_refused)
 
     def set_tasks(self, tasks: Mapping[str, Task], complete: Complete = _unchanged) -> None:
         """
@@ -84,6 +91,10 @@ class Collector:
                 statuses.setdefault(label, status)
         return self._tasks.keys() <= statuses.keys()
 
+    async def stop(self) -> None:
+        """Stop what is done between collections."""
+        await self._opener.stop()
+
     def collect(
         self, labels: Collection[str] | None = None, complete: bool = True
     ) -> "Deferred[None]":
@@ -108,12 +119,15 @@ class Collector:
         started = self._clock.seconds()
         job.running = True
         try:
+            await self._opener.stop()
             await self.restore()
             due = self._update_statuses(labels)
             job.left = len(due)
             if not await self._read_all(due):
                 self._log.info("collection cancelled")
                 return
+            if self._open_restored:
+                self._opener.start(self.state.statuses.values())
             job.duration = self._clock.seconds() - started
             job.error_count = sum(one.success is False for one in self.state.statuses.values())
             if complete:
@@ -242,10 +256,19 @@ class Collector:
             del run.reading[url]
         self._publish(status, started)
 
+    def _note_refused(self, status: RepositoryStatus, error: ReadError, duration: float) -> None:
+        # So that the next collections open it too, and fail alike.
+        status.fingerprint = None
+        note_failure(status, error)
+        self._show(status, duration)
+
     def _publish(self, status: RepositoryStatus, started: float) -> None:
-        note_read(status, self._now(), self._clock.seconds() - started)
         self.state.job.left -= 1
         status.unread = False
+        self._show(status, self._clock.seconds() - started)
+
+    def _show(self, status: RepositoryStatus, duration: float) -> None:
+        note_read(status, self._now(), duration)
         status.revision += 1
         try:
             self.on_read(status)

@@ -22,6 +22,7 @@ from ..schedule.cron_service import CronService
 from ..state.keeper import StateKeeper
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
+from .garbage import set_apart
 from .log_queue import LogQueue
 from .orders import Orders
 from .reactor_lag import ReactorLag
@@ -117,6 +118,9 @@ class ReporterService(MultiService):
         if parts.keeper is not None:
             parts.keeper.started()
         restored = await parts.collector.restore()
+        if restored:
+            # Nobody can be kept waiting yet.
+            set_apart()
         count = parts.collector.count
         repositories = "1 repository" if count == 1 else "{count} repositories"
         self._log.info(
@@ -158,6 +162,7 @@ class ReporterService(MultiService):
         async def end() -> None:
             await children
             await runs
+            await self._parts.collector.stop()
             if self._parts.keeper is not None:
                 await self._parts.keeper.stop()
             self._parts.workers.stop()

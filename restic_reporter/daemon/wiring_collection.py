@@ -69,14 +69,15 @@ def wire_collection(
     read: ReadOne = read_repository,
     on_read: Callable[[RepositoryStatus], None] = lambda _: None,
     owner: tuple[int | None, int | None] = (None, None),
+    one_run: bool = False,
     **page_values: Any,
 ) -> Collection:
     """
     Return the parts that read repositories: with the config loaded, and not started.
 
     They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read.
-    ``owner`` are the user and the group that the process will change to. ``page_values`` are
-    for `MetricsPage`.
+    ``owner`` are the user and the group that the process will change to. With ``one_run`` there
+    will be one collection. ``page_values`` are for `MetricsPage`.
 
     :raises ValueError: it cannot run with these options; the message is for the user.
     """
@@ -90,6 +91,8 @@ def wire_collection(
         _log.error("the plugin {broken}", broken=str(plugin))
     store_makers = by_name(plugins.stores)
     keeper = _keeper(options["state-dir"], reactor, state, owner)
+    if keeper is not None and one_run:
+        keeper.look_after = 0.0
     shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
@@ -102,6 +105,7 @@ def wire_collection(
         shard=str(shard),
         state_health=keeper.health if keeper is not None else None,
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
+        one_run=one_run,
         **page_values,
     )
 
@@ -124,6 +128,7 @@ def wire_collection(
         prepare,
         read=read,
         restore=nothing_known if keeper is None else keeper.restore,
+        open_restored=not one_run,
     )
     runs = Runs(collector, tidy)
     cron_service: CronService[str | None] = CronService(

@@ -33,7 +33,9 @@ class StateKeeper:
     Keeps what was last read of each repository in ``folder``.
 
     Faults are logged once, and shown by ``health``; the daemon works without what is kept.
-    What could not be written is tried again.
+    What could not be written is tried again. The keys of restored repositories are looked at
+    ``look_after`` seconds later at the earliest, so that the first collection costs listings
+    alone.
     """
 
     _log = Logger()
@@ -42,6 +44,7 @@ class StateKeeper:
     _now: Callable[[], float]
     _folder: StateFolder
     _state: CollectionState
+    look_after: float = 3600.0
     health: StateHealth = field(factory=StateHealth)
     _database: Database = field(init=False)
     _threads: WorkerThreads = field(init=False)
@@ -93,7 +96,7 @@ class StateKeeper:
         by_label = {task.repository.url: task for task in tasks}
         statuses = []
         for label, head, content, packed in self._database.read(by_label):
-            status = restored(by_label[label], head, content, packed, now, moment)
+            status = restored(by_label[label], head, content, packed, now, moment, self.look_after)
             if status is not None:
                 statuses.append(status)
         return statuses, self._database.job()

@@ -15,10 +15,6 @@ from ..model.snapshots import Content
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
 
-# Keys and config of a restored repository are read this many seconds after the start at the
-# earliest, so that the first collection costs listings alone.
-_LOOK_AFTER = 3600.0
-
 # Reasons why the password may not open a repository whose snapshots have not changed.
 UNOPENED = (Reason.AUTH, Reason.KEYS)
 
@@ -78,14 +74,21 @@ def record_of(
 
 
 def restored(
-    task: Task, head: Mapping[str, Any], content: Content, packed: bytes, now: float, moment: float
+    task: Task,
+    head: Mapping[str, Any],
+    content: Content,
+    packed: bytes,
+    now: float,
+    moment: float,
+    look_after: float,
 ) -> RepositoryStatus | None:
     """
     Return the status from before the restart.
 
     ``packed`` is the table, see `unpack_table`. ``now`` is in Unix seconds, ``moment`` the
-    same time by the reactor's clock. Returns nothing if the entry's location is another now.
-    Takes long for a large table.
+    same time by the reactor's clock. Keys and config are to be looked at after that many
+    seconds at the earliest. Returns nothing if the entry's location is another now. Takes long
+    for a large table.
     """
     if head["location"] != _location(task):
         return None
@@ -108,7 +111,7 @@ def restored(
         status.table = SnapshotTable(task.repository.group_by)
     if same_shape and reason not in UNOPENED:
         status.fingerprint = _names(head["names"])
-        status.access = _access(head["access"], now, moment)
+        status.access = _access(head["access"], now, moment, look_after)
     return status
 
 
@@ -138,10 +141,10 @@ def _locks(value: Any) -> Locks | None:
     return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
 
 
-def _access(value: Any, now: float, moment: float) -> SeenAccess | None:
+def _access(value: Any, now: float, moment: float, look_after: float) -> SeenAccess | None:
     if value is None:
         return None
     keys, config, looked, names = value
-    ago = min(max(0.0, now - looked), LOOK_EVERY - _LOOK_AFTER)
+    ago = min(max(0.0, now - looked), LOOK_EVERY - look_after)
     # Without a token: the entry's password may have changed meanwhile.
     return SeenAccess(None, _names(keys), config, moment - ago, tuple(names))
