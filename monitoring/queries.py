@@ -1,6 +1,6 @@
 """The expressions of the dashboard that several panels use, and how variables select series."""
 
-# As in the alert ResticBackupTooOld: for sets without a limit in the config.
+# As in the alert ResticBackupTooOld: for sets without a limit in the config or a learned one.
 DEFAULT_LIMIT = 3 * 86400
 
 _OF_DAEMON = 'instance=~"$instance"'
@@ -44,13 +44,13 @@ def counted(expression: str) -> str:
 
 
 NEWEST = of_set("backup_newest_timestamp")
-OVERDUE = of_set("backup_set_overdue")
 AGE = f"(time() - {NEWEST})"
 
-# The set's own limit, or the time that its schedule gives it, or the default.
+# The set's own limit, or the time that its schedule gives it, or what was learned, or the default.
 LIMIT = (
     f"({of_set('backup_set_max_age_seconds')}"
     f" or {of_set('backup_set_due_timestamp_seconds')} - {NEWEST}"
+    f" or {of_set('backup_set_learned_max_age_seconds')}"
     f" or 0 * {NEWEST} + {DEFAULT_LIMIT})"
 )
 
@@ -58,7 +58,7 @@ LIMIT = (
 AGE_OF_LIMIT = f"{AGE} / {LIMIT}"
 
 # 1 when every scheduled backup was made in time.
-RUNS_MET = f"{of_set('backup_set_runs_met')} / {of_set('backup_set_runs_due')}"
+RUNS_MET = of_set("set:backup_runs_met:ratio_30d")
 
-# 1 for a set that is late by its own limit, else by the default, 0 for one that is not.
-LATE = f"({OVERDUE} or {AGE} > bool {DEFAULT_LIMIT})"
+# 1 for a set that is late by its own limit or rhythm, else by the default, 0 for one that is not.
+LATE = f"({of_set('backup_set_late')} or {AGE} > bool {DEFAULT_LIMIT})"

@@ -21,13 +21,14 @@ from monitoring.queries import (
 
 _NONE_IS_GOOD: dict[float | None, str] = {None: "green", 1: "red"}
 _PLAIN: dict[float | None, str] = {None: "blue"}
+_OF_RUNS: dict[float | None, str] = {None: "red", 0.8: "orange", 0.95: "green"}
 _OF_LIMIT: dict[float | None, str] = {None: "green", 0.8: "orange", 1: "red"}
 
 NOW: Panels = [
     number(
         "Late backups",
-        "Backup sets that are older than their own limit or schedule in the config, or than 3 days"
-        " if they have none.",
+        "Backup sets that are older than their own limit or schedule in the config allows, or"
+        " without one than their own rhythm, or than 3 days if too few backups are known.",
         f"sum({by_set(LATE)}) or vector(0)",
         _NONE_IS_GOOD,
         runbook="ResticBackupOverdue",
@@ -84,9 +85,11 @@ NOW: Panels = [
 WORST: Panels = [
     rows(
         "Backup sets, worst first",
-        "Sorted by age against the limit: 100% is late. The limit is the set's own in the config,"
-        " the time that its schedule gives it, or 3 days.",
+        "Sorted by age against the limit. The limit is the set's own in the config, the time that"
+        " its schedule gives it, what was learned from its earlier backups, or 3 days. By a learned"
+        " limit a set is late once a read has found no newer backup, by another at 100%.",
         {
+            "Late": (by_set(LATE), "bool_yes_no"),
             "Of its limit": (by_set(AGE_OF_LIMIT), "percentunit"),
             "Age": (by_set(AGE), "s"),
             "Limit": (by_set(LIMIT), "s"),
@@ -95,13 +98,14 @@ WORST: Panels = [
                 by_set(of_set("backup_set_retained_days", 'window="30d"')),
                 "short",
             ),
+            "Due backups made": (by_set(RUNS_MET), "percentunit"),
             "Last added": (by_set(of_set("backup_newest_added_bytes")), "bytes"),
         },
         labels=("host", "user", "url"),
         runbook="ResticBackupOverdue",
         size=(16, 12),
         sort="Of its limit",
-        steps={"Of its limit": _OF_LIMIT},
+        steps={"Late": _NONE_IS_GOOD, "Of its limit": _OF_LIMIT, "Due backups made": _OF_RUNS},
     ),
     rows(
         "Firing alerts",
@@ -118,7 +122,8 @@ WORST: Panels = [
 AGES: Panels = [
     bars(
         "Age against the limit",
-        "The 20 worst backup sets now. 100% is late.",
+        "The 20 worst backup sets now. 100% is late; by a learned limit, once a read has found no"
+        " newer backup.",
         most(by_set(AGE_OF_LIMIT)),
         f"{SETS} {{{{url}}}}",
         _OF_LIMIT,
@@ -171,10 +176,10 @@ DAYS: Panels = [
     bars(
         "Scheduled backups made in time",
         "Of those that were due within the last 30 days; the 20 worst. Only for backup sets with a"
-        " schedule in the config, as far as the snapshots go.",
+        " schedule in the config; snapshots removed since count too. Needs the recording rules.",
         f"bottomk(20, {by_set(RUNS_MET)})",
         f"{SETS} {{{{url}}}}",
-        {None: "red", 0.8: "orange", 0.95: "green"},
+        _OF_RUNS,
         "percentunit",
         "ResticBackupOverdue",
         size=(6, 12),

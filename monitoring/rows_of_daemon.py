@@ -123,6 +123,14 @@ DAEMON: Panels = [
                 f"max by (instance) ({of_daemon('backup_config_last_reload_successful')})",
                 "bool_yes_no",
             ),
+            "State written": (
+                f"max by (instance) ({of_daemon('restic_reporter_state_write_success')})",
+                "bool_yes_no",
+            ),
+            "Since state written": (
+                _since("restic_reporter_state_last_write_timestamp_seconds"),
+                "s",
+            ),
             "Vault token for": (
                 "max by (instance)"
                 f" ({of_daemon('backup_vault_token_expiry_timestamp_seconds')} - time())",

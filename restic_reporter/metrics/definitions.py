@@ -51,6 +51,17 @@ SET_OVERDUE = _gauge(
     " missing, else 0",
     _AGED,
 )
+SET_LEARNED = _content(
+    "backup_set_learned_max_age_seconds",
+    "Maximum age of the newest snapshot in seconds, learned from the times of the backups;"
+    " absent if one is configured or too few backups are known",
+)
+SET_LATE = _gauge(
+    "backup_set_late",
+    "1 if the newest snapshot is older than the configured limit or, without one, the learned"
+    " maximum age, else 0",
+    f"{_AGED}. A learned age counts as of the last read, or of the scrape if that failed",
+)
 SET_RUNS_DUE = _content(
     "backup_set_runs_due", "Number of scheduled backups that were due within the window"
 )

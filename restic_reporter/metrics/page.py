@@ -55,8 +55,8 @@ class MetricsPage:
     def _prepare(self, status: RepositoryStatus) -> Steps[None]:
         url = status.task.repository.url
         kept = self._kept[url] = yield from KeptLines.steps(status, self._kept.get(url))
-        for lines in kept.timed:
-            lines.at(self._now())
+        for place in range(len(TIMED_FAMILIES)):
+            kept.at(place, self._now())
             yield
 
     def steps(self, openmetrics: bool) -> Steps[bytes]:
@@ -76,7 +76,7 @@ class MetricsPage:
         for place, family in enumerate(TIMED_FAMILIES):
             pieces = []
             for index, one in enumerate(kept):
-                pieces.append(one.timed[place].at(now))
+                pieces.append(one.at(place, now))
                 if not index % _SLICE:
                     yield
             families.append((family, pieces))

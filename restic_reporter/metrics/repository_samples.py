@@ -7,12 +7,13 @@ from attrs import define, evolve
 
 from ..collection.state import Locks, RepositoryStatus, Task
 from ..model.columns import Steps
+from ..model.freshness import judged_until
 from ..model.labels import sanitise
 from ..model.snapshots import Content
 from . import definitions as f
 from .exposition import Family, label_text, sample
 from .set_samples import SET_FAMILIES, Labelled, Sample, run_samples, set_samples, watched_sets
-from .timed_lines import TimedLines, ages, overdue, retained_days, stale_locks
+from .timed_lines import TimedLines, ages, due_times_of, late, retained_days, stale_locks
 
 # The content of a repository changes seldom, the outcome of the read every time.
 CONTENT_FAMILIES = (
@@ -25,7 +26,7 @@ READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
 )
-TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
+TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
 # Samples rendered in one step.
 _SLICE = 1000
@@ -89,7 +90,8 @@ class KeptLines:
     The lines of one repository.
 
     ``content`` is valid for this ``task``, ``of_content`` and ``locks``; ``timed`` are
-    those of `TIMED_FAMILIES`.
+    those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm. These are in
+    ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
     """
 
     revision: int
@@ -99,6 +101,15 @@ class KeptLines:
     content: Lines
     read: Lines
     timed: tuple[TimedLines, ...]
+    by_rhythm: TimedLines
+    judged_until: float
+
+    def at(self, place: int, now: float) -> bytes:
+        """Return the lines of this one of `TIMED_FAMILIES` as of ``now`` (Unix seconds)."""
+        lines = self.timed[place].at(now)
+        if TIMED_FAMILIES[place] is f.SET_LATE:
+            lines += self.by_rhythm.at(min(now, self.judged_until))
+        return lines
 
     @classmethod
     def steps(cls, status: RepositoryStatus, before: "KeptLines | None") -> "Steps[KeptLines]":
@@ -111,6 +122,7 @@ class KeptLines:
         revision, status = status.revision, copy(status)
         task, content, locks = status.task, status.content, status.locks
         url = label_text({"url": task.repository.url})
+        until = judged_until(status.success, status.last_success)
         read = yield from _lines(READ_FAMILIES, read_samples(url, status))
         if (
             before is not None
@@ -118,14 +130,20 @@ class KeptLines:
             and before.of_content is content
             and before.locks == locks
         ):
-            return evolve(before, revision=revision, read=read)
+            return evolve(before, revision=revision, read=read, judged_until=until)
         freshness = task.repository.freshness
         sets = watched_sets(url, content, freshness) if content is not None else []
-        timed = [ages(sets), stale_locks(url, locks if content is not None else None)]
+        timed = [ages(sets)]
         yield
-        timed.insert(1, overdue(sets, freshness))
+        by_limit, by_rhythm = due_times_of(sets, freshness)
+        timed += [late(f.SET_OVERDUE, by_limit), late(f.SET_LATE, by_limit)]
         yield
-        timed.insert(2, retained_days(sets))
+        timed.append(retained_days(sets))
         yield
+        timed.append(stale_locks(url, locks if content is not None else None))
         lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
-        return cls(revision, task, content, locks, lines, read, tuple(timed))
+        return cls(
+            *(revision, task, content, locks, lines, read, tuple(timed)),
+            late(f.SET_LATE, by_rhythm),
+            until,
+        )

@@ -19,6 +19,7 @@ SET_FAMILIES = (
     f.OLDEST,
     f.SET_MAX_AGE,
     f.SET_DUE,
+    f.SET_LEARNED,
     f.SET_EXPECTED,
     f.SET_RETIRED,
     f.NEWEST_DURATION,
@@ -61,6 +62,8 @@ def set_samples(
             yield f.SET_MAX_AGE, limit.max_age, labels
             if limit.schedule is not None and one.newest is not None:
                 yield f.SET_DUE, limit.due(one.newest), labels
+        else:
+            yield f.SET_LEARNED, one.learned_max_age, labels
         if one.latest is not None:
             yield from _latest_samples(labels, one.latest)
         for group in one.groups:

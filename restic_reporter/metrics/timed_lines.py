@@ -9,13 +9,16 @@ from attrs import define
 from ..collection.state import Locks
 from ..model.freshness import Freshness
 from . import definitions as f
-from .exposition import sample
+from .exposition import Family, sample
 from .set_samples import Labelled
 
 DAY = 86400
 
 # restic's own limit.
 STALE_LOCK_AGE = 1800.0
+
+# The labels of sets, and by when their next backups must have been made, in Unix seconds.
+DueTimes = list[tuple[str, float]]
 
 # The text of the lines, and until when it holds, in Unix seconds.
 Rendered = tuple[str, float]
@@ -58,17 +61,28 @@ def ages(sets: Sequence[Labelled]) -> TimedLines:
     return TimedLines(render) if known else NO_LINES
 
 
-def overdue(sets: Sequence[Labelled], freshness: Freshness) -> TimedLines:
-    """Return which of ``sets`` with a limit are overdue; without a newest they always are."""
-    due: list[tuple[str, float]] = []
+def due_times_of(sets: Sequence[Labelled], freshness: Freshness) -> tuple[DueTimes, DueTimes]:
+    """
+    Return the due times of ``sets`` by the limits of the config, and of the others by their rhythm.
+
+    Sets with a limit and without a newest are always late.
+    """
+    by_limit, by_rhythm = DueTimes(), DueTimes()
     for labels, one in sets:
         limit = freshness.limit_of(one.host, one.user)
         if limit is not None:
             moment = -math.inf if one.newest is None else limit.due(one.newest)
-            due.append((labels, moment))
+            by_limit.append((labels, moment))
+        elif one.newest is not None and one.learned_max_age is not None:
+            by_rhythm.append((labels, one.newest + one.learned_max_age))
+    return by_limit, by_rhythm
+
+
+def late(family: Family, due: DueTimes) -> TimedLines:
+    """Return the lines of ``family``: 1 for each set whose due time has passed, else 0."""
 
     def render(now: float) -> Rendered:
-        text = "".join(sample(f.SET_OVERDUE, labels, int(now > moment)) for labels, moment in due)
+        text = "".join(sample(family, labels, int(now > moment)) for labels, moment in due)
         # Just after the moment, as the limit itself is still kept.
         coming = (math.nextafter(moment, math.inf) for _, moment in due if moment >= now)
         return text, min(coming, default=math.inf)

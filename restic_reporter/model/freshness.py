@@ -1,5 +1,6 @@
 """Which backup sets must be how fresh. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
@@ -50,6 +51,17 @@ class Limit:
         since = max(now - WINDOW, now if since is None else since)
         due = due_times(self.schedule, since, now - self.grace)
         return len(due), met_count(due, self.grace, made)
+
+
+def judged_until(success: bool | None, last_success: float | None) -> float:
+    """
+    Return the latest time at which sets may be judged by their own rhythm, in Unix seconds.
+
+    ``success`` is of the repository's latest read, ``last_success`` the time of the last good one.
+    Nobody knows of backups made since: with one collection a day, healthy daily sets would look
+    late each evening. After a failed read the age goes on growing, without an end.
+    """
+    return math.inf if success is False or last_success is None else last_success
 
 
 def _sanitised(name: str | None) -> str | None:

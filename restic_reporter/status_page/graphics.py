@@ -14,8 +14,12 @@ _BARS = {Day.BACKUP: ("made", 0, _HEIGHT), Day.NONE: ("none", 16, 4), Day.MISSED
 
 
 @lru_cache(maxsize=512)
-def days_picture(days: tuple[Day, ...]) -> Markup:
-    """Return the days as bars, with their numbers as text."""
+def days_picture(days: tuple[Day, ...], runs: tuple[int, int] | None = None) -> Markup:
+    """
+    Return the days as bars, with their numbers as text.
+
+    ``runs`` are the numbers of due backups and of those that were made.
+    """
     if not days:
         return Markup()
     bars = []
@@ -31,6 +35,10 @@ def days_picture(days: tuple[Day, ...]) -> Markup:
     text = f"{made} of the last {count(len(days), 'day')} with a backup"
     if missed:
         text += f", due runs missed on {count(missed, 'day')}"
+    if runs is not None and runs[0]:
+        due, met = runs
+        # Rounded down: 100 % are all.
+        text += f"; {met} of {count(due, 'due backup')} made ({100 * met // due} %)"
     picture = svg(
         "svg",
         svg("title", text),

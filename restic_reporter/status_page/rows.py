@@ -7,7 +7,7 @@ from enum import StrEnum
 from attrs import define
 
 from ..collection.state import RepositoryStatus
-from ..model.freshness import Freshness, Limit
+from ..model.freshness import Freshness, Limit, judged_until
 from ..model.snapshots import BackupSet
 
 
@@ -31,8 +31,9 @@ class SetRow:
     One set, or one that is expected.
 
     ``url`` is the repository's label. ``user`` is empty for any user of a host. ``due`` (Unix
-    seconds) is when the set is overdue, infinite without a limit. ``backups`` is ``None``
-    for an absent set. A row without ``host`` stands for a repository whose sets are unknown.
+    seconds) is when the set is late, infinite if unknown. Without a ``limit`` in the config it was
+    learned, and ``status`` is that of the repository. ``backups`` is ``None`` for an absent set.
+    A row without ``host`` stands for a repository whose sets are unknown.
     """
 
     url: str
@@ -42,6 +43,7 @@ class SetRow:
     due: float = math.inf
     limit: Limit | None = None
     backups: BackupSet | None = None
+    status: RepositoryStatus | None = None
     _text: str = ""
 
     def text(self) -> str:
@@ -55,8 +57,15 @@ class SetRow:
     def state(self, now: float) -> State:
         """Return the state at ``now`` (Unix seconds)."""
         # A set that cannot be read just now is late all the same.
-        is_late = self.kind in (State.FINE, State.UNREADABLE) and now > self.due
-        return State.LATE if is_late else self.kind
+        may_be_late = self.kind in (State.FINE, State.UNREADABLE) and now > self.due
+        return State.LATE if may_be_late and self.judged_at(now) > self.due else self.kind
+
+    def judged_at(self, now: float) -> float:
+        """Return the time as of which the set is late or not, at ``now`` (Unix seconds)."""
+        if self.status is None:
+            return now
+        # Each read changes it, but not the row.
+        return min(now, judged_until(self.status.success, self.status.last_success))
 
 
 def repository_rows(status: RepositoryStatus) -> list[SetRow]:
@@ -69,7 +78,8 @@ def repository_rows(status: RepositoryStatus) -> list[SetRow]:
         kind, due, limit = _standing(one, freshness)
         if unreadable and kind is not State.RETIRED:
             kind = State.UNREADABLE
-        rows.append(SetRow(url, one.host, one.user, kind, due, limit, one))
+        learned_from = status if limit is None and due != math.inf else None
+        rows.append(SetRow(url, one.host, one.user, kind, due, limit, one, learned_from))
     # As `backup_set_expected` says, the last good read tells which are absent.
     if status.content is not None:
         rows.extend(_absent(status, State.ABSENT))
@@ -86,7 +96,9 @@ def _standing(one: BackupSet, freshness: Freshness) -> tuple[State, float, Limit
         return State.RETIRED, math.inf, None
     limit = freshness.limit_of(one.host, one.user)
     if limit is None:
-        return State.UNLIMITED, math.inf, None
+        if one.newest is None or one.learned_max_age is None:
+            return State.UNLIMITED, math.inf, None
+        return State.FINE, one.newest + one.learned_max_age, None
     return State.FINE, -math.inf if one.newest is None else limit.due(one.newest), limit
 
 

@@ -22,7 +22,7 @@ from .graphics import age_picture, days_picture
 from .markup import Node
 from .rows import SetRow, State
 from .selection import FIRST_SORT, Selection
-from .strip import days_of
+from .strip import days_of, runs_of
 
 LABELS = {
     State.LATE: "Late",
@@ -99,7 +99,7 @@ def _row(one: SetRow, state: State, now: float, with_repository: bool) -> Tag:
     return row(
         *cells,
         cell(*_age(one, state, now), class_="ages"),
-        cell(days_picture(days_of(one, now)), class_="strip"),
+        cell(days_picture(days_of(one, now), runs_of(one, now)), class_="strip"),
         number(None if size is None else units.size(size), "Size"),
         number(None if seconds is None else units.duration(seconds), "Duration"),
         number(None if backups is None else f"{backups.snapshot_count:,}", "Snapshots"),
@@ -111,18 +111,21 @@ def _age(one: SetRow, state: State, now: float) -> list[Node]:
     if newest is None:
         return [tags.span("no backup" if one.host else NO_VALUE, class_="none")]
     found: list[Node] = [moment(newest, units.duration(now - newest))]
-    if one.limit is not None and not math.isinf(one.due):
-        allowed = one.due - newest
-        found.append(age_picture((now - newest) / allowed if allowed > 0 else math.inf))
-        found.append(tags.small(_due(one, now)))
+    if not math.isinf(one.due):
+        allowed, judged = one.due - newest, one.judged_at(now) - newest
+        found.append(age_picture(judged / allowed if allowed > 0 else math.inf))
+        found.append(tags.small(_due(one, state, now, allowed)))
     return found
 
 
-def _due(one: SetRow, now: float) -> Node:
-    if now > one.due:
-        return moment(one.due, f"{units.duration(now - one.due)} late")
+def _due(one: SetRow, state: State, now: float, allowed: float) -> Node:
+    if state is State.LATE:
+        text = f"{units.duration(now - one.due)} late"
+        return moment(one.due, text if one.limit is not None else f"{text}, limit learned")
     if one.kind is State.UNREADABLE:
         return "as of the last read"
-    if one.limit is not None and one.limit.max_age is not None:
+    if one.limit is None:
+        return f"of {units.duration(allowed)}, learned"
+    if one.limit.max_age is not None:
         return f"of {units.duration(one.limit.max_age)}"
     return moment(one.due, f"due in {units.duration(one.due - now)}")

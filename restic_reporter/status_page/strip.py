@@ -35,14 +35,25 @@ def days_of(row: SetRow, now: float) -> tuple[Day, ...]:
     )
 
 
+def runs_of(row: SetRow, now: float) -> tuple[int, int] | None:
+    """Return how many due times of these days there were, and how many were met; see `Limit`."""
+    if row.backups is None or row.limit is None:
+        return None
+    return row.limit.runs(row.backups.history, row.backups.known_since, _known_until(row, now))
+
+
+def _known_until(row: SetRow, now: float) -> float:
+    # Backups since the last successful read are unknown.
+    newest = row.backups.newest if row.backups is not None else None
+    return min(now, newest or now) if row.kind is State.UNREADABLE else now
+
+
 def _missed_days(row: SetRow, now: float) -> set[int]:
     """Return the ordinals of the days on which a due run was missed."""
     backups, limit = row.backups, row.limit
     if backups is None or limit is None or limit.schedule is None or backups.known_since is None:
         return set()
-    if row.kind is State.UNREADABLE:
-        # Backups since the last successful read are unknown.
-        now = min(now, backups.newest or now)
+    now = _known_until(row, now)
     missed: set[int] = set()
     since = max(now - WINDOW, backups.known_since)
     for due in due_times(limit.schedule, since, now - limit.grace):

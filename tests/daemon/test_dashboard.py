@@ -70,7 +70,9 @@ class DashboardTests(SynchronousTestCase):
             },
             {"repo": server.url("lost"), "password": EXAMPLE_PASSWORD},
         ]
-        daemon = Daemon(folder, config).serving()
+        state = folder.path / "state"
+        state.mkdir(0o700)
+        daemon = Daemon(folder, config, f"--state-dir={state}").serving()
         prometheus = Prometheus(folder, daemon.address, [quick_rules(folder)])
         shutil.rmtree(lost)
         daemon.collect()
@@ -78,6 +80,8 @@ class DashboardTests(SynchronousTestCase):
             "rate(process_cpu_seconds_total[1m])",
             "increase(backup_read_failures_total[1h])",
             "host:backup_repositories_fresh:count",
+            "set:backup_runs_met:ratio_30d",
+            "restic_reporter_state_last_write_timestamp_seconds",
             'ALERTS{alertname="ResticBackupMissing", alertstate="firing"}',
         )
         wait_until(lambda: all(prometheus.query(one) != {} for one in late))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from attrs import evolve
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from twisted.internet.task import Clock
@@ -50,3 +51,17 @@ class PageCase(SynchronousTestCase):
     def names(self, url: str = "/p") -> set[str]:
         """The names of all metrics of a repository."""
         return {one.name for one in self.samples() if one.labels.get("url") == url}
+
+
+class FreshnessCase(PageCase):
+    """A page over one repository whose entry can be changed."""
+
+    def entry(self, **values: Any) -> None:
+        """Change values of the entry, as a reload does."""
+        task = self.world.task
+        self.world.task = evolve(task, repository=evolve(task.repository, **values))
+        self.use(self.world)
+
+    def by_host(self, name: str) -> dict[str, float]:
+        """The values of one metric by host."""
+        return {one.labels["host"]: one.value for one in self.samples() if one.name == name}

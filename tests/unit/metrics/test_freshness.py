@@ -1,7 +1,5 @@
 """Tests of the metrics about the freshness of backup sets."""
 
-from typing import Any
-
 from attrs import evolve
 
 from restic_reporter.model.errors import ReadError, Reason
@@ -9,25 +7,11 @@ from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.snapshots import Summary
 from restic_reporter.schedule.cron import parse_cron
 from tests.doubles.local_time import local_time
-from tests.doubles.metrics_case import PageCase
+from tests.doubles.metrics_case import FreshnessCase
 from tests.doubles.repositories import NOW, World, snapshot
 
 HOUR, DAY = 3600.0, 86400.0
 URL = {"url": "/p"}
-
-
-class FreshnessCase(PageCase):
-    """A page over one repository whose entry can be changed."""
-
-    def entry(self, **values: Any) -> None:
-        """Change values of the entry, as a reload does."""
-        task = self.world.task
-        self.world.task = evolve(task, repository=evolve(task.repository, **values))
-        self.use(self.world)
-
-    def by_host(self, name: str) -> dict[str, float]:
-        """The values of one metric by host."""
-        return {one.labels["host"]: one.value for one in self.samples() if one.name == name}
 
 
 class LimitTests(FreshnessCase):
@@ -72,9 +56,10 @@ class LimitTests(FreshnessCase):
             for later, overdue in ((0, 0), (1, 1)):
                 self.now = due + later
                 self.assertEqual(self.values("backup_set_overdue"), [overdue])
-            # Removed by a policy; still a backup that was made.
-            del self.world.storage.snapshots[1]
+            # Removed by a policy; still backups that were made, also the oldest.
+            del self.world.storage.snapshots[1:]
             self.collect()
+            self.assertEqual(self.values("backup_set_runs_due", window="30d"), [4])
             self.assertEqual(self.values("backup_set_runs_met", window="30d"), [2])
 
     def test_unreadable(self) -> None:

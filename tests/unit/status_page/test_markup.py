@@ -61,6 +61,18 @@ class PicturesTests(SynchronousTestCase):
         self.assertIn('d="M10 8h4v12h-4z" class="missed">', picture)
         self.assertEqual(days_picture(()), "")
 
+    def test_runs(self) -> None:
+        """The text has the part of the due backups that were made, rounded down."""
+        for runs, text in (
+            ((30, 27), "27 of 30 due backups made (90 %)"),
+            ((299, 298), "298 of 299 due backups made (99 %)"),
+            ((1, 1), "1 of 1 due backup made (100 %)"),
+        ):
+            picture = days_picture((Day.BACKUP,), runs)
+            self.assertIn(f"1 of the last 1 day with a backup; {text}</title>", picture)
+        for none in (None, (0, 0)):
+            self.assertNotIn("due", days_picture((Day.BACKUP,), none))
+
     def test_age(self) -> None:
         """The bar is full at the limit, and stays within its frame beyond."""
         for part, width, kind in (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
@@ -10,7 +11,7 @@ from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.status_page.fleet import Fleet, Standing
 from restic_reporter.status_page.rows import State
 from restic_reporter.status_page.selection import Selected, Selection
-from restic_reporter.status_page.strip import Day, days_of
+from restic_reporter.status_page.strip import Day, days_of, runs_of
 from tests.doubles.local_time import local_time
 from tests.doubles.repositories import NOW
 from tests.doubles.statuses import DAY, backups, state_of, status
@@ -43,9 +44,38 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(states(one, now=NOW + DAY / 2)["new"], State.FINE)
         self.assertEqual(states(one, now=NOW + DAY / 2 + 1)["new"], State.LATE)
 
+    def test_learned(self) -> None:
+        """Without a limit a learned age counts, as of the last good read, until one fails."""
+        rhythm = evolve(backups("rhythm", 0.5), learned_max_age=DAY)
+        limit = evolve(backups("limit", 2), learned_max_age=9 * DAY)
+        retired = evolve(backups("old", 2), learned_max_age=DAY)
+        freshness = Freshness(None, {SetName("limit"): Limit(DAY)}, frozenset([SetName("old")]))
+        one = status("/p", rhythm, limit, retired, freshness=freshness)
+        fleet = Fleet(state_of([one]))
+
+        def shown(days: float) -> State:
+            found = at_once(fleet.steps(NOW + days * DAY))
+            states = dict(zip((row.host for row in found.rows), found.states, strict=True))
+            self.assertEqual((states["limit"], states["old"]), (State.LATE, State.RETIRED))
+            return states["rhythm"]
+
+        rows = at_once(fleet.steps(NOW)).rows
+        self.assertEqual(shown(9), State.FINE)
+        for days, state in ((0.5, State.FINE), (0.6, State.LATE)):
+            # A read that found nothing new.
+            one.last_success = NOW + days * DAY
+            fleet.prepare(one)
+            self.assertEqual(shown(9), state, days)
+        self.assertIs(at_once(fleet.steps(NOW)).rows, rows)
+        one.success = False
+        for days, state in ((0.5, State.UNREADABLE), (0.6, State.LATE)):
+            self.assertEqual(shown(days), state, days)
+
     def test_no_valid_snapshot(self) -> None:
         """A set with a limit and no valid snapshot is late."""
         self.assertEqual(states(status("/p", backups("h"), freshness=ONE_DAY)), {"h": State.LATE})
+        learned = evolve(backups("h"), learned_max_age=DAY)
+        self.assertEqual(states(status("/p", learned)), {"h": State.UNLIMITED})
 
     def test_expected(self) -> None:
         """An expected set is absent unless it, or any set of its host, exists."""
@@ -218,7 +248,30 @@ class StripTests(SynchronousTestCase):
         days = days_of(standing(one).rows[0], NOW)
         self.assertEqual([29 - place for place, day in enumerate(days) if day is Day.MISSED], [2])
 
+    def test_removed(self) -> None:
+        """A backup counts as made although its snapshot was removed since."""
+        daily = Freshness(Limit(schedule=parse_cron("0 20 * * *"), grace=4 * 3600))
+        thinned = evolve(backups("a", 0), history=backups("a", 0, 1, 3, 4).history)
+        row = standing(status("/p", thinned, freshness=daily)).rows[0]
+        days = days_of(row, NOW)
+        self.assertEqual([days[29 - age] for age in (0, 1, 3, 4)], [Day.BACKUP] * 4)
+        self.assertEqual([29 - place for place, day in enumerate(days) if day is Day.MISSED], [2])
+        self.assertEqual(runs_of(row, NOW), (3, 2))
+
+    def test_runs(self) -> None:
+        """Due backups are counted by a schedule, up to the newest while it cannot be read."""
+        daily = Freshness(Limit(schedule=parse_cron("0 20 * * *"), grace=4 * 3600))
+        for freshness, success, runs in (
+            (daily, True, (4, 3)),
+            (daily, False, (2, 2)),
+            (ONE_DAY, True, None),
+            (Freshness(), True, None),
+        ):
+            one = status("/p", backups("a", 2, 3, 4, 5), freshness=freshness, success=success)
+            self.assertEqual(runs_of(standing(one).rows[0], NOW), runs)
+
     def test_absent(self) -> None:
         """An absent set has no days."""
         one = status("/p", freshness=Freshness(expected={SetName("a"): None}))
-        self.assertEqual(days_of(standing(one).rows[0], NOW), ())
+        row = standing(one).rows[0]
+        self.assertEqual((days_of(row, NOW), runs_of(row, NOW)), ((), None))

@@ -2,6 +2,7 @@
 
 import re
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
@@ -18,9 +19,18 @@ from tests.doubles.statuses import DAY, backups, state_of, status
 class AgeTests(SynchronousTestCase):
     """Tests for the age of a set against its limit."""
 
-    def age(self, days: float, freshness: Freshness, success: bool = True) -> str:
+    def age(
+        self,
+        days: float,
+        freshness: Freshness,
+        success: bool = True,
+        learned: float | None = None,
+        read: float = NOW,
+    ) -> str:
         """What the row of a set of this age says of it."""
-        one = status("/p", backups("h", days), freshness=freshness, success=success)
+        known = evolve(backups("h", days), learned_max_age=learned)
+        one = status("/p", known, freshness=freshness, success=success)
+        one.last_success = read
         found = at_once(Fleet(state_of([one])).steps(NOW))
         (row,) = set_rows([(found.rows[0], found.states[0])], NOW)
         cell = re.search('class="ages">(.*?)</td>', markup(row))
@@ -43,6 +53,19 @@ class AgeTests(SynchronousTestCase):
         self.enterContext(local_time("UTC"))
         limit = Freshness(Limit(schedule=parse_cron("0 22 * * *"), grace=3600))
         self.assertEqual(self.age(0.02, limit), "28 min due in 46 min")
+
+    def test_learned(self) -> None:
+        """A learned limit is said to be one; it counts as of the last good read."""
+        for days, success, read, text in (
+            (0.5, True, NOW, "of 2 days, learned"),
+            (2.25, True, NOW - DAY, "of 2 days, learned"),
+            (2.25, True, NOW, "6 h late, limit learned"),
+            (2.25, False, NOW - DAY, "6 h late, limit learned"),
+            (0.5, False, NOW - DAY, "as of the last read"),
+        ):
+            found = self.age(days, Freshness(), success, 2 * DAY, read)
+            self.assertTrue(found.endswith(text), (found, text))
+        self.assertTrue(self.age(0.5, Freshness(Limit(DAY)), True, 2 * DAY).endswith("of 1 day"))
 
     def test_no_limit(self) -> None:
         """The age alone without a limit."""
