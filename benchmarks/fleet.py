@@ -13,6 +13,7 @@ raced. Everything is run several times in turn, and the least counts.
 
 import argparse
 import threading
+import time
 from pathlib import Path
 
 from tests.doubles import servers
@@ -35,6 +36,7 @@ from .fleet_measure import (
     scrape_times,
 )
 from .fleet_report import Report
+from .fleet_restart import restarts
 
 CONCURRENCY = 8
 ROUNDS = 5
@@ -125,7 +127,9 @@ def warm(folder: Folder, size: int, snapshots: int, with_restic: Fleet, report: 
     template.lock(*EASY)
     fleet = Fleet(folder, template, size)
     pin(fleet.server.program.process.pid, -1)
+    started = time.monotonic()
     daemon = start(folder, fleet)
+    opened = time.monotonic() - started
     bare = Bare(folder, CONCURRENCY)
     goal = f"{size:,} repositories"
     listings = fleet.urls("snapshots/", "locks/")
@@ -182,6 +186,7 @@ def warm(folder: Folder, size: int, snapshots: int, with_restic: Fleet, report: 
     report.grown(size, least(unchanged).per(size), least(added).per(size), megabytes)
     daemon.stop()
     bare.close()
+    restarts(folder, fleet, CONCURRENCY, (opened, least(added), least(unchanged)), report)
     fleet.close()
 
 

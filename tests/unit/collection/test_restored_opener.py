@@ -20,7 +20,7 @@ class RestoredOpenerTests(CollectorCase):
         """Read all, then go on as after a restart with the statuses of ``restore``."""
         self.use(*worlds)
         self.collect()
-        known = {url: one for url, one in self.statuses.items()}
+        known = dict(self.statuses)
 
         async def restored(tasks: Sequence[Task]) -> Sequence[RepositoryStatus]:
             return [
@@ -47,7 +47,6 @@ class RestoredOpenerTests(CollectorCase):
             open_restored=opens,
         )
         self.use(*worlds)
-        self.opened = [0] * len(worlds)
 
     def incremental(self, number: int) -> list[World]:
         """So many repositories whose reader keeps keys."""
