@@ -89,7 +89,12 @@ class Collector:
             # A reload may have removed or replaced the task meanwhile.
             if self._tasks.get(label) is status.task:
                 statuses.setdefault(label, status)
+        if self.state.job.duration is None:
+            self.state.job.error_count = self._errors()
         return self._tasks.keys() <= statuses.keys()
+
+    def _errors(self) -> int:
+        return sum(one.success is False for one in self.state.statuses.values())
 
     async def stop(self) -> None:
         """Stop what is done between collections."""
@@ -129,7 +134,7 @@ class Collector:
             if self._open_restored:
                 self._opener.start(self.state.statuses.values())
             job.duration = self._clock.seconds() - started
-            job.error_count = sum(one.success is False for one in self.state.statuses.values())
+            job.error_count = self._errors()
             if complete:
                 job.last_success = self._now()
             self._log.info(

@@ -112,6 +112,8 @@ class StateKeeper:
 
     def save_job(self) -> None:
         """Remember the outcome of the latest collection soon."""
+        for url in self._kept.keys() - self._state.statuses.keys():
+            del self._kept[url]
         if not self._stopped:
             self._job = {"last_success": self._state.job.last_success}
             if self._timer is not None:

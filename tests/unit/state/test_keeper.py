@@ -130,6 +130,7 @@ class RestoreTests(KeeperCase):
         status = self.status()
         self.assertEqual((status.content, status.success), (before.content, False))
         self.assertEqual(status.last_success, before.last_success)
+        self.assertEqual(self.job.error_count, 1)
         assert status.error is not None
         self.assertEqual(status.error.reason, Reason.NETWORK)
         world.storage.list_error = None
@@ -222,6 +223,7 @@ class RestoreTests(KeeperCase):
         self.restart()
         self.use(world)
         self.collect()
+        self.assertEqual(set(self.keeper._kept), {"/0"})
         self.use(world, other)
         self.collect()
         self.assertEqual((world.reader.reads, other.reader.reads), (1, 1))
