@@ -33,8 +33,9 @@ _PAGE = 2048
 
 _WAL_LIMIT = 2**22
 
-# Of SQLite's error names: faults of the disk or the folder. Any other is one of the file.
-_OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
+# Of SQLite's error names: faults of the file's content, such as a missing table. Any other is
+# one of the disk, the folder or the file system.
+_DAMAGE = ("CORRUPT", "NOTADB", "ERROR", "FORMAT", "MISMATCH")
 
 
 class _NewerError(ValueError):
@@ -46,9 +47,7 @@ def is_damage(error: Exception) -> bool:
     if isinstance(error, DamagedError):
         return True
     name = getattr(error, "sqlite_errorname", "") or ""
-    return isinstance(error, sqlite3.Error) and not name.removeprefix("SQLITE_").startswith(
-        _OF_THE_DISK
-    )
+    return name.removeprefix("SQLITE_").startswith(_DAMAGE)
 
 
 def key_of(label: str) -> int:
@@ -117,6 +116,10 @@ class Database:
                 raise DamagedError
             for _ in _rows(connection):
                 pass
+        except UnicodeDecodeError:
+            # SQLite's message quotes a damaged name.
+            connection.close()
+            raise DamagedError from None
         except BaseException:
             connection.close()
             raise
@@ -141,7 +144,7 @@ class Database:
         try:
             with closing(_connect(self._folder)) as connection:
                 yield from _rows(connection, skip_damaged=True)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return
 
     def read(self, labels: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], Content, bytes]]:
@@ -260,10 +263,12 @@ def _rows(
     for table in _TABLES:
         for key, sealed in connection.execute(f"SELECT key, value FROM {table}"):
             try:
+                if not (isinstance(key, int) and key >= 0 and isinstance(sealed, bytes)):
+                    raise DamagedError
                 unseal(key, sealed)
-            except (DamagedError, TypeError, OverflowError):
+            except DamagedError:
                 if not skip_damaged:
-                    raise DamagedError from None
+                    raise
             else:
                 yield table, key, sealed
 

@@ -8,6 +8,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..collection.outcomes import plural
 from ..collection.state import CollectionState, RepositoryStatus, StateHealth, Task
@@ -24,7 +25,8 @@ _DELAY = 0.5
 # Seconds from a failed write to the next attempt.
 _RETRY = 60.0
 
-_FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError)
+# A RuntimeError means that no thread can be started.
+_FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError, RuntimeError)
 
 
 @define(eq=False)
@@ -128,9 +130,7 @@ class StateKeeper:
     def _begin(self) -> None:
         self._timer = None
         self._writing = Deferred.fromCoroutine(self._write())
-        self._writing.addErrback(
-            lambda failure: self._log.failure("cannot write the state: bug", failure)
-        )
+        self._writing.addErrback(self._note_bug)
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, {}
@@ -186,6 +186,10 @@ class StateKeeper:
                 folder=str(self._folder.path),
                 fault=fault,
             )
+
+    def _note_bug(self, failure: Failure) -> None:
+        self.health.success = False
+        self._log.failure("cannot write the state: bug in restic-reporter", failure)
 
     def _note_success(self) -> None:
         self.health.success, self.health.last_write = True, self._now()
