@@ -1,15 +1,11 @@
 """The whole daemon after a restart: what was last read well is served, and read no second time."""
 
-import json
-import os
 import re
 import signal
-import sqlite3
 import time
-import zlib
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
@@ -22,7 +18,7 @@ from tests.doubles.servers import (
     copy_example,
     restic,
 )
-from tests.doubles.state_case import AFTERWARDS, StateCase, content, held
+from tests.doubles.state_case import AFTERWARDS, AT_ONCE, StateCase, content, held
 from tests.doubles.tools import tool
 
 DAY = 86400.0
@@ -161,3 +157,96 @@ class RestartTests(StateCase):
         self.assert_failed(daemon.metrics(), "auth", 2)
         self.assertEqual(content(daemon.metrics()), content(before))
         daemon.stop()
+
+
+class HistoryTests(StateCase):
+    """When sets were backed up, and to which entry that belongs."""
+
+    def setUp(self) -> None:
+        """A set that was backed up on five days, at each when it was due."""
+        super().setUp()
+        self.entry["schedule"] = "0 12 * * *"
+        self.data = self.folder.write("file", "")
+        for days in range(2, 7):
+            self.back_up(self.repository, days)
+
+    def back_up(self, repository: Path, days: int) -> None:
+        """Back up the set so many days ago."""
+        day = datetime.now(UTC) - timedelta(days=days)
+        time = f"{day:%Y-%m-%d} 12:01:00"
+        arguments = ("backup", "--quiet", "--host=laptop", f"--time={time}", str(self.data))
+        restic(repository, *arguments, environment={"TZ": "UTC"})
+
+    def start(self, *options: str, **arguments: Any) -> Daemon:
+        """A daemon with the time zone of the schedule."""
+        return super().start(*options, environment={"TZ": "UTC"}, **arguments)
+
+    def runs(self, metrics: Metrics) -> tuple[float, float]:
+        """The snapshots of the set, and how many of its due times were met."""
+        [count] = metrics.series("backup_set_snapshot_count", host="laptop").values()
+        [met] = metrics.series("backup_set_runs_met", host="laptop").values()
+        return count, met
+
+    def test_forgotten(self) -> None:
+        """A backup counts as made after its snapshot was forgotten, even if all of the set were."""
+        # The oldest is there, but not when it was due.
+        self.assertEqual(self.runs(self.remembered()), (5, 4))
+        restic(self.repository, "forget", "--host=laptop", "--keep-last=1")
+        daemon = self.restarted()
+        self.assertEqual(self.runs(daemon.metrics())[1], 4)
+        daemon.program.wait_for("collected 1 repository")
+        self.assertEqual(self.runs(daemon.metrics()), (1, 4))
+        daemon.stop()
+        restic(self.repository, "forget", "--host=laptop", "--unsafe-allow-remove-all")
+        daemon = self.restarted()
+        daemon.program.wait_for("collected 1 repository")
+        self.assertEqual(daemon.metrics().series("backup_set_runs_met", host="laptop"), {})
+        daemon.stop()
+        self.back_up(self.repository, 1)
+        daemon = self.restarted()
+        daemon.program.wait_for("collected 1 repository")
+        self.assertEqual(self.runs(daemon.metrics()), (1, 5))
+        daemon.stop(signal.SIGKILL)
+
+    def test_other_folder(self) -> None:
+        """A relative path that means another folder now has nothing of the first one's."""
+        entries = [{**self.entry, "repo": "data/repo"}]
+        self.remembered(entries=entries)
+        self.folder = Folder()
+        self.addCleanup(self.folder.close)
+        other = copy_example(self.folder.path / "data" / "repo")
+        restic(other, "forget", "--keep-last=1", "--group-by=")
+        self.back_up(other, 3)
+        self.back_up(other, 2)
+        for opens in (AFTERWARDS, AT_ONCE):
+            daemon = self.restarted(entries=entries, opens=opens)
+            metrics = daemon.metrics()
+            self.assertEqual(metrics.value("backup_snapshot_count", url="data/repo"), 3)
+            self.assertEqual(self.runs(metrics), (2, 1))
+            daemon.stop()
+
+    def test_other_reader(self) -> None:
+        """With another reader the values are served at once, and all is read anew."""
+        before = self.remembered("--reader=restic", restic=tool("restic-0.18"))
+        with held(self.server):
+            daemon = self.restarted()
+            self.assertEqual(content(daemon.metrics()), content(before))
+            daemon.stop(signal.SIGKILL)
+        daemon = self.restarted()
+        daemon.program.wait_for("collected 1 repository")
+        # The key and the config too.
+        self.assertEqual(self.requests(daemon.metrics())["load"], 69)
+        self.assertEqual(content(daemon.metrics()), content(before))
+
+    def test_new_entry(self) -> None:
+        """While one repository was never read, the port opens after the first collection."""
+        self.remembered()
+        copy_example(self.server.path / "other")
+        entries = [self.entry, {**self.entry, "repo": self.server.url("other")}]
+        daemon = self.start(entries=entries)
+        daemon.program.wait_for("restored 1 of 2")
+        daemon.program.wait_for("2 repositories; .* opens afterwards")
+        daemon.program.wait_for("collected 2 repositories")
+        metrics = daemon.serving().metrics()
+        self.assertEqual(len(metrics.series("backup_snapshot_count")), 2)
+        self.assertEqual(metrics.value("backup_job_error_count"), 0)

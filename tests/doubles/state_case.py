@@ -25,6 +25,8 @@ from tests.doubles.servers import (
 )
 from tests.doubles.tools import tool
 
+SCRIPT = (sys.executable, "-m", "restic_reporter")
+
 # About reading a repository; anything else that is labelled with its URL is about its content.
 _OF_READS = ("backup_read_", "backup_storage_", "backup_repository_info")
 
@@ -65,8 +67,16 @@ class StateCase(SynchronousTestCase):
         self.state = self.folder.path / "state"
         self.database = self.state / "state.db"
 
-    def start(self, *options: str, entries: Any = None, **arguments: Any) -> Daemon:
-        """A daemon with this state, just started."""
+    def start(
+        self,
+        *options: str,
+        entries: Any = None,
+        prefix: Sequence[str] = (),
+        **arguments: Any,
+    ) -> Daemon:
+        """A daemon with this state, just started; ``prefix`` is what its command begins with."""
+        if prefix:
+            arguments["command"] = (*prefix, *SCRIPT, "run")
         return Daemon(
             self.folder,
             [self.entry] if entries is None else entries,
@@ -95,7 +105,7 @@ class StateCase(SynchronousTestCase):
             f' "password": "{EXAMPLE_PASSWORD}"}}]')
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "restic_reporter", "collect", "--config=config.json"),
+                *(*SCRIPT, "collect", "--config=config.json"),
                 *(f"--state-dir={self.state}", f"--restic={tool('restic-0.18')}", *options),
             ],
             cwd=self.folder.path,
