@@ -33,8 +33,9 @@ _PAGE = 2048
 
 _WAL_LIMIT = 2**22
 
-# Of SQLite's error names: faults of the disk or the folder. Any other is one of the file.
-_OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
+# Of SQLite's error names: faults of the disk or the folder. Any other is one of the file; so is
+# READONLY itself, as the file could be opened to write.
+_OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY_", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
 
 
 class _NewerError(ValueError):
@@ -113,6 +114,10 @@ class Database:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
                 )
+            # A damaged header may forbid it; nothing is written.
+            connection.executescript(
+                f"BEGIN IMMEDIATE; PRAGMA user_version = {len(MIGRATIONS)}; ROLLBACK"
+            )
             if connection.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise DamagedError
             for _ in _rows(connection):
