@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -33,9 +34,9 @@ _PAGE = 2048
 
 _WAL_LIMIT = 2**22
 
-# Of SQLite's error names: faults of the file's content, such as a missing table. Any other is
-# one of the disk, the folder or the file system.
-_DAMAGE = ("CORRUPT", "NOTADB", "ERROR", "FORMAT", "MISMATCH")
+# Of SQLite's error names: faults of the file's content, such as a missing table. READONLY is one,
+# as the file could be opened to write. Any other is one of the disk, the folder or the file system.
+_DAMAGE = re.compile("SQLITE_(CORRUPT|NOTADB|ERROR|FORMAT|MISMATCH|READONLY$)")
 
 
 class _NewerError(ValueError):
@@ -47,7 +48,7 @@ def is_damage(error: Exception) -> bool:
     if isinstance(error, DamagedError):
         return True
     name = getattr(error, "sqlite_errorname", "") or ""
-    return name.removeprefix("SQLITE_").startswith(_DAMAGE)
+    return _DAMAGE.match(name) is not None
 
 
 def key_of(label: str) -> int:
@@ -112,6 +113,10 @@ class Database:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
                 )
+            # A damaged header may forbid it; nothing is written.
+            connection.executescript(
+                f"BEGIN IMMEDIATE; PRAGMA user_version = {len(MIGRATIONS)}; ROLLBACK"
+            )
             if connection.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise DamagedError
             for _ in _rows(connection):

@@ -229,7 +229,15 @@ class DamageTests(DatabaseCase):
         self.folder.database.write_bytes(b"no database" * 1000)
         error = self.assertRaises(sqlite3.Error, self.database._verified)
         self.assertTrue(is_damage(error))
-        for name in ("FULL", "IOERR_WRITE", "CANTOPEN", "READONLY", "PROTOCOL", "BUSY", "NOMEM"):
+        for name in (
+            "FULL",
+            "IOERR_WRITE",
+            "CANTOPEN",
+            "READONLY_DBMOVED",
+            "PROTOCOL",
+            "BUSY",
+            "NOMEM",
+        ):
             harmless = sqlite3.OperationalError()
             harmless.sqlite_errorname = f"SQLITE_{name}"
             self.assertFalse(is_damage(harmless), name)
