@@ -94,7 +94,7 @@ class RestartTests(StateCase):
         """While the server is away its values are served at once, and nothing is lost."""
         self.remembered()
         daemon = self.restarted()
-        daemon.collect()
+        daemon.program.wait_for("collected 1 repository")
         before = daemon.metrics()
         daemon.stop()
         last_success = "backup_read_last_success_timestamp_seconds"
