@@ -165,7 +165,7 @@ class FolderTests(StateCase):
         first.collect()
         self.assert_good(first.metrics())
         first.stop(signal.SIGKILL)
-        self.assert_good(self.restarted().metrics())
+        self.assert_good(self.start().serving().metrics())
 
 
 class UnusableTests(StateCase):
