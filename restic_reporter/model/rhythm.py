@@ -2,30 +2,38 @@
 Learns from the times of a set's backups when the next one is late. Pure.
 
 A set is late when its newest snapshot is nearly twice as old as the longest pause of an ordinary
-week; where pauses are a week or longer, one and a half times.
+week; one and a half times where backups are hourly, weekly or rarer; and four weeks old where no
+week is like the next.
 
+docs/rhythm.md says what this means for each kind of job.
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from operator import sub
 from statistics import median, median_low
 
-DAY = 86400.0
+HOUR = 3600.0
+DAY = 24 * HOUR
 WEEK = 7 * DAY
 
-# Nothing is learned from less: two weeks show what weekends and nights are like.
+# Two weeks show what weekends and nights are like, and less does not.
 _LEAST_SPAN = 13 * DAY
 _LEAST_PAUSES = 6
 
-# What is looked at: a quarter of a year, or for rare backups as many pauses.
+# Only a quarter of a year is looked at, so that old habits are forgotten; of rare backups more.
 _WINDOW = 13 * WEEK
-_RARE_PAUSES = 10
+_RARE = 60
 
-# Nobody can tell a vacation from a stop, so irregular sets have time for one.
+# Nobody can tell a vacation from a stop: sets without a rhythm have time for one, once half a
+# year has shown their longest pauses.
 _VACATION = 4 * WEEK
 _HALF_YEAR = 26 * WEEK
 
-# Snapshots in a row of which at least one began a new run.
+# A pause may be longer by this part than one seen before.
+_MARGIN = 1.2
+
+# Among so many snapshots in a row, one begins a run: few hosts have more paths.
 _GROUP = 6
 
 
@@ -33,112 +41,127 @@ def runs(times: Sequence[float]) -> Sequence[float]:
     """
     Return when each run began. Snapshots of several paths made within one run are one run.
 
-    A snapshot belongs to the run before if the pause between them is less than a quarter of the
-    longest around it.
+    A snapshot belongs to the run of the one before if the pause between them is less than a
+    quarter of the longest pauses around.
     """
-    return [start for start, _ in _runs(times)]
+    return [times[place] for place in _begins(times)]
 
 
-def _runs(times: Sequence[float]) -> list[tuple[float, float]]:
-    """Return the beginning and the end of each run."""
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
-    # Groups count from the newest, so that a full one is there.
-    first = len(pauses) % _GROUP
-    bounds = [*([0] if first else []), *range(first, len(pauses), _GROUP)]
-    longest = [max(pauses[at : at + _GROUP]) for at in bounds]
-    if first and len(longest) > 1:
-        longest[0] = max(pauses[:_GROUP])
-    found: list[tuple[float, float]] = []
-    if len(times) > 0:
-        found.append((times[0], times[0]))
-    for place, pause in enumerate(pauses):
-        group = (place - first) // _GROUP + bool(first)
-        around = min(longest[max(group - 1, 0) : group + 2])
-        after = times[place + 1]
-        if pause * 4 < around or not pause:
-            found[-1] = (found[-1][0], after)
-        else:
-            found.append((after, after))
-    return found
+def _begins(times: Sequence[float]) -> list[int]:
+    """Return the places of the snapshots that begin a run."""
+    pauses: list[float] = list(map(sub, times[1:], times))
+    # Groups are counted from the newest, as the oldest may be without a whole one.
+    groups = range(len(pauses), 0, -_GROUP)
+    longest = [max(pauses[max(end - _GROUP, 0) : end]) for end in groups]
+    if len(longest) > 1 and len(pauses) % _GROUP:
+        longest[-1] = longest[-2]
+    begins = [0] if len(times) else []
+    for number in range(len(longest) - 1, -1, -1):
+        # The least of three, as an outage is no reason to take runs together.
+        least = min(longest[max(number - 1, 0) : number + 2]) / 4
+        end = groups[number]
+        begins += [
+            place + 1
+            for place in range(max(end - _GROUP, 0), end)
+            if pauses[place] >= least and pauses[place]
+        ]
+    return begins
 
 
 def learned_max_age(times: Sequence[float]) -> float | None:
     """
-    Return how old the newest snapshot of a set may be, in seconds; ``None`` if too little is known.
+    Return how old a set's newest snapshot may be, in seconds; ``None`` if too little is known.
 
     ``times`` are those of all its known snapshots in Unix seconds, ascending.
     """
-    known = _runs(times)
-    pauses = [after[0] - before[1] for before, after in zip(known, known[1:], strict=False)]
-    starts = [start for start, _ in known[1:]]
-    if len(pauses) < _LEAST_PAUSES or starts[-1] - known[0][0] < _LEAST_SPAN:
+    if len(times) <= _LEAST_PAUSES or times[-1] - times[0] < _LEAST_SPAN:
         return None
-    first = _first_of_rhythm(pauses, starts)
+    newest = times[-1]
+    recent = times[min(bisect_left(times, newest - _WINDOW), max(len(times) - _RARE, 0)) :]
+    begins = _begins(recent)
+    # A pause lasts from the last snapshot of a run to the first of the next.
+    pauses = [recent[place] - recent[place - 1] for place in begins[1:]]
+    ends = [recent[place] for place in begins[1:]]
+    first = _first_of_rhythm(pauses)
     if len(pauses) - first >= _LEAST_PAUSES:
-        age = _regular(pauses[first:], starts[first:])
+        age = _rhythmic(pauses, ends, first)
         if age is not None:
-            return age
-    if starts[-1] - starts[0] < _HALF_YEAR:
+            # What came twice in three weeks may be a new habit.
+            lately = [
+                pause
+                for pause, end in zip(pauses[first:], ends[first:], strict=True)
+                if end > newest - 3 * WEEK
+            ]
+            return max(age, _MARGIN * sorted(lately)[-2] if len(lately) > 1 else 0.0)
+    if newest - times[0] < _HALF_YEAR:
         return None
-    return max(_VACATION, 1.5 * max(pauses))
+    longest: float = max(map(sub, times[1:], times))
+    return max(_VACATION, 1.5 * longest)
 
 
-def _first_of_rhythm(pauses: Sequence[float], starts: Sequence[float]) -> int:
+def _first_of_rhythm(pauses: Sequence[float]) -> int:
     """
-    Return the place of the first pause of the rhythm that the newest ones have.
+    Return the place of the oldest pause of the rhythm that the newest ones have.
 
-    Before it there was another habit, or retention has thinned what there was.
+    Before it was another habit, or retention has thinned what was there.
     """
-    usual = median_low(pauses[-9:])
-    since = starts[-1] - _WINDOW
-    first = min(bisect_left(starts, since), max(len(pauses) - _RARE_PAUSES, 0))
-
-    def alike(place: int) -> bool:
-        return usual / 2 <= pauses[place] <= usual * 2
-
-    for place in range(first, len(pauses) - 4):
-        if alike(place) and sum(map(alike, range(place, place + 5))) >= 3:
-            return place
+    usual = median_low(pauses[-9:]) if pauses else 0.0
+    in_a_row = 0
+    for place, pause in enumerate(pauses):
+        in_a_row = in_a_row + 1 if usual / 2 <= pause <= usual * 1.75 else 0
+        if in_a_row == 3:
+            return place - 2
     return len(pauses)
 
 
-def _regular(pauses: Sequence[float], starts: Sequence[float]) -> float | None:
-    """Return the age for a set each of whose weeks is like the one before, else ``None``."""
-    newest, usual = starts[-1], median(pauses)
-    if newest - starts[0] + pauses[0] < _LEAST_SPAN:
+def _rhythmic(pauses: Sequence[float], ends: Sequence[float], first: int) -> float | None:
+    """Return the age for a set whose weeks are alike since a pause, else ``None``."""
+    newest, usual = ends[-1], median(pauses[first:])
+    if newest - ends[first] + pauses[first] < _LEAST_SPAN:
+        # Thinned by retention. Only what never rests can be known from so little.
+        longest = max(pauses[first:])
+        if longest > 2.5 * usual or not _each_day(pauses, ends, first, usual):
+            return None
+        return max(_factor(usual) * usual, _MARGIN * longest)
+    weeks: dict[int, float] = {}
+    for end, pause in zip(ends[first:], pauses[first:], strict=True):
+        week = int((newest - end) // WEEK)
+        weeks[week] = max(weeks.get(week, 0.0), pause)
+    # A third of the weeks may have had outages or holidays.
+    longest = sorted(weeks.values())[len(weeks) * 2 // 3]
+    if not _repeats(pauses[first:], ends[first:], usual, longest):
         return None
-    longest: dict[int, float] = {}
-    for start, pause in zip(starts, pauses, strict=True):
-        week = int((newest - start) // WEEK)
-        longest[week] = max(longest.get(week, 0.0), pause)
-    ordinary = sorted(longest.values())[(len(longest) * 3 - 1) // 4]
-    if not _repeats(pauses, starts, usual, ordinary):
-        return None
-    if _factor(usual) * usual >= 1.2 * ordinary:
-        return _factor(usual) * usual
-    return _factor(ordinary) * ordinary
+    age = max(_factor(usual) * usual, _MARGIN * longest)
+    return age if age < 2 * usual else _factor(longest) * longest
 
 
 def _factor(pause: float) -> float:
-    return 1.9 if pause < 5 * DAY else 1.5
+    return 1.9 if 3 * HOUR < pause < 5 * DAY else 1.5
 
 
-def _repeats(
-    pauses: Sequence[float], starts: Sequence[float], usual: float, ordinary: float
-) -> bool:
+def _each_day(pauses: Sequence[float], ends: Sequence[float], first: int, usual: float) -> bool:
+    """Whether what retention has left shows backups at the same time of each day or week."""
+    near = min(1.5 * usual, DAY / 3)
+    # The newest of the thinned pauses ends within what is complete, so it has any length.
+    old = pauses[bisect_left(ends, ends[-1] - 5 * WEEK) : first - 1]
+    odd = sum(abs(pause - round(pause / DAY) * DAY) > near for pause in old)
+    week = pauses[bisect_left(ends, ends[-1] - 5 * DAY - usual / 2) :]
+    return max(week) <= DAY + near and odd * 4 <= len(old)
+
+
+def _repeats(pauses: Sequence[float], ends: Sequence[float], usual: float, longest: float) -> bool:
+    """Whether nearly each run has another one a week later at about the same time."""
     if usual > 4 * DAY:
         odd = sum(not usual * 2 / 3 <= pause <= usual * 4 / 3 for pause in pauses)
         return odd * 4 <= len(pauses)
-    odd = seen = 0
-    for start in starts:
-        later = start + WEEK
-        if later > starts[-1]:
-            break
-        place = bisect_left(starts, later - usual / 2)
-        if place == len(starts):
-            break
-        if starts[place] > later + usual / 2 and pauses[place] > 2 * ordinary:
-            continue
-        seen += 1
-        odd += starts[place] > later + usual / 2
+    odd = seen = place = 0
+    for end in ends[: bisect_left(ends, ends[-1] - WEEK + 1)]:
+        later = end + WEEK
+        while ends[place] < later - usual / 2:
+            place += 1
+        missing = ends[place] > later + usual / 2
+        # An outage says nothing about the rhythm.
+        if not missing or pauses[place] <= 2 * longest:
+            seen += 1
+            odd += missing
     return seen > 0 and odd * 10 <= seen
