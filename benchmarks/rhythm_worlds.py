@@ -85,7 +85,7 @@ def jitter(chance: random.Random, hours: float) -> Callable[[], float]:
     return chance.choice(
         [
             lambda: chance.uniform(-hours, hours),
-            lambda: min(chance.expovariate(1.5 / hours), 8 * hours),
+            lambda: chance.expovariate(1.5 / hours),
             lambda: chance.uniform(0, hours / 20),
         ]
     )
@@ -93,7 +93,7 @@ def jitter(chance: random.Random, hours: float) -> Callable[[], float]:
 
 def hourly(chance: random.Random) -> list[float]:
     """Each hour."""
-    late, first = jitter(chance, 0.25 if chance.random() < 0.5 else 0.15), chance.random()
+    late, first = jitter(chance, chance.choice([0.125, 0.2, 0.25])), chance.random()
     begin = midnight(0)
     return [begin + (hour + first + late()) * HOUR for hour in range(DAYS * 24)]
 

@@ -20,6 +20,7 @@ WEEK = 7 * DAY
 # Two weeks show what weekends and nights are like, and less does not.
 _LEAST_SPAN = 13 * DAY
 _LEAST_PAUSES = 6
+_MANY = 20
 
 # Only a quarter of a year is looked at, so that old habits are forgotten; of rare backups more.
 _WINDOW = 13 * WEEK
@@ -31,7 +32,7 @@ _VACATION = 4 * WEEK
 _HALF_YEAR = 26 * WEEK
 
 # A pause may be longer by this part than one seen before.
-_MARGIN = 1.2
+_MARGIN = 1.1
 
 # Among so many snapshots in a row, one begins a run: few hosts have more paths.
 _GROUP = 6
@@ -86,13 +87,9 @@ def learned_max_age(times: Sequence[float]) -> float | None:
     if len(pauses) - first >= _LEAST_PAUSES:
         age = _rhythmic(pauses, ends, first)
         if age is not None:
-            # What came twice in three weeks may be a new habit.
-            lately = [
-                pause
-                for pause, end in zip(pauses[first:], ends[first:], strict=True)
-                if end > newest - 3 * WEEK
-            ]
-            return max(age, _MARGIN * sorted(lately)[-2] if len(lately) > 1 else 0.0)
+            # A set that was late twice in three weeks may have a new habit.
+            lately = sorted(pauses[max(bisect_left(ends, newest - 3 * WEEK), first) :])
+            return age if len(lately) < 2 or lately[-2] < age else 1.5 * lately[-2]
     if newest - times[0] < _HALF_YEAR:
         return None
     longest: float = max(map(sub, times[1:], times))
@@ -117,22 +114,25 @@ def _first_of_rhythm(pauses: Sequence[float]) -> int:
 def _rhythmic(pauses: Sequence[float], ends: Sequence[float], first: int) -> float | None:
     """Return the age for a set whose weeks are alike since a pause, else ``None``."""
     newest, usual = ends[-1], median(pauses[first:])
+    # Twice the time where so few pauses may be alike by chance.
+    sure = 1 if usual > 4 * DAY or len(pauses) - first >= _MANY else 2
     if newest - ends[first] + pauses[first] < _LEAST_SPAN:
         # Thinned by retention. Only what never rests can be known from so little.
         longest = max(pauses[first:])
         if longest > 2.5 * usual or not _each_day(pauses, ends, first, usual):
             return None
-        return max(_factor(usual) * usual, _MARGIN * longest)
+        return sure * max(_factor(usual) * usual, 1.5 * longest)
     weeks: dict[int, float] = {}
     for end, pause in zip(ends[first:], pauses[first:], strict=True):
         week = int((newest - end) // WEEK)
         weeks[week] = max(weeks.get(week, 0.0), pause)
-    # A third of the weeks may have had outages or holidays.
-    longest = sorted(weeks.values())[len(weeks) * 2 // 3]
+    # A third of the weeks may have had outages or holidays, but for the first ones.
+    longest = sorted(weeks.values(), reverse=True)[max(len(weeks) - 2, 0) // 3]
     if not _repeats(pauses[first:], ends[first:], usual, longest):
         return None
-    age = max(_factor(usual) * usual, _MARGIN * longest)
-    return age if age < 2 * usual else _factor(longest) * longest
+    most = max(pause for pause in pauses[first:] if pause <= 1.5 * longest)
+    age = max(_factor(usual) * usual, _MARGIN * most)
+    return sure * (age if age < 2 * usual else _factor(longest) * longest)
 
 
 def _factor(pause: float) -> float:
@@ -161,7 +161,7 @@ def _repeats(pauses: Sequence[float], ends: Sequence[float], usual: float, longe
             place += 1
         missing = ends[place] > later + usual / 2
         # An outage says nothing about the rhythm.
-        if not missing or pauses[place] <= 2 * longest:
+        if not missing or pauses[place] <= 3 * longest:
             seen += 1
             odd += missing
     return seen > 0 and odd * 10 <= seen

@@ -34,7 +34,7 @@ def thinned(times: Sequence[float]) -> list[float]:
     """Return what is left with 24 hourly, 7 daily, 5 weekly and 12 monthly snapshots."""
     kept = {times[-1]}
     for pause, count in ((HOUR, 24), (DAY, 7), (WEEK, 5), (30 * DAY, 12)):
-        last = {(one - START + pause / 3) // pause: one for one in times}
+        last = {(one - START + 0.28 * DAY) // pause: one for one in times}
         kept.update(sorted(last.values())[-count:])
     return sorted(kept)
 
@@ -125,14 +125,14 @@ class LearnedTests(SynchronousTestCase):
             (HOUR, 600.0, 24 * 60, 1.7),
             (HOUR, 900.0, 24 * 100, 1.9),
             (6 * HOUR, 1800.0, 4 * 30, 1.96),
-            (DAY, 0.0, 15, 1.96),
+            (DAY, 0.0, 22, 1.96),
             (DAY, 3 * HOUR, 200, 1.96),
             (WEEK, 6 * HOUR, 9, 1.55),
             (2 * WEEK, 6 * HOUR, 12, 1.55),
             (30 * DAY, 12 * HOUR, 10, 1.55),
         ):
             times = every(pause, count, jitter)
-            self.assert_told(times, 1.2 * pause + 2 * jitter, most * pause)
+            self.assert_told(times, pause + 2 * jitter + 1, most * pause)
             self.assert_quiet(times[-300:])
 
     def test_paths(self) -> None:
@@ -214,7 +214,7 @@ class LearnedTests(SynchronousTestCase):
             times = every(pause, int(380 * DAY / pause), jitter)
             for less in range(30):
                 left = thinned(times[: len(times) - less * 5] if pause < WEEK else times)
-                self.assert_told(left, 1.2 * pause + 2 * jitter, most * pause)
+                self.assert_told(left, pause + 2 * jitter + 1, most * pause)
 
     def test_thinned_working_days(self) -> None:
         """Thinned backups of working days are not reported at weekends."""
@@ -230,13 +230,13 @@ class LearnedTests(SynchronousTestCase):
                     self.assertLess(times[place] - times[place - 1], age)
 
     def test_state_begun_later(self) -> None:
-        """A complete history is used two weeks after it has begun."""
+        """A complete history is used three weeks after it has begun."""
         times = every(DAY, 300, HOUR)
         for days in range(60):
             known = thinned(times[:240]) + times[240 : 240 + days]
             age = learned_max_age(known)
             self.assertTrue(age is None or age > 1.5 * DAY)
-            if days > 14:
+            if days > 22:
                 self.assert_told(known, 1.5 * DAY, 1.96 * DAY)
 
     def test_change_of_habit(self) -> None:
