@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from attrs import field, frozen
+from attrs import frozen
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -75,9 +75,9 @@ class Kind:
     pause: float
     spread: float = 2 * HOUR
     outages: bool = True
-    goal: float = 0.05
+    goal: float | None = 0.05
     delay: float | None = None
-    share: float = field(default=1.0)
+    share: float = 1.0
 
 
 def jitter(chance: random.Random, hours: float) -> Callable[[], float]:
@@ -92,8 +92,15 @@ def jitter(chance: random.Random, hours: float) -> Callable[[], float]:
 
 
 def hourly(chance: random.Random) -> list[float]:
-    """Each hour."""
-    late, first = jitter(chance, chance.choice([0.125, 0.2, 0.25])), chance.random()
+    """Each hour, up to a quarter of an hour early or late, or late by minutes on average."""
+    width, mean, first = chance.uniform(0.15, 0.25), chance.uniform(1, 5) / 60, chance.random()
+    late = chance.choice(
+        [
+            lambda: chance.uniform(-width, width),
+            lambda: chance.expovariate(1 / mean),
+            lambda: chance.uniform(0, 0.02),
+        ]
+    )
     begin = midnight(0)
     return [begin + (hour + first + late()) * HOUR for hour in range(DAYS * 24)]
 
@@ -118,7 +125,7 @@ def daily(chance: random.Random) -> list[float]:
 
 
 def working_days(away: bool = False) -> list[int]:
-    """Mondays to Fridays without holidays, and perhaps a break at Christmas."""
+    """Mondays to Fridays without public holidays, and perhaps without those after Christmas."""
     return [
         day
         for day in range(DAYS)
@@ -128,10 +135,15 @@ def working_days(away: bool = False) -> list[int]:
     ]
 
 
-def workdays(chance: random.Random) -> list[float]:
+def workdays(chance: random.Random, away: bool = False) -> list[float]:
     """Each working day."""
     late, hour = jitter(chance, 2), chance.uniform(3, 21)
-    return [at(day, hour) + late() * HOUR for day in working_days()]
+    return [at(day, hour) + late() * HOUR for day in working_days(away)]
+
+
+def closed(chance: random.Random) -> list[float]:
+    """Each working day, but for a week at the end of the year."""
+    return workdays(chance, away=True)
 
 
 def weekly(chance: random.Random) -> list[float]:
@@ -213,18 +225,19 @@ def changing(before: str, after: str) -> Callable[[random.Random], list[float]]:
 
 
 KINDS = (
-    Kind("hourly", hourly, HOUR, spread=0.2 * HOUR, delay=2.0, share=0.3),
-    Kind("every 6 hours", six_hourly, 6 * HOUR, spread=HOUR, delay=2.0),
-    Kind("hourly in office hours", office, HOUR, spread=0.2 * HOUR, share=0.3),
+    Kind("hourly", hourly, HOUR, spread=0.1 * HOUR, delay=2.0, share=0.25),
+    Kind("every 6 hours", six_hourly, 6 * HOUR, spread=HOUR, delay=2.0, share=0.5),
     Kind("daily", daily, DAY, delay=2.0, share=2),
-    Kind("working days", workdays, DAY),
     Kind("weekly", weekly, WEEK, delay=1.6),
     Kind("monthly", monthly, MONTH, delay=1.6),
+    Kind("working days", workdays, DAY),
+    Kind("working days, closed after Christmas", closed, DAY, goal=None, share=0.3),
+    Kind("hourly in office hours", office, HOUR, spread=0.1 * HOUR, share=0.2),
     Kind("laptop", laptop, DAY, outages=False, goal=0.5, share=2),
-    Kind("daily, then weekly", changing("daily", "weekly"), WEEK, share=0.3),
-    Kind("daily, then hourly", changing("daily", "hourly"), HOUR, spread=0.2 * HOUR, share=0.2),
-    Kind("hourly, then daily", changing("hourly", "daily"), DAY, spread=0.2 * HOUR, share=0.2),
-    Kind("weekly, then daily", changing("weekly", "daily"), DAY, share=0.3),
+    Kind("daily, then weekly", changing("daily", "weekly"), WEEK, goal=None, share=0.3),
+    Kind("weekly, then daily", changing("weekly", "daily"), DAY, goal=None, share=0.3),
+    Kind("daily, then hourly", changing("daily", "hourly"), HOUR, 0.1 * HOUR, goal=None, share=0.1),
+    Kind("hourly, then daily", changing("hourly", "daily"), DAY, 0.1 * HOUR, goal=None, share=0.1),
 )
 
 
@@ -244,40 +257,35 @@ def world(kind: Kind, chance: random.Random) -> World:
     return World(sorted(one for path in paths for one in path), kind.pause, outages, paths)
 
 
+_MIDNIGHTS = [midnight(day) for day in range(DAYS + 60)]
+_LEVELS = {"hourly": 0, "daily": 1, "weekly": 2, "monthly": 3}
+
+
+@cache
+def _buckets(hour: int) -> tuple[int, int, int, int]:
+    """The hour, day, week and month that an hour since 1970 belongs to."""
+    day = bisect_right(_MIDNIGHTS, hour * HOUR) - 1
+    return hour, day, day // 7, date(day).year * 12 + date(day).month
+
+
 class Retention:
     """What is left of a path's snapshots at any time, as ``restic forget --keep-…`` leaves it."""
 
     def __init__(self, times: Sequence[float], keep: Sequence[tuple[str, int]]) -> None:
+        self._times = [int(one) for one in times]
         self._lasts = []
         for name, count in keep:
-            last: dict[tuple[int, ...], float] = {}
-            for one in times:
-                last[_bucket(name, one)] = one
-            self._lasts.append((sorted(last.values()), count))
-        self._times = times
+            level = _LEVELS[name]
+            last = {_buckets(one // 3600)[level]: one for one in self._times}
+            self._lasts.append((list(last.values()), count))
 
-    def left(self, now: float) -> set[float]:
+    def left(self, now: float) -> set[int]:
         """What is left at a time."""
         place = bisect_right(self._times, now)
         found = set(self._times[place - 1 : place])
         for lasts, count in self._lasts:
             place = bisect_right(lasts, now)
             # The newest is the last of its hour, day, week and month so far.
-            room = count if found and lasts[place - 1 : place] == list(found)[:1] else count - 1
+            room = count if found.issuperset(lasts[place - 1 : place]) else count - 1
             found.update(lasts[max(place - room, 0) : place])
         return found
-
-
-@cache
-def _day_of(number: int) -> tuple[int, int, int, int]:
-    day = bisect_right(_MIDNIGHTS, number * HOUR) - 1
-    when = date(day)
-    return (number, day, day // 7, when.year * 12 + when.month)
-
-
-_MIDNIGHTS = [midnight(day) for day in range(DAYS + 60)]
-_LEVELS = {"hourly": 0, "daily": 1, "weekly": 2, "monthly": 3}
-
-
-def _bucket(name: str, when: float) -> tuple[int, ...]:
-    return (_day_of(int(when // HOUR))[_LEVELS[name]],)
