@@ -133,15 +133,15 @@ def row(kind: Kind, mode: str, result: Result) -> str:
     middle, high = quantiles(result.delays, n=20)[9::9] if len(result.delays) > 1 else (0.0, 0.0)
     goals, met = [], True
     if kind.goal is not None:
-        goals.append(f"≤ {kind.goal}")
+        goals.append(f"alarms ≤ {kind.goal}")
         met = max(alarms, nightly) <= kind.goal
     # Six or seven daily snapshots are too few to be sure, which docs/rhythm.md says.
     if kind.delay is not None and "hourly" not in mode:
-        goals.append(f"≤ {kind.delay} ×")
+        goals.append(f"delay ≤ {kind.delay}")
         met = met and middle <= kind.delay
     cells = (
         kind.name, mode, result.sets, f"{alarms:.3f}", f"{nightly:.3f}", result.worst,
-        f"{middle:.2f} ×", f"{high:.2f} ×", f"{silent:.0%}", ", ".join(goals),
+        f"{middle:.2f}", f"{high:.2f}", f"{silent:.0%}", ", ".join(goals),
         ("met" if met else "**not met**") if goals else "",
     )  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
