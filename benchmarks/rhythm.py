@@ -81,13 +81,13 @@ def judge(one: World, known: Known, phase: float, chance: random.Random, result:
     times = one.times[bisect_right(one.times, midnight(BEFORE)) :]
     half = range(len(times) // 2, len(times))
     stops = set(chance.sample(half, min(len(half), 4)))
-    asked, limit, alarms = -1000, None, 0
+    asked, limit, alarms = 0.0, None, 0
     for place, newest in enumerate(times):
         after = times[place + 1] if place + 1 < len(times) else newest
         # Nearly all pauses are far too short for an alarm, so what was learned may be older.
         long = after - newest > (0.9 * limit if limit is not None else 1.3 * one.pause)
-        if place in stops or long or place > asked + 60:
-            limit, asked = learned_max_age(known.at(newest)), place
+        if place in stops or long or newest > asked + 3 * DAY:
+            limit, asked = learned_max_age(known.at(newest)), newest
         if place in stops:
             result.stops += 1
             if limit is not None:

@@ -149,7 +149,7 @@ def _never_rests(pauses: Sequence[float], ends: Sequence[float], first: int, usu
     old = pauses[bisect_left(ends, ends[-1] - 5 * WEEK) : max(first - 1, 0)]
     odd = sum(abs(pause - round(pause / DAY) * DAY) > near for pause in old)
     lately = pauses[bisect_left(ends, ends[-1] - 5 * DAY - usual / 2) :]
-    return max(lately) <= DAY + near and odd * 4 <= len(old)
+    return max(lately) <= DAY + near and odd * 2 <= len(old)
 
 
 def _alike(pauses: Sequence[float], ends: Sequence[float], usual: float, ordinary: float) -> bool:
