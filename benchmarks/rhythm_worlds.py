@@ -225,7 +225,7 @@ def changing(before: str, after: str) -> Callable[[random.Random], list[float]]:
 
 
 KINDS = (
-    Kind("hourly", hourly, HOUR, spread=0.1 * HOUR, delay=2.0, share=0.25),
+    Kind("hourly", hourly, HOUR, spread=0.1 * HOUR, delay=2.0, share=0.15),
     Kind("every 6 hours", six_hourly, 6 * HOUR, spread=HOUR, delay=2.0, share=0.5),
     Kind("daily", daily, DAY, delay=2.0, share=2),
     Kind("weekly", weekly, WEEK, delay=1.6),

@@ -21,7 +21,7 @@ WEEK = 7 * DAY
 # Two weeks, the latter up to its last day, show what weekends and nights are like.
 _LEAST_SPAN = 13 * DAY
 _LEAST_PAUSES = 6
-# Fewer short pauses may be alike by chance.
+# Fewer pauses of about a day may be alike by chance.
 _SURE_PAUSES = 20
 
 # A quarter of a year is looked at, so that old habits are forgotten; if that has few snapshots,
@@ -115,12 +115,13 @@ def _age(pauses: Sequence[float], ends: Sequence[float], first: int) -> float | 
     """Return the age by the pauses from the first on, ``None`` if their weeks are not alike."""
     own, own_ends, newest = pauses[first:], ends[first:], ends[-1]
     usual = median(own)
-    times = 1 if usual > 4 * DAY or len(own) >= _SURE_PAUSES else 2
+    times = 2 if DAY / 2 < usual < 4 * DAY and len(own) < _SURE_PAUSES else 1
     if newest - own_ends[0] + own[0] < _LEAST_SPAN:
         # Retention has thinned all else. From so little, only what never rests can be known.
-        if max(own) > 2.5 * usual or not _never_rests(pauses, ends, first, usual):
+        longest = max(own)
+        if longest > 2.5 * usual or not _never_rests(pauses, ends, first, usual):
             return None
-        return times * max(_stretched(usual), 1.5 * max(own))
+        return times * max(_stretched(usual), min(1.5 * longest, 2 * usual), 1.1 * longest)
     weeks: dict[int, float] = {}
     for end, pause in zip(own_ends, own, strict=True):
         week = int((newest - end) // WEEK)
