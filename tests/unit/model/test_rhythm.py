@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.model.rhythm import DAY, HOUR, WEEK, learned_max_age, runs
@@ -30,10 +32,10 @@ def working(times: Iterable[float]) -> list[float]:
     return [one for one in times if (one - START + DAY / 4) % WEEK < 5 * DAY]
 
 
-def thinned(times: Sequence[float]) -> list[float]:
+def thinned(times: Sequence[float], hourly: int = 24) -> list[float]:
     """Return what is left with 24 hourly, 7 daily, 5 weekly and 12 monthly snapshots."""
     kept = {times[-1]}
-    for pause, count in ((HOUR, 24), (DAY, 7), (WEEK, 5), (30 * DAY, 12)):
+    for pause, count in ((HOUR, hourly), (DAY, 7), (WEEK, 5), (30 * DAY, 12)):
         last = {(one - START + 0.28 * DAY) // pause: one for one in times}
         kept.update(sorted(last.values())[-count:])
     return sorted(kept)
@@ -107,6 +109,16 @@ class LearnedTests(SynchronousTestCase):
             [START, START + 300 * DAY],
         ):
             self.assertIsNone(learned_max_age(times))
+
+    @given(st.lists(st.integers(0, int(400 * DAY)), max_size=80), st.integers(0, 2**31))
+    @settings(deadline=None)
+    def test_any(self, times: list[int], shift: int) -> None:
+        """Any times give an age or none, and the same ones at another time."""
+        times.sort()
+        age = learned_max_age(times)
+        self.assertTrue(age is None or age > 0)
+        self.assertEqual(learned_max_age([one + shift for one in times]), age)
+        self.assertTrue(set(runs(times)) <= set(times))
 
     def test_duplicates(self) -> None:
         """Snapshots of the same second are one."""
@@ -215,6 +227,19 @@ class LearnedTests(SynchronousTestCase):
             for less in range(30):
                 left = thinned(times[: len(times) - less * 5] if pause < WEEK else times)
                 self.assert_told(left, pause + 2 * jitter + 1, most * pause)
+
+    def test_seven_days(self) -> None:
+        """Seven daily snapshots are few: a stop is reported, but in twice the time."""
+        times = every(DAY, 300, 2 * HOUR)
+        for place in range(270, 300):
+            self.assert_told(thinned(times[:place], 1), 3.5 * DAY, 4.2 * DAY)
+
+    def test_seven_days_of_a_laptop(self) -> None:
+        """Seven daily snapshots of a laptop are seldom enough, by chance."""
+        chance = Random(9)
+        times = [one for one in every(DAY, 400, 5 * HOUR) if chance.random() < 0.6]
+        ages = [learned_max_age(thinned(times[:place], 1)) for place in range(100, 200)]
+        self.assertLess(sum(age is not None and age < 4 * WEEK for age in ages), 15)
 
     def test_thinned_working_days(self) -> None:
         """Thinned backups of working days are not reported at weekends."""
