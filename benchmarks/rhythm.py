@@ -1,7 +1,7 @@
 """
 How often the learned maximum age gives a false alarm, and how soon it reports a stop.
 
-    python -m benchmarks.rhythm --sets 2400
+    python -m benchmarks.rhythm --sets 2100
 
 makes up sets of many kinds, lives through a year of each, and prints a Markdown table. A false
 alarm is a set that becomes late while its job runs as it should. A delay is the time from the last
@@ -163,7 +163,7 @@ def speed() -> str:
 def main() -> None:
     """Simulate, and show the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rhythm")
-    parser.add_argument("--sets", type=int, default=2400)
+    parser.add_argument("--sets", type=int, default=2100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="only kinds with this in their name")
     options = parser.parse_args()

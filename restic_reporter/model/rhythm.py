@@ -25,7 +25,7 @@ _LEAST_PAUSES = 6
 _SURE_PAUSES = 20
 
 # A quarter of a year is looked at, so that old habits are forgotten; if that has few snapshots,
-# as many as ten runs of six paths. No more than a learning of some milliseconds can look at.
+# as many as five runs of twelve paths. No more than a learning of some milliseconds can look at.
 _WINDOW = 13 * WEEK
 _FEWEST, _MOST = 60, 4000
 
@@ -35,7 +35,9 @@ _VACATION = 4 * WEEK
 _HALF_YEAR = 26 * WEEK
 
 # Few sets have more paths. So of as many pauses in a row, at least one lies between two runs.
-_GROUP = 6
+_GROUP = 12
+# Longer ones always do.
+_LONGEST_WITHIN = 6 * HOUR
 
 
 def runs(times: Sequence[float]) -> Sequence[float]:
@@ -43,7 +45,7 @@ def runs(times: Sequence[float]) -> Sequence[float]:
     Return when each run began. Snapshots of several paths made within one run are one run.
 
     A snapshot belongs to the run of the one before if the pause between them is less than a
-    quarter of the longest pauses around.
+    quarter of the longest pauses around, and than six hours.
     """
     return [times[place] for place in _begins(times)]
 
@@ -87,7 +89,7 @@ def _begins(times: Sequence[float]) -> list[int]:
     begins = [0] if len(times) else []
     for number in range(len(longest) - 1, -1, -1):
         # The least of three, as an outage is no reason to take runs together.
-        least = min(longest[max(number - 1, 0) : number + 2]) / 4
+        least = min(min(longest[max(number - 1, 0) : number + 2]) / 4, _LONGEST_WITHIN)
         begins += [
             place + 1
             for place in range(max(groups[number] - _GROUP, 0), groups[number])
