@@ -14,6 +14,7 @@ from attrs import asdict, frozen
 
 from ..model.backup_sets import Name
 from ..model.labels import sanitise
+from ..model.rhythm import runs
 from ..model.snapshots import BackupSet, Content
 from ..redaction.secret import redact_url
 from ..state.database import Database, is_damage
@@ -66,7 +67,7 @@ def _sets(content: Content) -> Iterator[RememberedSet]:
             one.user,
             one.newest,
             one.snapshot_count,
-            runs=len(one.history),
+            runs=len(runs(one.history)),
             since=one.known_since,
             learned_max_age=one.learned_max_age,
         )

@@ -228,9 +228,7 @@ class Database:
 
         :raises ValueError: it has another version.
         """
-        uri = f"{self._folder.database.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-        self._connection = connection
+        self._connection = connection = _connect(self._folder, "ro")
         connection.execute("BEGIN")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != len(MIGRATIONS):
@@ -254,8 +252,9 @@ class Database:
                 _put(connection, "content", key, seal(key, packed))
 
 
-def _connect(folder: StateFolder) -> sqlite3.Connection:
-    connection = sqlite3.connect(folder.database, isolation_level=None)
+def _connect(folder: StateFolder, mode: str = "rw") -> sqlite3.Connection:
+    uri = f"{folder.database.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     # A damaged value may pass for text that cannot be decoded.
     connection.text_factory = bytes
     return connection

@@ -40,10 +40,7 @@ class LateTests(SynchronousTestCase):
     def start(self) -> Daemon:
         """A daemon that remembers, and has collected."""
         config = [{"repo": str(self.path), "password": PASSWORD}]
-        daemon = Daemon(self.folder, config, "--reader=native", "--state-dir=state")
-        self.addCleanup(daemon.program.close)
-        daemon.serving()
-        return daemon
+        return Daemon(self.folder, config, "--reader=native", "--state-dir=state").serving()
 
     def hosts(self, metrics: Metrics, name: str) -> dict[str, float]:
         """The values of a metric by host."""
