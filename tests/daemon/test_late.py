@@ -1,4 +1,4 @@
-"""The whole daemon tells which backups are late by their own rhythm, though nothing is configured."""
+"""The whole daemon tells which backups are late, though no limit is configured."""
 
 import time
 from datetime import UTC, datetime
