@@ -118,10 +118,12 @@ class KillTests(StateCase):
         data = self.folder.write("file", "content")
         backups = Backups(self.url, str(data), chance)
         self.remembered()
-        # What was written for certain, and what was shown first afterwards.
+        # What is known for certain, and what was shown afterwards.
         floor = backups.states[0]
         shown: list[tuple[Sets, Sets]] = []
         for number in range(KILLS):
+            made = backups.states[-1]
+            backups.order()
             daemon = self.start()
             if number % 5 == 4:
                 # While it starts.
@@ -130,6 +132,10 @@ class KillTests(StateCase):
                 daemon.program.wait_for(AT_ONCE)
                 first = self.sets(daemon.serving().metrics())
                 shown.append((floor, first))
+                if number % 3:
+                    # What was unchanged by its names was not read.
+                    daemon.program.wait_for("collected 1 repository")
+                    shown.append((made, self.sets(daemon.metrics())))
                 floor = self.kept_at_busy(daemon, backups, chance, number) or first
             daemon.program.kill()
             self.assertNotIn("[error]", daemon.program.output)
@@ -148,18 +154,21 @@ class KillTests(StateCase):
         self, daemon: Daemon, backups: Backups, chance: random.Random, number: int
     ) -> Sets | None:
         """Let it collect while backups run, until a random moment; what it has surely written."""
-        for _ in range(2):
-            backups.order()
-        for _ in range(chance.randrange(3)):
-            daemon.collect()
+        backups.order()
         if number % 10 == 0:
+            daemon.collect()
             before = daemon.metrics()
             [read] = before.series("backup_read_last_success_timestamp_seconds").values()
             wait_until(lambda: self.last_write(daemon) > read + 0.3)
             return self.sets(before)
+        if chance.random() < 0.7:
+            # So long after the first read, which has found something new, it is written.
+            self.pause(chance.choice((chance.uniform(0, 0.5), chance.gauss(0.49, 0.02))))
+            return None
+        for _ in range(chance.randrange(3)):
+            daemon.collect()
         daemon.program.signal(signal.SIGUSR1)
-        # A write comes half a second after a read.
-        self.pause(chance.choice((chance.uniform(0, 0.7), chance.gauss(0.5, 0.02))))
+        self.pause(chance.uniform(0, 0.7))
         return None
 
     def last_write(self, daemon: Daemon) -> float:
