@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.model.snapshots import BackupSet, Content
 from restic_reporter.state import database as module
-from restic_reporter.state.database import MIGRATIONS, Database, is_damage
+from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from restic_reporter.state.packing import unpack_table
 from restic_reporter.state.records import Record
+from restic_reporter.state.tables import MIGRATIONS, is_damage, key_of
 from tests.doubles.repositories import NOW, snapshot
 
 from .test_packing import table_of
@@ -215,7 +216,7 @@ class DamageTests(DatabaseCase):
         self.database.write([record(f"/{n}") for n in range(1, 40)], {"last_success": NOW}, NOW)
         self.database.close()
         with sqlite3.connect(self.folder.database) as connection:
-            key = module.key_of("/7")
+            key = key_of("/7")
             connection.execute("UPDATE content SET value = 'x' || value WHERE key = ?", (key,))
         (note,) = self.reopen()
         self.assertRegex(note, "^database is corrupt; set aside as .*, 78 of its entries kept$")
