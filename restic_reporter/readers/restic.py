@@ -13,12 +13,13 @@ from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Snapshot
+from ..processes.child import ChildStoppedError, Exit, run_child
+from ..processes.environment import child_environment
 from ..redaction.secret import Secret
 from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
 from ..restic_format.json_members import SMALL
 from ..restic_format.snapshot_json import MEMBERS, parse_snapshot
-from .password import child_environment, encoded, password_of
-from .process.child import ChildStoppedError, Exit, run_child
+from .password import encoded, password_of
 from .restic_errors import VanishedError, VanishedWatch, failure, last_retry, unreadable_snapshots
 
 # Snapshots added to the table in one step.

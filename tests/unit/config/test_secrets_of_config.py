@@ -17,7 +17,7 @@ from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.repository import Config, Repository
 from restic_reporter.plugin.discovery import by_scheme, installed_plugins
-from restic_reporter.readers.process.child import Exit
+from restic_reporter.processes.child import Exit
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.lookup import Lookups

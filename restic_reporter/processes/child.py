@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...model.errors import ReadError, Reason
+from ..model.errors import ReadError, Reason
 from . import guard as child_guard
 from .excerpt import Excerpt
 
