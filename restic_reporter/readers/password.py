@@ -7,8 +7,8 @@ from ..concurrency.deadline import Deadline
 from ..config.sources import password_text
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
-from ..processes.child import ChildStoppedError, run_child
 from ..processes.environment import child_environment
+from ..processes.run import ChildStoppedError, run_child
 from ..redaction.secret import Secret
 
 _OUTPUT_LIMIT = 2**16

@@ -13,8 +13,9 @@ from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Snapshot
-from ..processes.child import ChildStoppedError, Exit, run_child
+from ..processes.child import Exit
 from ..processes.environment import child_environment
+from ..processes.run import ChildStoppedError, run_child
 from ..redaction.secret import Secret
 from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
 from ..restic_format.json_members import SMALL

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred
 from restic_reporter.concurrency.deadline import sleep
 from restic_reporter.model.errors import ReadError
 from restic_reporter.processes import guard as child_guard
-from restic_reporter.processes.child import run_child
+from restic_reporter.processes.run import run_child
 
 _LOW = 24
 
