@@ -62,7 +62,8 @@ class OwnKeys:
     itself. ``environs`` are the entry's ``env`` and the daemon's environment. ``awaited`` is
     true while a document is still to be looked up, which will give the keys with a ``field``.
     ``elsewhere`` is true where another process serves the repository: its environment may
-    have what is missing here.
+    have what is missing here. ``options`` are the entry's extended options for restic, such as
+    ``s3.region``.
     """
 
     repo: str = field(repr=False)
@@ -71,6 +72,7 @@ class OwnKeys:
     environs: Sequence[Mapping[str, str]] = field(default=(), repr=False)
     awaited: bool = False
     elsewhere: bool = False
+    options: Mapping[str, str] = field(factory=dict)
     # Where values are from, if not from keys of the same name.
     sources: Mapping[str, str] = field(factory=dict)
     problems: list[tuple[str, str]] = field(factory=list, eq=False)

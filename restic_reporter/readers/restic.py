@@ -191,6 +191,8 @@ class ResticReader:
         ):
             if value is not None:
                 arguments += [option, value]
+        for name, text in repository.options.items():
+            arguments += ["-o", _in_csv(f"{name}={text}")]
         if cache_dir is None:
             arguments.append("--no-cache")
         environment = {
@@ -211,6 +213,11 @@ class ResticReader:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
             inputs[_PASSWORD] = encoded(password)
         return arguments, environment, inputs
+
+
+def _in_csv(text: str) -> str:
+    """Return ``text`` as the one field of a line of CSV, which restic parses -o as."""
+    return '"{}"'.format(text.replace('"', '""')) if re.search('[,"\r\n]', text) else text
 
 
 class _Collector:
