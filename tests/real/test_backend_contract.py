@@ -1,5 +1,7 @@
 """The promises of `IBackend`, kept by every backend of ours."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from restic_reporter.testing import BackendContractTests, MemoryBackend
 from tests.doubles.b2_case import B2Case
 from tests.doubles.repositories import no_tools, repository, settings_for
 from tests.doubles.servers import Folder, RestServer
+from tests.doubles.sftp_case import SFTPCase
 
 reactor: Any = default_reactor
 
@@ -105,3 +108,13 @@ class B2ContractTests(BackendContractTests, B2Case):
 
     def remove(self, path: str) -> None:
         self.fake.account.remove(self.bucket, f"some/whe re/{path}")
+
+
+class SFTPContractTests(FolderContractTests, SFTPCase):
+    """Repositories behind a fake SFTP server."""
+
+    def make_backend(self) -> IBackend:
+        return self.backend()
+
+    def hold(self) -> None:
+        os.kill(self.last_pid(), signal.SIGSTOP)

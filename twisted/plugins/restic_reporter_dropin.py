@@ -33,5 +33,11 @@ b2 = BackendMaker(
     ),
     settings="restic_reporter.backends.b2.settings.configure",
 )
+sftp = BackendMaker(
+    "sftp",
+    ("sftp",),
+    "restic_reporter.backends.sftp.SFTPBackend.make",
+    settings="restic_reporter.backends.sftp.settings.configure",
+)
 
 vault = SecretStoreMaker("vault", "restic_reporter.secret_stores.vault.VaultStore.make")

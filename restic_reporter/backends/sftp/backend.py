@@ -4,7 +4,7 @@ import posixpath
 from typing import Any
 
 from attrs import field, frozen
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
@@ -111,10 +111,10 @@ async def _together(work: "list[Deferred[Any]]") -> list[Any]:
     """Return all results; at the first error, cancel the rest."""
     try:
         return await gatherResults(work, consumeErrors=True)
-    except (CancelledError, Exception) as error:
+    except FirstError as error:
         for one in work:
             one.cancel()
-        raise getattr(error, "subFailure", None) and error.subFailure.value or error
+        error.subFailure.raiseException()
 
 
 def _token(config: Attributes) -> tuple[int | None, int | None] | None:

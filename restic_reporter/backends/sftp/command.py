@@ -16,17 +16,22 @@ _SPACE = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | 
 )
 
 
+class OptionError(ValueError):
+    """One of restic's extended options is invalid."""
+
+
 def login_words(place: SFTPLocation, options: Mapping[str, str]) -> tuple[str, ...]:
     """
     Return the program and arguments that log in and then speak SFTP.
 
     ``options`` are restic's extended ones: ``sftp.command`` or ``sftp.args``.
 
-    :raises ValueError: they are invalid, or ssh would take the host for an option.
+    :raises OptionError: they are invalid.
+    :raises ValueError: ssh cannot take the host.
     """
     command, arguments = options.get("sftp.command", ""), options.get("sftp.args", "")
     if command and arguments:
-        raise ValueError("'sftp.command' and 'sftp.args' exclude each other")
+        raise OptionError("'sftp.command' and 'sftp.args' exclude each other")
     if command:
         return tuple(_split("sftp.command", command))
     if not place.host:
@@ -44,7 +49,7 @@ def _split(name: str, text: str) -> list[str]:
     try:
         return split_words(text)
     except ValueError as error:
-        raise ValueError(f"{name!r} {error}") from None
+        raise OptionError(f"{name!r} {error}") from None
 
 
 def split_words(text: str) -> list[str]:

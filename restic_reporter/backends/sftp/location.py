@@ -38,7 +38,7 @@ def parse_sftp(repo: str) -> SFTPLocation:
         user, host, port, path = _from_words(repo.removeprefix("sftp:"))
     path = clean_path(path)
     if path.startswith("~"):
-        raise ValueError("ssh does not expand '~'; a path without a slash begins in the home folder")
+        raise ValueError("SFTP does not know '~'; a path without a slash begins in the home folder")
     if "\0" in path + user + host:
         raise ValueError("contains a NUL character")
     return SFTPLocation(user, host, port, path)

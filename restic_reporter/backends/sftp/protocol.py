@@ -48,7 +48,7 @@ class EndOfFileError(StatusError):
     """There is no more."""
 
 
-class SFTPClient(filetransfer.FileTransferClient):  # type: ignore[misc]
+class SFTPClient(filetransfer.FileTransferClient):
     """
     Conch's client, with its faults mended.
 

@@ -111,7 +111,7 @@ async def list_folder(client: SFTPClient, path: str, limit: int = NAMES_LIMIT) -
         finally:
             ahead.forget()
             _ignore(folder.close())
-    known = tuple(float(time) for time in times.values() if time is not None)
+    known = tuple(sorted(float(time) for time in times.values() if time is not None))
     return Folder(frozenset(times), known if len(known) == len(times) else None, size)
 
 
