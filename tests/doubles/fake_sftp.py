@@ -123,7 +123,7 @@ def answer(kind: int, number: bytes, data: bytes) -> None:
             length = min(length, int(FAULTS.get("short", length)))
             content = os.pread(handles[name], length, offset)
             if content:
-                send(DATA, number + text(content + b"x" * ("long" in FAULTS)))
+                send(DATA, number + text(content + b"x" * int(FAULTS.get("long", 0))))
             else:
                 status(number, EOF)
         elif kind == READDIR:
@@ -175,9 +175,7 @@ def main() -> NoReturn:
     """Serve."""
     log(f"login {os.getpid()}")
     if "refuse" in FAULTS:
-        sys.stderr.write(
-            "Welcome. Connection refused?\nu@h: Permission denied (publickey).\n"
-        )
+        sys.stderr.write("Welcome. Connection refused?\nu@h: Permission denied (publickey).\n")
         sys.exit(255)
     if "stderr" in FAULTS:
         sys.stderr.write(FAULTS["stderr"] + "\n")

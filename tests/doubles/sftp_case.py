@@ -10,11 +10,11 @@ from attrs import evolve
 from twisted.internet import reactor as default_reactor
 from twisted.trial.unittest import TestCase
 
-from restic_reporter.backends.sftp import SFTPBackend
+from restic_reporter.backends.sftp import SFTPBackend, login
+from restic_reporter.backends.sftp.connection import Connection
 from restic_reporter.backends.sftp.login import Login
 from restic_reporter.backends.sftp.settings import configure
 from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import OwnKeys
@@ -57,18 +57,28 @@ class SFTPCase(TestCase):
         self.log = self.path.parent / "log"
         self.tools = evolve(no_tools(), reactor=reactor)
         self.meter = Meter()
+        self.connections: list[Connection] = []
+        self.patch(login, "Connection", self.connect)
+
+    def connect(self, *arguments: Any) -> Connection:
+        """A connection, which is remembered."""
+        self.connections.append(Connection(*arguments))
+        return self.connections[-1]
 
     async def tearDown(self) -> None:
-        await self.close(self.tools)
-
-    async def close(self, tools: BackendTools) -> None:
         """End all logins, and wait for them."""
-        for login in tools.shared.values():
-            if isinstance(login, Login):
-                connection = login._connection
-                login.close()
-                if connection is not None:
-                    await connection.closed()
+        for one in self.tools.shared.values():
+            if isinstance(one, Login):
+                one.close()
+        for connection in self.connections:
+            if hasattr(connection, "_child"):
+                await connection.closed()
+
+    async def settled(self, backend: SFTPBackend) -> None:
+        """Wait until the server has answered all that was asked before."""
+        await backend.login.use(
+            self.deadline(), self.meter, lambda client: client.getAttrs(b"/", followLinks=1)
+        )
 
     def backend(self, *faults: str, name: str = "", **options: Any) -> SFTPBackend:
         """The backend of the repository, or of another beside it."""
@@ -106,8 +116,3 @@ class SFTPCase(TestCase):
                 self.assertIn(word, error.message)
             return error.message
         self.fail(f"no error, but {result!r}")
-
-
-def descriptors() -> int:
-    """How many descriptors are open."""
-    return len(os.listdir("/proc/self/fd"))

@@ -1,12 +1,11 @@
 """Lists a folder and reads a file, with several requests under way for slow lines."""
 
 import stat
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import frozen
 from twisted.conch.ssh.filetransfer import FXF_READ
 from twisted.internet.defer import Deferred
 
@@ -19,7 +18,7 @@ T = TypeVar("T")
 # About as many as in the longest listing allowed from a REST server.
 NAMES_LIMIT = 200_000
 
-# Requests sent before the first of them is answered, doubled with each answer.
+# Requests sent before the first of them is answered: at first, and later.
 _FIRST_AHEAD, _MOST_AHEAD = 2, 8
 
 # Every server reads that much at once.
@@ -75,44 +74,46 @@ async def look_at(client: SFTPClient, path: str) -> Attributes:
         return _expect(attributes, Attributes)
 
 
-async def list_folder(client: SFTPClient, path: str, limit: int = NAMES_LIMIT) -> Folder:
+async def list_folder(client: SFTPClient, path: str) -> Folder:
     """
     Return the names of 64 hex digits in the folder ``path``.
 
     :raises ReadError: ``not_found`` if it is missing, ``too_large`` if it has more than
-        ``limit`` names of any kind.
+        `NAMES_LIMIT` names of any kind.
     """
     times: dict[str, int | None] = {}
     count = size = 0
     with explained(path):
         folder = await _opened(client.openDirectory(encoded(path)))
-        ahead, at_end = _Ahead(), False
+        ahead, at_end, batch = _FIRST_AHEAD, False, list[Deferred[Any]]()
         try:
-            while True:
-                while not at_end and ahead.has_room:
-                    ahead.add(folder.read())
-                if not ahead.waiting:
-                    break
-                try:
-                    part = _expect(await ahead.next(), Names)
-                except EndOfFileError:
-                    at_end = True
-                    continue
-                size += part.size
-                count += len(part.entries)
-                if count > limit:
-                    raise _too_large(path, limit, "names")
-                if not part.entries:
-                    raise ReadError(Reason.PROTOCOL, f"SFTP: {path!r}: answer without names")
-                for encoded_name, attributes in part.entries:
-                    name = encoded_name.decode("ascii", "replace")
-                    if is_file_name(name) and not stat.S_ISDIR(attributes.permissions or 0):
-                        times[name] = attributes.mtime
+            while not at_end:
+                batch = [folder.read() for _ in range(ahead)]
+                ahead = min(2 * ahead, _MOST_AHEAD)
+                for request in batch:
+                    try:
+                        part = _expect(await request, Names)
+                    except EndOfFileError:
+                        at_end = True
+                        continue
+                    size += part.size
+                    count += len(part.entries)
+                    if count > NAMES_LIMIT:
+                        raise _too_large(path, NAMES_LIMIT, "names")
+                    if not part.entries:
+                        raise ReadError(Reason.PROTOCOL, f"SFTP: {path!r}: answer without names")
+                    _take_names(part, times)
         finally:
-            ahead.forget()
-            _ignore(folder.close())
+            _forget(*batch, folder.close())
     known = tuple(sorted(float(time) for time in times.values() if time is not None))
     return Folder(frozenset(times), known if len(known) == len(times) else None, size)
+
+
+def _take_names(part: Names, times: dict[str, int | None]) -> None:
+    for encoded_name, attributes in part.entries:
+        name = encoded_name.decode("ascii", "replace")
+        if is_file_name(name) and not stat.S_ISDIR(attributes.permissions or 0):
+            times[name] = attributes.mtime
 
 
 async def read_file(client: SFTPClient, path: str, limit: int) -> bytes:
@@ -125,51 +126,41 @@ async def read_file(client: SFTPClient, path: str, limit: int) -> bytes:
     content = bytearray()
     with explained(path):
         file = await _opened(client.openFile(encoded(path), FXF_READ, {}))
-        ahead = _Ahead()
-        asked: deque[tuple[int, int]] = deque()
-        position, at_end = 0, False
-
-        def ask() -> None:
-            nonlocal position
-            length = min(_CHUNK, end - position)
-            ahead.add(file.readChunk(position, length))
-            asked.append((position, length))
-            position += length
-
+        end = limit + 1
+        batch = [file.readChunk(0, min(_CHUNK, end))]
+        ahead, at_end, attributes = _FIRST_AHEAD, False, file.getAttrs()
         try:
-            end = limit + 1
-            attributes = file.getAttrs()
-            ask()
             size = _expect(await attributes, Attributes).size
-            if size is not None:
-                end = min(end, size)
-                if size > limit:
-                    raise _too_large(path, limit, "bytes")
-            while True:
-                while not at_end and ahead.has_room and position < end:
-                    ask()
-                if not ahead.waiting:
-                    break
-                offset, length = asked.popleft()
-                try:
-                    part = _expect(await ahead.next(), bytes)
-                except EndOfFileError:
-                    part = b""
-                if len(part) > length:
-                    raise ReadError(Reason.PROTOCOL, f"SFTP: {path!r}: answer is too long")
-                if offset != len(content):
-                    # After a short answer, what was asked ahead does not follow any more.
-                    continue
-                content += part
+            if size is not None and size > limit:
+                raise _too_large(path, limit, "bytes")
+            while batch:
+                asked = len(content)
+                for request in batch:
+                    length = min(_CHUNK, end - asked)
+                    part = await _part(request)
+                    if len(part) > length:
+                        raise ReadError(Reason.PROTOCOL, f"SFTP: {path!r}: answer is too long")
+                    # After a short answer, the others do not follow.
+                    if asked == len(content):
+                        content += part
+                        at_end = not part
+                    asked += length
                 if len(content) > limit:
                     raise _too_large(path, limit, "bytes")
-                at_end = not part
-                if len(part) < length:
-                    position = len(content)
+                end = end if size is None else size
+                starts = range(len(content), 0 if at_end else end, _CHUNK)[:ahead]
+                batch = [file.readChunk(start, min(_CHUNK, end - start)) for start in starts]
+                ahead = min(2 * ahead, _MOST_AHEAD)
         finally:
-            ahead.forget()
-            _ignore(file.close())
+            _forget(*batch, attributes, file.close())
     return bytes(content)
+
+
+async def _part(request: "Deferred[Any]") -> bytes:
+    try:
+        return _expect(await request, bytes)
+    except EndOfFileError:
+        return b""
 
 
 def encoded(path: str) -> bytes:
@@ -187,33 +178,6 @@ def _expect(answer: object, kind: type[T]) -> T:
     return answer
 
 
-@define
-class _Ahead:
-    """Requests under way, in order."""
-
-    waiting: "deque[Deferred[Any]]" = field(factory=deque)
-    _most: int = _FIRST_AHEAD
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more may be sent."""
-        return len(self.waiting) < self._most
-
-    def add(self, request: "Deferred[Any]") -> None:
-        """Add one that was sent."""
-        self.waiting.append(request)
-
-    def next(self) -> "Deferred[Any]":
-        """Return the answer of the oldest."""
-        self._most = min(2 * self._most, _MOST_AHEAD)
-        return self.waiting.popleft()
-
-    def forget(self) -> None:
-        """Ignore the answers of the rest."""
-        for request in self.waiting:
-            _ignore(request)
-
-
 async def _opened(opening: "Deferred[Any]") -> Any:
     """
     Return the opened folder or file.
@@ -227,11 +191,13 @@ async def _opened(opening: "Deferred[Any]") -> Any:
         if not waiting.called:
             waiting.callback(outcome)
         elif hasattr(outcome, "close"):
-            _ignore(outcome.close())
+            _forget(outcome.close())
 
     opening.addBoth(arrive)
     return await waiting
 
 
-def _ignore(request: "Deferred[Any]") -> None:
-    request.addErrback(lambda _: None)
+def _forget(*requests: "Deferred[Any]") -> None:
+    """Ignore the answers."""
+    for request in requests:
+        request.addErrback(lambda _: None)
