@@ -165,8 +165,8 @@ class CheckConfigTests(ConfigCase):
             self.check([{"repo": "fussy:x", "password": MARKER}], plugins)
         self.assertEqual(caught.exception.problems, ("c.json: entry 1: repo: not this one: ***",))
         with self.assertRaises(ConfigError) as caught:
-            self.check([{"repo": "sftp:h:/p", "password": "x"}], reader="native")
-        self.assertIn("'native' does not support 'sftp'", str(caught.exception))
+            self.check([{"repo": "swift:h:/p", "password": "x"}], reader="native")
+        self.assertIn("'native' does not support 'swift'", str(caught.exception))
 
     def test_warnings(self) -> None:
         """What works in part is warned of: broken plugins and backends, no restic, open files."""

@@ -63,7 +63,7 @@ class EntryTests(ConfigCase):
             ("rest:http://me@x.org:pass@host/", "rest:http://me@x.org:***@host/"),
             ("rest:http://user:@host/", "rest:http://user:***@host/"),
             ("rest:http://user@host:80", "rest:http://user@host:80"),
-            ("sftp://user:p@:ss@host//srv", "sftp://user:***@host//srv"),
+            ("swift://user:p@:ss@host//srv", "swift://user:***@host//srv"),
             ("s3:https://host/bucket", "s3:https://host/bucket"),
         ):
             one = self.one(repo=repo)
