@@ -26,7 +26,7 @@ NAMES_OF = {
     READDIR: "readdir",
     STAT: "stat",
 }
-EOF, NO_FILE, DENIED, FAILURE = 1, 2, 3, 4
+EOF, NO_FILE, DENIED, FAILURE, UNSUPPORTED = 1, 2, 3, 4, 8
 
 handles: dict[bytes, Any] = {}
 
@@ -104,7 +104,10 @@ def answer(kind: int, number: bytes, data: bytes) -> None:
     """Answer a request."""
     (length,) = struct.unpack_from("!L", data)
     name, rest = data[4 : 4 + length], data[4 + length :]
-    log(f"{NAMES_OF[kind]} {os.path.basename(name).decode('ascii', 'replace')}")
+    log(f"{NAMES_OF.get(kind, kind)} {os.path.basename(name).decode('ascii', 'replace')}")
+    if "paths" in FAULTS:
+        log(f"path {name!r}")
+        sys.exit(1)
     try:
         if kind in (OPEN, OPENDIR):
             if os.path.basename(name) == FAULTS.get("deny", "").encode():
@@ -136,6 +139,8 @@ def answer(kind: int, number: bytes, data: bytes) -> None:
             send(ATTRS, number + attributes(os.fstat(handles[name])))
         elif kind == STAT:
             send(ATTRS, number + attributes(os.stat(name)))
+        else:
+            status(number, UNSUPPORTED)
     except PermissionError:
         status(number, DENIED)
     except (FileNotFoundError, NotADirectoryError):

@@ -52,6 +52,7 @@ class SFTPCase(TestCase):
     timeout = PATIENCE
 
     def setUp(self) -> None:
+        super().setUp()
         self.path = Path(self.mktemp()).resolve() / "some where-ü"
         self.path.parent.mkdir()
         self.log = self.path.parent / "log"
