@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
+from itertools import count as count_from
 from typing import Any, NoReturn
 
 LOG = sys.argv[1] if __name__ == "__main__" else os.devnull
@@ -29,6 +30,7 @@ NAMES_OF = {
 EOF, NO_FILE, DENIED, FAILURE, UNSUPPORTED = 1, 2, 3, 4, 8
 
 handles: dict[bytes, Any] = {}
+numbers = count_from(1)
 
 
 def log(line: str) -> None:
@@ -112,14 +114,16 @@ def answer(kind: int, number: bytes, data: bytes) -> None:
         if kind in (OPEN, OPENDIR):
             if os.path.basename(name) == FAULTS.get("deny", "").encode():
                 raise PermissionError
-            handle = f"{len(handles)} {os.path.basename(name).decode('ascii', 'replace')}".encode()
+            handle = f"{next(numbers)} {os.path.basename(name).decode('ascii', 'replace')}".encode()
             is_folder = kind == OPENDIR
             handles[handle] = pages(name) if is_folder else os.open(name, os.O_RDONLY)
             if is_folder:
                 os.listdir(name)
             send(HANDLE, number + text(handle))
         elif kind == CLOSE:
-            handles.pop(name)
+            closed = handles.pop(name)
+            if isinstance(closed, int):
+                os.close(closed)
             status(number, 0)
         elif kind == READ:
             offset, length = struct.unpack("!QL", rest)
