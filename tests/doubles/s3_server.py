@@ -24,6 +24,7 @@ class S3Server(ABC):
     region = "us-east-1"
     access_key_id = "test-key"
     secret_access_key = "test-secret"
+    session_token = ""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -45,11 +46,12 @@ class S3Server(ABC):
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that restic needs."""
-        return {
+        keys = {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_DEFAULT_REGION": self.region,
         }
+        return keys | ({"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {})
 
     def make_bucket(self) -> None:
         """Make the bucket."""
@@ -83,6 +85,8 @@ class S3Server(ABC):
             "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
             "x-amz-date": stamp,
         }
+        if self.session_token:
+            headers["x-amz-security-token"] = self.session_token
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
         canonical = "\n".join([method, path, words, lines, names, headers["x-amz-content-sha256"]])
