@@ -33,6 +33,8 @@ class Rclone(SshServer):
             f"--authorized-keys={self.key}.pub",
             f"--key={self.host_key}",
             f"--config={os.devnull}",
+            # Else it would not see for minutes what is written into the folder beside it.
+            "--dir-cache-time=0s",
             f"--cache-dir={self.path / 'cache'}",
             *(["--read-only"] if self._read_only else []),
         ]
