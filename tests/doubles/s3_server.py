@@ -1,16 +1,19 @@
 """What the real S3 servers of the tests have in common, and signed requests to them."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
+import random
 import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import ExitStack
 from urllib.parse import quote
 
 from tests.doubles.servers import PATIENCE, Folder
+
+_PORTS = range(20000, 30000)
 
 
 class S3Server(ABC):
@@ -110,21 +113,16 @@ class S3Server(ABC):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 where nobody listens."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [one.getsockname()[1] for one in sockets]
+    """
+    Ports of 127.0.0.1 where nobody listens.
 
-
-def answers(address: str, path: str) -> bool:
-    """Whether a server is there that responds with 200."""
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    They are below those that the system gives to outgoing connections, of which one might
+    otherwise come before the server.
+    """
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no free ports")
