@@ -9,6 +9,7 @@ from ...concurrency.daemon_threads import BusyError, KeyedThreads
 from ...concurrency.deadline import Deadline, within
 from ...http import BoundedHTTPClient, RedirectError, Response
 from ...interfaces import BackendTools
+from ...model.errors import ReadError, Reason
 from ...model.repository import Transport
 from ...model.snapshots import Meter
 from .answers import Page, S3Error, parse_error, parse_page
@@ -19,6 +20,9 @@ from .signing import S3Credentials, encoded_path, encoded_query, sign
 
 # A thousand names of the usual length take 0.3 MB.
 PAGE_LIMIT = 2 * 2**20
+
+# An error may be larger than the file.
+_ERROR_LIMIT = 2**16
 
 
 @define(eq=False)
@@ -66,7 +70,11 @@ class Session:
 
     async def load(self, name: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """Load one object."""
-        return (await self._get(name, {}, deadline, meter, "load", limit)).body
+        most = max(limit, _ERROR_LIMIT)
+        content = (await self._get(name, {}, deadline, meter, "load", most)).body
+        if len(content) > limit:
+            raise ReadError(Reason.TOO_LARGE, f"{self._what('load')}: more than {limit} bytes")
+        return content
 
     async def _get(
         self,

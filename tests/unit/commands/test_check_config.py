@@ -62,7 +62,7 @@ class CheckConfigTests(ConfigCase):
             {"repo": f"rest:http://me:{MARKER}@h/", "password": MARKER},
             {"repo": "rest:http://h/", "rest_username": "me", "rest_password": MARKER},
             {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
-            {"repo": "s3:h/b", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
+            {"repo": "s3:h/bucket", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
             {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
             {"repo": "/r", "vault_material": "a/b"},
         ]
