@@ -123,7 +123,7 @@ def _in_file(own: OwnKeys) -> Found:
     def named(variable: str) -> str:
         return next((one[variable] for one in own.environs if one.get(variable)), "")
 
-    home = named("HOME")
+    home = named("HOME") or "/nonexistent"
     path = named("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/.aws/credentials"
     profile = Profile(path, named("AWS_PROFILE") or "default")
     environment = {
