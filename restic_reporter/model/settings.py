@@ -32,8 +32,9 @@ class BackendSettings:
     ``location`` replaces ``repo`` for restic, with credentials for instance. ``environment``
     is for restic too. ``unix_socket`` is the path of the socket to connect to. ``secrets`` are
     those besides the values of secret keys. ``restic_reads`` is false where restic cannot reach
-    the repository. ``awaits_document`` says that the document named in the entry is needed;
-    ``has_credentials`` that ``repo`` has credentials, so that keys from the defaults do not count.
+    the repository. ``restic_only`` is why nothing but restic can, empty if others can.
+    ``awaits_document`` says that the document named in the entry is needed; ``has_credentials``
+    that ``repo`` has credentials, so that keys from the defaults do not count.
     """
 
     location: Secret | None = None
@@ -41,6 +42,7 @@ class BackendSettings:
     unix_socket: str | None = None
     secrets: tuple[Secret, ...] = ()
     restic_reads: bool = True
+    restic_only: str = ""
     awaits_document: bool = False
     has_credentials: bool = False
 

@@ -200,7 +200,7 @@ class SecretsTests(SecretsCase):
         """Nothing is in a log file either; without a restic, with a token that Vault refuses."""
         config = [
             {"repo": str(example()), "vault_material": "repository"},
-            {"repo": "s3:h/b", "password_file": "password", "env": {"A": secret("env")}},
+            {"repo": "s3:h/bucket", "password_file": "password", "env": {"A": secret("env")}},
             {"repo": "leaky:a", "password": secret("password")},
         ]
         daemon = Daemon(
