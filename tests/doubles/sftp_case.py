@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.backends.sftp import SFTPBackend, login
@@ -60,13 +61,14 @@ class SFTPCase(TestCase):
         self.meter = Meter()
         self.connections: list[Connection] = []
         self.patch(login, "Connection", self.connect)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.end()))
 
     def connect(self, *arguments: Any) -> Connection:
         """A connection, which is remembered."""
         self.connections.append(Connection(*arguments))
         return self.connections[-1]
 
-    async def tearDown(self) -> None:
+    async def end(self) -> None:
         """End all logins, and wait for them."""
         for one in self.tools.shared.values():
             if isinstance(one, Login):
@@ -94,7 +96,7 @@ class SFTPCase(TestCase):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(b"config" if path == "config" else b"")
 
-    def lines(self, word: str) -> list[str]:
+    def logged(self, word: str) -> list[str]:
         """The lines of the servers' log that begin with ``word``."""
         text = self.log.read_text() if self.log.exists() else ""
         return [line for line in text.splitlines() if line.split()[0] == word]
@@ -105,9 +107,9 @@ class SFTPCase(TestCase):
 
     def last_pid(self) -> int:
         """The process of the latest login."""
-        return int(self.lines("login")[-1].split()[1])
+        return int(self.logged("login")[-1].split()[1])
 
-    async def assert_fails(self, work: Any, reason: Reason, *words: str) -> str:
+    async def assert_error(self, work: Any, reason: Reason, *words: str) -> str:
         """``work`` fails for this reason, with these words; the message."""
         try:
             result = await work

@@ -112,16 +112,6 @@ class B2ContractTests(BackendContractTests, B2Case):
         self.fake.account.remove(self.bucket, f"some/whe re/{path}")
 
 
-<<<<<<< HEAD
-class SFTPContractTests(FolderContractTests, SFTPCase):
-    """Repositories behind a fake SFTP server."""
-
-    def make_backend(self) -> IBackend:
-        return self.backend()
-
-    def hold(self) -> None:
-        os.kill(self.last_pid(), signal.SIGSTOP)
-=======
 class S3ContractTests(BackendContractTests, S3Case):
     """Repositories in a fake S3."""
 
@@ -135,4 +125,13 @@ class S3ContractTests(BackendContractTests, S3Case):
 
     def remove(self, path: str) -> None:
         del self.fake.bucket.objects[f"some/whe re/{path}"]
->>>>>>> e9af51cbc856a3fae588fd7a5b7dcc5808b266b7
+
+
+class SFTPContractTests(FolderContractTests, SFTPCase):
+    """Repositories behind a fake SFTP server."""
+
+    def make_backend(self) -> IBackend:
+        return self.backend()
+
+    def hold(self) -> None:
+        os.kill(self.last_pid(), signal.SIGSTOP)

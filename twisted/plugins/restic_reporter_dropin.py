@@ -43,6 +43,7 @@ s3 = BackendMaker(
         Key("s3_session_token", secret=True),
     ),
     settings="restic_reporter.backends.s3.settings.configure",
+)
 sftp = BackendMaker(
     "sftp",
     ("sftp",),

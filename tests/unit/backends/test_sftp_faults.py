@@ -31,7 +31,7 @@ class ServerTests(SFTPCase):
                 Deferred.fromCoroutine(backend.load("config", 9, self.deadline(), self.meter)),
             ]
             for call in calls:
-                await self.assert_fails(call, Reason.PROTOCOL, "SFTP: invalid answer")
+                await self.assert_error(call, Reason.PROTOCOL, "SFTP: invalid answer")
             self.assertIs(backend.login._connection, None)
 
     async def test_answer_to_another_question(self) -> None:
@@ -42,12 +42,12 @@ class ServerTests(SFTPCase):
             backend.list(self.deadline(), self.meter),
             backend.load("config", 9, self.deadline(), self.meter),
         ):
-            await self.assert_fails(call, Reason.PROTOCOL)
+            await self.assert_error(call, Reason.PROTOCOL)
 
     async def test_login_prints(self) -> None:
         """Text before the session is shown, as the user's own shell may print it."""
         for text in ("Welcome to host\x1b[31m!\n", "x" * 100_000):
-            message = await self.assert_fails(
+            message = await self.assert_error(
                 self.backend(f"banner={text}").list(self.deadline(), self.meter),
                 Reason.PROTOCOL,
                 f"prints something that is not SFTP, which must be silent: '{text[:15]}",
@@ -57,7 +57,7 @@ class ServerTests(SFTPCase):
 
     async def test_old_version(self) -> None:
         """Versions before 3 are too old."""
-        await self.assert_fails(
+        await self.assert_error(
             self.backend("version=2").list(self.deadline(), self.meter),
             Reason.PROTOCOL,
             "version 2",
@@ -68,7 +68,7 @@ class ServerTests(SFTPCase):
         self.make()
         backend = self.backend("latin")
         (self.path / "keys" / ("b" * 64)).mkdir()
-        await self.assert_fails(
+        await self.assert_error(
             backend.load(f"keys/{'b' * 64}", 10**6, self.deadline(), self.meter),
             Reason.UNAVAILABLE,
             "the server failed: gr\ufffd\ufffder [31m",
@@ -82,12 +82,12 @@ class ServerTests(SFTPCase):
             Deferred.fromCoroutine(backend.list(self.deadline(), self.meter)) for _ in range(3)
         ]
         for work in works:
-            await self.assert_fails(
+            await self.assert_error(
                 work, Reason.NETWORK, "lost the connection with exit status 255: Connection reset"
             )
         content = await backend.load("config", 9, self.deadline(), self.meter)
         self.assertEqual(content, b"config")
-        self.assertEqual(len(self.lines("login")), 2)
+        self.assertEqual(len(self.logged("login")), 2)
 
     async def test_killed(self) -> None:
         """The same when somebody kills it between two reads."""
@@ -99,7 +99,7 @@ class ServerTests(SFTPCase):
         os.kill(self.last_pid(), signal.SIGKILL)
         await lost.closed()
         await backend.list(self.deadline(), self.meter)
-        self.assertEqual(len(self.lines("login")), 2)
+        self.assertEqual(len(self.logged("login")), 2)
 
     async def test_silence(self) -> None:
         """ssh is killed where nothing at all was answered for some time, not at a deadline."""
@@ -107,14 +107,14 @@ class ServerTests(SFTPCase):
         self.make()
         self.patch(connection, "SILENCE_LIMIT", 1.0)
         backend = self.backend("mute")
-        await self.assert_fails(backend.list(self.deadline(0.5), self.meter), Reason.TIMEOUT)
+        await self.assert_error(backend.list(self.deadline(0.5), self.meter), Reason.TIMEOUT)
         self.assertIsNot(backend.login._connection, None)
-        await self.assert_fails(
+        await self.assert_error(
             backend.list(self.deadline(), self.meter),
             Reason.TIMEOUT,
             "has answered nothing for 1 s",
         )
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
 
 
 class LoginFailureTests(SFTPCase):
@@ -131,7 +131,7 @@ class LoginFailureTests(SFTPCase):
             ("something else\n", Reason.NETWORK),
         ):
             last = text.strip().splitlines()[-1]
-            await self.assert_fails(
+            await self.assert_error(
                 self.backend(f"stderr={text}").list(self.deadline(), self.meter),
                 reason,
                 "failed with exit status 255: " + last,
@@ -140,14 +140,14 @@ class LoginFailureTests(SFTPCase):
     async def test_no_program(self) -> None:
         """A program that is missing cannot be run."""
         backend = SFTPBackend.make(sftp_repository("x", "/nonexistent/ssh"), self.tools)
-        await self.assert_fails(
+        await self.assert_error(
             backend.list(self.deadline(), self.meter), Reason.EXEC, "cannot run '/nonexistent/ssh'"
         )
 
     async def test_deaf(self) -> None:
         """A login without an answer ends at the deadline, and the program with it."""
         backend = self.backend("deaf")
-        await self.assert_fails(backend.list(self.deadline(0.5), self.meter), Reason.TIMEOUT)
+        await self.assert_error(backend.list(self.deadline(0.5), self.meter), Reason.TIMEOUT)
         self.assertIs(backend.login._connection, None)
 
     def test_explanation(self) -> None:
@@ -183,8 +183,9 @@ class ClientTests(SynchronousTestCase):
     def test_nothing_logged(self) -> None:
         """No event for each packet."""
         events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.client.getAttrs(b"x")
         self.client.dataReceived(b"\0\0\0\x09\x69\0\0\0\0\0\0\0\0")
         self.assertEqual(events, [])

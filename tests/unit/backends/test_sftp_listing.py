@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -22,9 +23,9 @@ class ListingTests(SFTPCase):
         self.assertEqual(listing.locks, {"c" * 64})
         self.assertEqual(listing.keys, {"a" * 64})
         await self.settled(backend)
-        self.assertEqual(len(self.lines("opendir")), 3)
-        self.assertEqual(len(self.lines("readdir")), 3 * 2)
-        self.assertEqual(len(self.lines("close")), 3)
+        self.assertEqual(len(self.logged("opendir")), 3)
+        self.assertEqual(len(self.logged("readdir")), 3 * 2)
+        self.assertEqual(len(self.logged("close")), 3)
         self.assertEqual(self.meter.requests, {"list": 1, "auth": 1})
         self.assertGreater(self.meter.received_bytes["list"], 4 * 64)
 
@@ -34,7 +35,7 @@ class ListingTests(SFTPCase):
         self.make(*(f"snapshots/{one}" for one in names))
         listing = await self.backend("page=7").list(self.deadline(), self.meter)
         self.assertEqual(listing.snapshots, names)
-        self.assertLess(len(self.lines("readdir")), 1002 // 7 + 20)
+        self.assertLess(len(self.logged("readdir")), 1002 // 7 + 20)
 
     async def test_times_of_locks(self) -> None:
         """The locks' times are those of the files, in order."""
@@ -53,7 +54,7 @@ class ListingTests(SFTPCase):
         self.assertEqual(listing.snapshots, {"b" * 64})
         self.assertEqual((listing.lock_times, listing.config), (None, None))
         self.assertEqual(await backend.load("config", 6, self.deadline(), self.meter), b"config")
-        await self.assert_fails(
+        await self.assert_error(
             backend.load("config", 5, self.deadline(), self.meter), Reason.TOO_LARGE
         )
 
@@ -77,20 +78,20 @@ class ListingTests(SFTPCase):
         self.path.mkdir()
         backend = self.backend()
         for path in ("config", "keys"):
-            await self.assert_fails(
+            await self.assert_error(
                 backend.list(self.deadline(), self.meter),
                 Reason.NOT_FOUND,
                 "no such file or folder",
             )
             (self.path / path).write_bytes(b"")
-        await self.assert_fails(backend.list(self.deadline(), self.meter), Reason.NOT_FOUND, "keys")
+        await self.assert_error(backend.list(self.deadline(), self.meter), Reason.NOT_FOUND, "keys")
 
     async def test_denied(self) -> None:
         """A folder that this user may not read is an error; of the locks, only theirs."""
         self.make(f"snapshots/{'b' * 64}")
         for folder in ("keys", "snapshots"):
             (self.path / "locks").mkdir(exist_ok=True)
-            await self.assert_fails(
+            await self.assert_error(
                 self.backend(f"deny={folder}").list(self.deadline(), self.meter),
                 Reason.AUTH,
                 f"{folder}': permission denied",
@@ -106,10 +107,10 @@ class ListingTests(SFTPCase):
         self.make()
         self.patch(requests, "NAMES_LIMIT", 5000)
         for _ in range(2):
-            await self.assert_fails(
+            await self.assert_error(
                 self.backend("endless").list_keys(self.deadline(), self.meter), Reason.TOO_LARGE
             )
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
 
 
 class LoadTests(SFTPCase):
@@ -122,12 +123,12 @@ class LoadTests(SFTPCase):
         await backend.load("config", 2**20, self.deadline(), self.meter)
         await self.settled(backend)
         self.assertEqual(
-            [len(self.lines(word)) for word in ("open", "fstat", "read", "close")], [1, 1, 1, 1]
+            [len(self.logged(word)) for word in ("open", "fstat", "read", "close")], [1, 1, 1, 1]
         )
         content = bytes(range(256)) * 4000
         (self.path / "config").write_bytes(content)
         self.assertEqual(await backend.load("config", 2**20, self.deadline(), self.meter), content)
-        self.assertEqual(len(self.lines("read")), 1 + 32)
+        self.assertEqual(len(self.logged("read")), 1 + 32)
 
     async def test_short_answers(self) -> None:
         """A server that gives less than asked still gives the whole file."""
@@ -141,7 +142,7 @@ class LoadTests(SFTPCase):
     async def test_long_answers(self) -> None:
         """One that gives more than asked is not believed."""
         self.make()
-        await self.assert_fails(
+        await self.assert_error(
             self.backend("long=40000").load("config", 2**20, self.deadline(), self.meter),
             Reason.PROTOCOL,
             "too long",
@@ -153,9 +154,9 @@ class LoadTests(SFTPCase):
         backend = self.backend()
         await backend.list(self.deadline(), self.meter)
         await self.settled(backend)
-        closed = len(self.lines("close"))
+        closed = len(self.logged("close"))
         os.kill(self.last_pid(), signal.SIGSTOP)
-        calls = [
+        calls: list[Deferred[Any]] = [
             Deferred.fromCoroutine(backend.load("config", 9, self.deadline(), self.meter)),
             Deferred.fromCoroutine(backend.list_keys(self.deadline(), self.meter)),
         ]
@@ -166,5 +167,5 @@ class LoadTests(SFTPCase):
         # Their closes are sent with the answers, so before the second question.
         await self.settled(backend)
         await self.settled(backend)
-        self.assertEqual(len(self.lines("close")), closed + 2)
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("close")), closed + 2)
+        self.assertEqual(len(self.logged("login")), 1)

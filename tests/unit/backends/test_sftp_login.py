@@ -31,7 +31,7 @@ class SharingTests(SFTPCase):
             ]
             for listing in listings:
                 self.assertEqual(len((await listing).keys or ()), 1)
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
         self.assertEqual(sum(meter.requests.get("auth", 0) for meter in meters), 1)
 
     async def test_other_words(self) -> None:
@@ -44,14 +44,14 @@ class SharingTests(SFTPCase):
             self.backend(env={"OTHER": "x"}),
         ):
             await backend.list(self.deadline(), self.meter)
-        self.assertEqual(len(self.lines("login")), 3)
+        self.assertEqual(len(self.logged("login")), 3)
 
     async def test_environment(self) -> None:
         """ssh sees no variable that it does not need."""
         self.make()
         backend = self.backend("environment", env={"SSH_AUTH_SOCK": "/x", "AWS_SECRET": "hush"})
         await backend.list(self.deadline(), self.meter)
-        (line,) = self.lines("environment")
+        (line,) = self.logged("environment")
         self.assertIn("SSH_AUTH_SOCK", line)
         self.assertIn("PATH", line)
         self.assertNotIn("AWS_SECRET", line)
@@ -81,7 +81,7 @@ class SharingTests(SFTPCase):
         for number in range(1, 3):
             await backend.list(self.deadline(), self.meter)
             await self.connections[-1].closed()
-            self.assertEqual(len(self.lines("login")), number)
+            self.assertEqual(len(self.logged("login")), number)
             self.assertFalse(Path(f"/proc/{self.last_pid()}/cwd").exists())
 
     async def test_cancelled_login(self) -> None:
@@ -94,7 +94,7 @@ class SharingTests(SFTPCase):
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.assertEqual((await second).snapshots, set())
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
 
     async def test_deadline_of_one(self) -> None:
         """A read that ends at its deadline does not disturb the others."""
@@ -103,11 +103,11 @@ class SharingTests(SFTPCase):
         await backend.list(self.deadline(), self.meter)
         os.kill(self.last_pid(), signal.SIGSTOP)
         other = Deferred.fromCoroutine(backend.list(self.deadline(), self.meter))
-        await self.assert_fails(backend.list(self.deadline(0.05), self.meter), Reason.TIMEOUT)
+        await self.assert_error(backend.list(self.deadline(0.05), self.meter), Reason.TIMEOUT)
         self.assertNoResult(other)
         os.kill(self.last_pid(), signal.SIGCONT)
         await other
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
 
 
 class RefusalTests(SFTPCase):
@@ -120,31 +120,31 @@ class RefusalTests(SFTPCase):
             Deferred.fromCoroutine(one.list(self.deadline(), self.meter)) for one in backends[:10]
         ]
         for call in calls:
-            await self.assert_fails(call, Reason.AUTH, "u@h: Permission denied (publickey).")
+            await self.assert_error(call, Reason.AUTH, "u@h: Permission denied (publickey).")
         for backend in backends[10:]:
-            await self.assert_fails(
+            await self.assert_error(
                 backend.list(self.deadline(), self.meter), Reason.AUTH, "Permission denied"
             )
-        self.assertEqual(len(self.lines("login")), 1)
+        self.assertEqual(len(self.logged("login")), 1)
         self.assertEqual(self.meter.requests["auth"], 1)
 
     async def test_after_some_time(self) -> None:
         """Then it is tried once more; also at once after a reload of the config."""
         backend = self.backend("refuse")
         for _ in range(2):
-            await self.assert_fails(backend.list(self.deadline(), self.meter), Reason.AUTH)
+            await self.assert_error(backend.list(self.deadline(), self.meter), Reason.AUTH)
         self.tools = evolve(self.tools, shared={})
-        await self.assert_fails(
+        await self.assert_error(
             self.backend("refuse").list(self.deadline(), self.meter), Reason.AUTH
         )
-        self.assertEqual(len(self.lines("login")), 2)
+        self.assertEqual(len(self.logged("login")), 2)
         self.patch(login, "REFUSAL_TIME", 0.0)
-        await self.assert_fails(backend.list(self.deadline(), self.meter), Reason.AUTH)
-        self.assertEqual(len(self.lines("login")), 3)
+        await self.assert_error(backend.list(self.deadline(), self.meter), Reason.AUTH)
+        self.assertEqual(len(self.logged("login")), 3)
 
     async def test_other_failures(self) -> None:
         """A server that cannot be reached is tried again each time."""
         backend = self.backend("stderr=Connection refused")
         for _ in range(2):
-            await self.assert_fails(backend.list(self.deadline(), self.meter), Reason.NETWORK)
-        self.assertEqual(len(self.lines("login")), 2)
+            await self.assert_error(backend.list(self.deadline(), self.meter), Reason.NETWORK)
+        self.assertEqual(len(self.logged("login")), 2)
