@@ -38,8 +38,12 @@ def fake_command(log: Path, *faults: str) -> str:
 
 def sftp_repository(path: str, command: str, env: Mapping[str, str] | None = None) -> Repository:
     """An entry whose repository is at ``path``, behind ``sftp.command``."""
-    repo, options = f"sftp:host:{path}", {"sftp.command": command}
-    own = OwnKeys(repo, options=options, environs=(env or {}, os.environ))
+    return sftp_entry(f"sftp:host:{path}", {"sftp.command": command}, env or {}, os.environ)
+
+
+def sftp_entry(repo: str, options: Mapping[str, str], *environs: Mapping[str, str]) -> Repository:
+    """An entry with restic's extended ``options``."""
+    own = OwnKeys(repo, options=options, environs=environs)
     settings = configure(own)
     assert settings is not None, own.problems
     return Repository(
