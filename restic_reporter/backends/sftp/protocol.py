@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import frozen
 from twisted.conch.ssh import filetransfer
@@ -14,13 +14,15 @@ from ...model.errors import ReadError, Reason
 # OpenSSH's own limit for a packet, with room for its header.
 PACKET_LIMIT = 2**18 + 2**10
 
+# In one packet, as parsing them blocks the reactor. restic's names fill a packet with fewer.
+_MOST_NAMES = 4096
+
 _UNSIGNED, _LONG, _TWO = struct.Struct("!L"), struct.Struct("!Q"), struct.Struct("!2L")
 
 _SHOWN = 40
 
 
-@frozen(slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """What a server says about a file; each is ``None`` if it does not say it."""
 
     size: int | None = None
@@ -177,6 +179,8 @@ _ANSWERS = frozenset(("VERSION", "STATUS", "HANDLE", "DATA", "NAME", "ATTRS"))
 
 def _parse_names(packet: bytes, position: int) -> list[tuple[bytes, Attributes]]:
     (count,) = _UNSIGNED.unpack_from(packet, position)
+    if count > _MOST_NAMES:
+        raise struct.error
     entries, position = [], position + 4
     for _ in range(count):
         name, position = _parse_bytes(packet, position)

@@ -169,16 +169,32 @@ class ClientTests(SynchronousTestCase):
         self.client.makeConnection(StringTransport())
         self.client.dataReceived(b"\0\0\0\5\2\0\0\0\3")
 
-    def test_large_packets(self) -> None:
-        """The largest packets of the smallest items are read in no time."""
-        names = 21_000
-        packet = b"\0\0\0\0" + names.to_bytes(4, "big") + bytes(12) * names
-        waiting = self.client.openDirectory(b"x")
-        self.assertNoResult(waiting)
-        before = time.process_time()
+    def answer(self, names: int, entry: bytes) -> None:
+        """Give the largest packet with so many names in it."""
+        packet = b"\0\0\0\0" + names.to_bytes(4, "big") + entry * names
         self.client.dataReceived((len(packet) + 1).to_bytes(4, "big") + b"\x68" + packet)
+
+    def test_many_names(self) -> None:
+        """One packet has no more names than can be read without blocking the reactor."""
+        waiting = self.client.openDirectory(b"x")
+        waiting.addErrback(lambda _: None)
+        before = time.process_time()
+        for names in (4097, 21_000):
+            with self.assertRaises(ReadError):
+                self.answer(names, bytes(12))
         self.assertLess(time.process_time() - before, 0.5)
-        self.failureResultOf(waiting, ReadError)
+        self.assertNoResult(waiting)
+        self.answer(4096, bytes(12))
+
+    def test_many_attributes(self) -> None:
+        """Nor do its attributes take longer than their bytes."""
+        waiting = self.client.getAttrs(b"x")
+        before = time.process_time()
+        packet = b"\0\0\0\0\x80\0\0\0\xff\xff\xff\xff" + bytes(2**18)
+        with self.assertRaises(ReadError):
+            self.client.dataReceived((len(packet) + 1).to_bytes(4, "big") + b"\x69" + packet)
+        self.assertLess(time.process_time() - before, 0.5)
+        self.assertNoResult(waiting)
 
     def test_nothing_logged(self) -> None:
         """No event for each packet."""
