@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from .location import SFTPLocation
 
-# ssh takes the first value that it meets, so the user's own words go before these.
+# ssh takes the first value that it meets, so the user's own words go before these. It must not be
+# the master of other sessions, which would end with it; it may use one that runs.
 _OWN_WORDS = (
     *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
-    *("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2"),
+    *("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2", "-o", "ControlMaster=no"),
 )
 
 # White space for Go's unicode.IsSpace; Python's str.isspace() has four more.

@@ -28,6 +28,10 @@ IDLE_TIME = 10.0
 # and the backups of this machine with it. Collections 5 minutes apart all try.
 REFUSAL_TIME = 180.0
 
+# A login that failed after so many seconds is not tried again for as long: else a dead host would
+# hold up the collection once for each of its repositories.
+SLOW_LOGIN = 5.0
+
 # Seconds that a login may take, even if the caller that began it has less time.
 _LOGIN_TIME = 60.0
 
@@ -46,8 +50,8 @@ class Login:
     _logins: DeferredSemaphore
     _connection: Connection | None = None
     _opening: SingleFlight[Connection] = Factory(SingleFlight)
-    _refusal: ReadError | None = None
-    _refused_at: float = 0.0
+    _failure: ReadError | None = None
+    _closed_until: float = 0.0
     _users: int = 0
     _idle: IDelayedCall | None = None
 
@@ -70,7 +74,7 @@ class Login:
         """
         Return the result of ``work`` with the session, by the ``deadline``.
 
-        :raises ReadError: also ``auth`` without a new attempt if the login was just refused.
+        :raises ReadError: also without a new attempt if the login has just been refused.
         """
         if self._idle is not None:
             self._idle.cancel()
@@ -102,19 +106,21 @@ class Login:
             connection.close()
 
     async def _open(self, deadline: Deadline, meter: Meter) -> Connection:
-        refusal = self._refusal
-        if refusal is not None:
-            if self._reactor.seconds() < self._refused_at + REFUSAL_TIME:
-                raise ReadError(refusal.reason, refusal.message)
-            self._refusal = None
+        failure, now = self._failure, self._reactor.seconds
+        if failure is not None and now() < self._closed_until:
+            raise ReadError(failure.reason, failure.message)
         await self._logins.acquire()
+        started = now()
         try:
             meter.count_request("auth")
             connection = Connection(self._reactor, self._words, lambda: self._lose(connection))
             await within(deadline, connection.open(self._environment), "SFTP: login")
         except ReadError as error:
+            taken = now() - started
+            pause = taken if taken >= SLOW_LOGIN else 0.0
             if error.reason is Reason.AUTH:
-                self._refusal, self._refused_at = error, self._reactor.seconds()
+                pause = REFUSAL_TIME
+            self._failure, self._closed_until = error, now() + pause
             raise
         finally:
             self._logins.release()

@@ -9,7 +9,7 @@ from restic_reporter.model.settings import OwnKeys
 
 OWN = (
     "-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=2"
-    " -s sftp"
+    " -o ControlMaster=no -s sftp"
 )
 
 

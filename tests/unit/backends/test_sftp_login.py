@@ -133,18 +133,20 @@ class RefusalTests(SFTPCase):
         backend = self.backend("refuse")
         for _ in range(2):
             await self.assert_error(backend.list(self.deadline(), self.meter), Reason.AUTH)
+        self.assertEqual(len(self.logged("login")), 1)
         self.tools = evolve(self.tools, shared={})
-        await self.assert_error(
-            self.backend("refuse").list(self.deadline(), self.meter), Reason.AUTH
-        )
-        self.assertEqual(len(self.logged("login")), 2)
         self.patch(login, "REFUSAL_TIME", 0.0)
-        await self.assert_error(backend.list(self.deadline(), self.meter), Reason.AUTH)
-        self.assertEqual(len(self.logged("login")), 3)
+        backend = self.backend("refuse")
+        for logins in (2, 3):
+            await self.assert_error(backend.list(self.deadline(), self.meter), Reason.AUTH)
+            self.assertEqual(len(self.logged("login")), logins)
 
     async def test_other_failures(self) -> None:
-        """A server that cannot be reached is tried again each time."""
+        """A server that cannot be reached is tried again each time, unless that takes long."""
         backend = self.backend("stderr=Connection refused")
-        for _ in range(2):
-            await self.assert_error(backend.list(self.deadline(), self.meter), Reason.NETWORK)
-        self.assertEqual(len(self.logged("login")), 2)
+        for slow, logins in ((1000.0, 1), (0.0, 2), (0.0, 2)):
+            self.patch(login, "SLOW_LOGIN", slow)
+            await self.assert_error(
+                backend.list(self.deadline(), self.meter), Reason.NETWORK, "Connection refused"
+            )
+            self.assertEqual(len(self.logged("login")), logins)
