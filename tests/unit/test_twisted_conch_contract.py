@@ -22,7 +22,7 @@ class ClientTests(SynchronousTestCase):
 
     def sent(self) -> bytes:
         """What was sent since the last call."""
-        value = self.transport.value()
+        value: bytes = self.transport.value()
         self.transport.clear()
         return value
 

@@ -18,7 +18,7 @@ from .protocol import Attributes, SFTPClient
 from .requests import Folder, list_folder, look_at, read_file
 from .settings import SFTPSettings
 
-_EMPTY = Folder(frozenset(), (), 0)
+_MISSING = Folder({}, 0)
 
 
 @implementer(IBackend)
@@ -74,7 +74,7 @@ class SFTPBackend:
             )
         ]
         config, keys, snapshots, locks = await _together(work)
-        if _EMPTY in (snapshots, locks):
+        if snapshots is _MISSING or locks is _MISSING:
             # It may just have been unmounted.
             await look_at(client, self._path("config"))
         locks_error = locks if isinstance(locks, ReadError) else None
@@ -86,7 +86,7 @@ class SFTPBackend:
             keys.names,
             config=_token(config),
             locks_error=locks_error,
-            lock_times=None if locks_error else locks.times,
+            lock_times=None if locks_error else _known_times(locks),
         )
 
     async def _list_or_empty(self, client: SFTPClient, name: str) -> Folder:
@@ -95,7 +95,7 @@ class SFTPBackend:
         except ReadError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
-            return _EMPTY
+            return _MISSING
 
     async def _list_locks(self, client: SFTPClient) -> Folder | ReadError:
         try:
@@ -115,6 +115,12 @@ async def _together(work: "list[Deferred[Any]]") -> list[Any]:
         for one in work:
             one.cancel()
         error.subFailure.raiseException()
+
+
+def _known_times(locks: Folder) -> tuple[float, ...] | None:
+    """Return the times of all locks; ``None`` if the server does not tell them."""
+    times = [float(time) for time in locks.times.values() if time is not None]
+    return tuple(sorted(times)) if len(times) == len(locks.times) else None
 
 
 def _token(config: Attributes) -> tuple[int | None, int | None] | None:

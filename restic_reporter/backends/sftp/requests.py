@@ -1,7 +1,7 @@
 """Lists a folder and reads a file, with several requests under way for slow lines."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -42,11 +42,20 @@ _MESSAGE_LIMIT = 200
 
 @frozen
 class Folder:
-    """The file names in a folder; ``times`` are those when they were stored, if all are known."""
+    """
+    The files in a folder, from answers of ``size`` bytes.
 
-    names: frozenset[str]
-    times: tuple[float, ...] | None
+    ``times`` are when they were stored, by name, in Unix seconds; ``None`` where the server does
+    not say it.
+    """
+
+    times: Mapping[str, int | None]
     size: int
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names."""
+        return frozenset(self.times)
 
 
 @contextmanager
@@ -105,8 +114,7 @@ async def list_folder(client: SFTPClient, path: str) -> Folder:
                     _take_names(part, times)
         finally:
             _forget(*batch, folder.close())
-    known = tuple(sorted(float(time) for time in times.values() if time is not None))
-    return Folder(frozenset(times), known if len(known) == len(times) else None, size)
+    return Folder(times, size)
 
 
 def _take_names(part: Names, times: dict[str, int | None]) -> None:

@@ -4,14 +4,16 @@ import os
 import signal
 import time
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.backends.sftp import SFTPBackend, connection
-from restic_reporter.backends.sftp.connection import explain_end
+from restic_reporter.backends.sftp.connection import Connection, explain_end
 from restic_reporter.backends.sftp.protocol import SFTPClient
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.processes.child import Exit
@@ -212,3 +214,45 @@ class ClientTests(SynchronousTestCase):
         self.client.lose(ReadError(Reason.NETWORK, "gone"))
         for one in (waiting, self.client.getAttrs(b"y")):
             self.assertEqual(self.failureResultOf(one, ReadError).value.message, "gone")
+
+
+class SilenceTests(SynchronousTestCase):
+    """The watch over a session."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.failures: list[ReadError] = []
+        connection: Any = Connection(self.clock, ["ssh"], lambda: None)
+        connection._child = child = Mock()
+        child.fail = self.failures.append
+        self.client = connection.client
+        self.client.makeConnection(StringTransport())
+        connection._begin_watch()
+
+    def test_login(self) -> None:
+        """A login that says nothing is ended."""
+        self.clock.advance(29)
+        self.assertEqual(self.failures, [])
+        self.clock.advance(1)
+        (error,) = self.failures
+        self.assertEqual(error.reason, Reason.TIMEOUT)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_session(self) -> None:
+        """The time counts from the last answer, or from the first request after a pause."""
+        self.client.dataReceived(b"\0\0\0\5\2\0\0\0\3")
+        self.clock.advance(25)
+        self.client.getAttrs(b"x")
+        self.clock.pump([20, 9])
+        self.client.dataReceived(b"\0\0\0\x09\x69\0\0\0\0\0\0\0\0")
+        self.clock.pump([1000])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        for _ in range(2):
+            self.client.getAttrs(b"x")
+            self.clock.advance(10)
+        # A part of an answer is a sign of life too.
+        self.client.dataReceived(b"\0")
+        self.clock.advance(29)
+        self.assertEqual(self.failures, [])
+        self.clock.advance(1)
+        self.assertEqual(len(self.failures), 1)
