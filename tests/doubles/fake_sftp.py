@@ -114,6 +114,9 @@ def answer(kind: int, number: bytes, data: bytes) -> None:
         if kind in (OPEN, OPENDIR):
             if os.path.basename(name) == FAULTS.get("deny", "").encode():
                 raise PermissionError
+            if os.path.basename(name) == FAULTS.get("unmounted", "").encode():
+                os.unlink(os.path.join(os.path.dirname(name), b"config"))
+                raise FileNotFoundError
             handle = f"{next(numbers)} {os.path.basename(name).decode('ascii', 'replace')}".encode()
             is_folder = kind == OPENDIR
             handles[handle] = pages(name) if is_folder else os.open(name, os.O_RDONLY)
