@@ -14,9 +14,8 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.http import BoundedHTTPClient
+from restic_reporter.http import BoundedHTTPClient, urls
 from restic_reporter.http import client as client_module
-from restic_reporter.http import urls
 from restic_reporter.http.urls import is_plain, place_of, split
 from restic_reporter.model.repository import DEFAULT_TRANSPORT, Transport
 from restic_reporter.model.snapshots import Meter
