@@ -24,8 +24,3 @@ class SwiftTests(S3DaemonCase):
     def test_refused(self) -> None:
         """A wrong secret fails at once, and starts no restic, which would repeat it."""
         self.check_refused(self.server, {"s3_secret_access_key": "wrong"}, "secret access key")
-
-    def test_old_list(self) -> None:
-        """Version 1 of the list works too."""
-        options = {"s3.region": self.server.region, "s3.list-objects-v1": True}
-        self.check_reader(self.server, "native", "restic-0.18", 2, options=options)

@@ -1,6 +1,8 @@
 """One repository in a bucket."""
 
-from attrs import field, frozen
+from collections.abc import Callable
+
+from attrs import Factory, define, evolve, field, frozen
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
@@ -8,9 +10,38 @@ from ...interfaces import BackendTools, IBackend
 from ...model.repository import Repository
 from ...model.snapshots import Listing, Meter
 from ...restic_format.file_hash import check_content
+from ...restic_format.file_names import ListedNames, ListingMemo, fingerprint
+from .answers import Page, parse_page
 from .names import Names, WrongOrderError
 from .session import Session
 from .settings import S3Settings
+
+
+@define
+class _Memo:
+    """
+    The latest listing, if it was one page.
+
+    One that is equal byte by byte is not parsed again: that is most of the cost of an unchanged
+    repository.
+    """
+
+    _page: ListingMemo = Factory(ListingMemo)
+    _latest: Listing | None = None
+
+    def has(self, body: bytes) -> bool:
+        """Return whether ``body`` is that page."""
+        return self._page.body == (len(body), hash(body))
+
+    def listing(self, body: bytes, parse: Callable[[bytes], frozenset[str]]) -> Listing:
+        """Return its listing, whose snapshots are parsed by ``parse`` when needed."""
+        assert self._latest is not None
+        return evolve(self._latest, snapshots=ListedNames(body, self._page, parse))
+
+    def keep(self, body: bytes, listing: Listing) -> None:
+        """Remember the page, but not its many snapshots."""
+        self._page = ListingMemo((len(body), hash(body)), fingerprint(listing.snapshots))
+        self._latest = evolve(listing, snapshots=frozenset())
 
 
 @implementer(IBackend)
@@ -26,6 +57,7 @@ class S3Backend:
     base: str
     old_list: bool = False
     concurrent_loads: int = 8
+    _memo: _Memo = field(factory=_Memo, init=False, repr=False, eq=False)
 
     @classmethod
     def make(cls, repository: Repository, tools: BackendTools) -> "S3Backend":
@@ -39,13 +71,26 @@ class S3Backend:
         """List the names in ``keys/``, ``locks/`` and ``snapshots/``: 1,000 by each request."""
         names = Names(self.base, self.old_list, self.session.in_order)
         while names.query is not None:
-            page = await self.session.page(names.query, deadline, meter)
+            response = await self.session.page(names.query, deadline, meter)
+            if self._memo.has(response.body):
+                return self._memo.listing(response.body, self._snapshots)
             try:
-                names.add(page)
+                names.add(self.session.parse(response))
             except WrongOrderError:
                 self.session.in_order = False
                 names = Names(self.base, self.old_list, in_order=False)
-        return names.listing()
+        listing = names.listing()
+        if names.pages == 1:
+            self._memo.keep(response.body, listing)
+        return listing
+
+    def _snapshots(self, body: bytes) -> frozenset[str]:
+        """Return the snapshots in a listing that is one page."""
+        names = Names(self.base, self.old_list)
+        page = parse_page(body, "list")
+        assert isinstance(page, Page)
+        names.add(page)
+        return frozenset(names.listing().snapshots)
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """List the names in ``keys/``."""

@@ -60,9 +60,16 @@ class Session:
         assert isinstance(session, Session)
         return session
 
-    async def page(self, query: Mapping[str, str], deadline: Deadline, meter: Meter) -> Page:
-        """Load one page of a listing."""
-        response = await self._get("", query, deadline, meter, "list", PAGE_LIMIT)
+    async def page(self, query: Mapping[str, str], deadline: Deadline, meter: Meter) -> Response:
+        """Load one page of a listing, for `parse`."""
+        return await self._get("", query, deadline, meter, "list", PAGE_LIMIT)
+
+    def parse(self, response: Response) -> Page:
+        """
+        Parse a page of a listing.
+
+        :raises ReadError: it is none.
+        """
         answer = parse_page(response.body, self._what("list"))
         if isinstance(answer, S3Error):
             raise error_of(response, answer, self._what("list"), self._now())

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from restic_reporter.backends.s3 import names as names_module
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from restic_reporter.model.snapshots import Listing
+from restic_reporter.restic_format.file_names import fingerprint
 from tests.doubles.fake_s3 import BUCKET, KEY_ID, REGION, SECRET, FakeBucket
 from tests.doubles.s3_case import S3Case, fill, name
 
@@ -258,3 +261,46 @@ class AccessTests(S3Case):
         path.unlink()
         self.fake.keys[KEY_ID] = "changed"
         await self.assert_fails(self.list(backend), Reason.AUTH, "secret access key is wrong")
+
+
+class MemoTests(S3Case):
+    """A listing that is equal to the one before."""
+
+    async def test_not_parsed(self) -> None:
+        """It is parsed only where its snapshots are needed, and is the same."""
+        names = fill(self.fake, "repo/", 5, locks=2)
+        backend = self.backend(options=OPTIONS)
+        first = await self.list(backend)
+        parsed: list[bytes] = []
+        parse = type(backend)._snapshots
+
+        def noted(one: Any, body: bytes) -> frozenset[str]:
+            parsed.append(body)
+            return parse(one, body)
+
+        self.patch(type(backend), "_snapshots", noted)
+        for _ in range(2):
+            again = await self.list(backend)
+            self.assertEqual(fingerprint(again.snapshots), fingerprint(first.snapshots))
+            self.assertEqual(evolve(again, snapshots=names), first)
+        self.assertEqual(parsed, [])
+        self.assertEqual(again.snapshots, names)
+        self.assertEqual(len(parsed), 1)
+
+    async def test_changed(self) -> None:
+        """A change anywhere is seen: a snapshot, a lock, a key, a time."""
+        fill(self.fake, "repo/", 5)
+        backend = self.backend(options=OPTIONS)
+        before = await self.list(backend)
+        for path, time in (
+            (f"repo/snapshots/{name(20)}", 1.0),
+            (f"repo/locks/{name(20)}", 1.0),
+            (f"repo/locks/{name(20)}", 2.0),
+            (f"repo/keys/{name(20)}", 1.0),
+        ):
+            self.fake.put(path, b"", time)
+            after = await self.list(backend)
+            self.assertNotEqual(after, before, path)
+            before = after
+        del self.fake.bucket.objects[f"repo/snapshots/{name(0)}"]
+        self.assertNotIn(name(0), (await self.list(backend)).snapshots)
