@@ -7,6 +7,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from ...model.errors import ReadError, Reason
 from ...processes.child import Child, Exit, start_child
@@ -40,6 +41,8 @@ class Connection:
     """
     A login that runs: ``client`` is its session. ``ended`` is called once when it is lost.
     """
+
+    _log = Logger()
 
     _reactor: Any
     _words: Sequence[str]
@@ -87,6 +90,9 @@ class Connection:
             error = explain_end(self._words[0], self._child.result(), self.client.ready.called)
         except ReadError as failure:
             error = failure
+        except Exception:
+            self._log.failure("cannot read the answers of {program!r}", program=self._words[0])
+            error = ReadError(Reason.INTERNAL, "SFTP: a bug in this program; see the log")
         self._ended()
         self.client.lose(error)
 

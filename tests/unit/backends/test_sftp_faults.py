@@ -57,6 +57,16 @@ class ServerTests(SFTPCase):
             self.assertNotIn("\x1b", message)
             self.assertLess(len(message), 200)
 
+    async def test_bug(self) -> None:
+        """A bug of ours in the middle of an answer leaves no read waiting."""
+        self.make()
+        backend = self.backend()
+        await backend.list(self.deadline(), self.meter)
+        self.connections[0].client._answer = Mock(side_effect=ZeroDivisionError)  # type: ignore[method-assign]
+        await self.assert_error(backend.list(self.deadline(), self.meter), Reason.INTERNAL)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        await backend.list(self.deadline(), self.meter)
+
     async def test_old_version(self) -> None:
         """Versions before 3 are too old."""
         await self.assert_error(
