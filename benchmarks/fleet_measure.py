@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -117,12 +117,14 @@ def collect(daemon: Daemon) -> Cost:
     return Cost(metrics.value("backup_job_duration_seconds") or 0.0, cpu)
 
 
-def restic_by_hand(urls: list[str], password: str, at_once: int) -> Cost:
+def restic_by_hand(
+    urls: list[str], password: str, at_once: int, environment: Mapping[str, str] | None = None
+) -> Cost:
     """``restic snapshots`` on each."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda url: snapshots(url, password=password), urls))
+        list(pool.map(lambda url: snapshots(url, password=password, environment=environment), urls))
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

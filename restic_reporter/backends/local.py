@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from attrs import frozen
@@ -45,9 +46,9 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     config = _look_at_config(root)
     empty: frozenset[str] = frozenset()
     snapshots, keys = (_names(os.path.join(root, one), limit) for one in ("snapshots", "keys"))
-    locks, locks_error = None, None
+    locks, locks_error, lock_times = None, None, list[float]()
     try:
-        locks = _names(os.path.join(root, "locks"), limit)
+        locks = _names(os.path.join(root, "locks"), limit, lock_times)
     except ReadError as error:
         locks_error = error
     if snapshots is None or locks is None or keys is None:
@@ -55,7 +56,14 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
         config = _look_at_config(root)
     if locks is None and locks_error is None:
         locks = empty
-    return Listing(snapshots or empty, locks, keys or empty, config=config, locks_error=locks_error)
+    return Listing(
+        snapshots or empty,
+        locks,
+        keys or empty,
+        config=config,
+        locks_error=locks_error,
+        lock_times=None if locks_error else tuple(sorted(lock_times)),
+    )
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -94,8 +102,12 @@ def _look_at_config(root: str) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _names(path: str, limit: int) -> frozenset[str] | None:
-    """Return restic's file names in a folder, ``None`` if the folder is missing."""
+def _names(path: str, limit: int, times: list[float] | None = None) -> frozenset[str] | None:
+    """
+    Return restic's file names in a folder, ``None`` if the folder is missing.
+
+    ``times`` gets when they were last written.
+    """
     names = set()
     try:
         with os.scandir(_encoded(path)) as entries:
@@ -105,6 +117,10 @@ def _names(path: str, limit: int) -> frozenset[str] | None:
                 name = entry.name.decode("ascii", "replace")
                 if is_file_name(name) and not _is_folder(entry):
                     names.add(name)
+                    if times is not None:
+                        # It may vanish meanwhile.
+                        with suppress(OSError):
+                            times.append(entry.stat().st_mtime)
     except FileNotFoundError as error:
         if os.path.islink(_encoded(path)):
             raise _explained(path, error) from None

@@ -106,7 +106,7 @@ class _Read:
                 status.content,
                 status.fingerprint,
                 seen,
-                _locks(listing, status.locks.times if status.locks else ()),
+                self._locks(listing),
                 listing.locks_error,
                 unchanged=True,
             )
@@ -141,7 +141,7 @@ class _Read:
     ) -> Reading:
         """Read the new snapshots; list again until all snapshots of one listing are read."""
         status, reader = self._status, self._task.reader
-        locks = _locks(listing, status.locks.times if status.locks else ())
+        locks = self._locks(listing)
         # Nothing confirms a first listing yet.
         doubtful = status.content is None
         while True:
@@ -194,6 +194,11 @@ class _Read:
                     return Reading(await self._content(seen, result.nameless))
             before = unreadable
             await self._pause()
+
+    def _locks(self, listing: Listing) -> Locks | None:
+        """Return the locks of ``listing``, whose times the reader need not read again."""
+        before = self._status.locks if self._task.reader.incremental else None
+        return _locks(listing, before.times if before else ())
 
     async def _changes(self, listing: Listing) -> Changes:
         """Return the changes since the table was filled; remove the gone snapshots from it."""
@@ -285,11 +290,14 @@ class _Known:
 
 
 def _locks(listing: Listing, times: Sequence[float]) -> Locks | None:
+    """Return the listed locks; ``times`` are those from their content."""
     if listing.locks is None:
         return None
-    return Locks(
-        len(listing.locks), fingerprint(listing.locks), tuple(times) if listing.locks else ()
-    )
+    count = len(listing.locks)
+    if len(times) < count and listing.lock_times is not None:
+        # Some locks were not read.
+        times = listing.lock_times
+    return Locks(count, fingerprint(listing.locks), tuple(times) if count else ())
 
 
 def _partial(missing: Collection[str]) -> ReadError:

@@ -38,6 +38,11 @@ class Readers:
         scheme = repository.scheme
         restic_can = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
         wanted = repository.reader or self.default
+        only = repository.settings.restic_only
+        if only:
+            if wanted == "native":
+                raise ValueError(f"reader: 'native' cannot read it: {only}")
+            return self.restic
         if wanted == "native" and maker is None and restic_can:
             raise ValueError(
                 f"reader: 'native' does not support {scheme!r}; use 'restic' or 'auto'"

@@ -1,5 +1,6 @@
 """Makes tasks from a config: each repository with its backend and its reader."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from ..plugin.discovery import BrokenPlugin
 from ..plugin.makers import in_one_line
 from ..redaction.masks import redact
 from ..secret_stores.lookup import Lookups
+from .outcomes import plural
 from .reader_choice import Readers
 from .state import Task
 
@@ -78,7 +80,7 @@ class TaskMaker:
     def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
         """Return warnings about programs that ``tasks`` need."""
         needed = any(task.reader is self.readers.restic for task in tasks.values())
-        return self.readers.warnings() if needed else []
+        return [*(self.readers.warnings() if needed else ()), *restic_only_warnings(tasks)]
 
     async def complete(self, tasks: Sequence[Task]) -> Sequence[Task | ReadError]:
         """Look up the secrets of ``tasks``; return each complete task or its error."""
@@ -119,7 +121,8 @@ class TaskMaker:
         scheme = repository.scheme
         maker = self.makers.get(scheme)
         backend: IBackend | None = None
-        if maker is not None and not repository.materials:
+        only = repository.settings.restic_only
+        if maker is not None and not (repository.materials or only):
             backend = _make_backend(maker, repository, self.tools)
         elif maker is None and scheme not in RESTIC_SCHEMES:
             plugins = "; ".join(map(str, self.broken))
@@ -128,6 +131,16 @@ class TaskMaker:
             )
         name = scheme if maker is None else maker.name
         return Task(repository, name, backend, reader, repository.timeout or self.timeout)
+
+
+def restic_only_warnings(tasks: Mapping[str, Task]) -> list[str]:
+    """Return a warning for each reason why repositories are read by restic alone."""
+    reasons = Counter(task.repository.settings.restic_only for task in tasks.values())
+    del reasons[""]
+    return [
+        f"{count} {plural('repository', count)} read by restic alone: {reason}"
+        for reason, count in reasons.items()
+    ]
 
 
 def _make_backend(maker: IBackendMaker, repository: Repository, tools: BackendTools) -> IBackend:

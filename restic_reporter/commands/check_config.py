@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from ..collection.reader_choice import Readers
-from ..collection.task_maker import BrokenBackend, TaskMaker
+from ..collection.task_maker import BrokenBackend, TaskMaker, restic_only_warnings
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
 from ..config.document import Problems
@@ -84,6 +84,7 @@ def check_config(
             if isinstance(backend, BrokenBackend)
         ),
         *readers.warnings(),
+        *restic_only_warnings(tasks),
         *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
     return Checked(entries, tuple(warnings))

@@ -18,6 +18,7 @@ from . import keys
 from .context import ConfigContext
 from .freshness import freshness_of
 from .location import absolute, hint_for, scheme_of
+from .restic_options import options_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
 
@@ -112,6 +113,7 @@ class EntryLoader:
             client_certificate_path=client_path,
             key_hint=self._values.get("key_hint"),
             env={name: Secret(value) for name, value in self._values.get("env", {}).items()},
+            options=options_of(self._values.get("options", {})),
             reader=self._values.get("reader"),
             timeout=self._values.get("timeout"),
             cron=cron,
@@ -152,6 +154,7 @@ class EntryLoader:
             environs=(self._values.get("env", {}), self.context.environ),
             awaited=bool(documents),
             elsewhere=not self._here,
+            options=options_of(self._values.get("options", {})),
         )
         settings = settings_of(maker, own)
         self.problems.extend(problem for _, problem in own.problems)

@@ -8,7 +8,7 @@ from typing import Any
 from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
-from . import freshness
+from . import freshness, restic_options
 from .document import repeated_keys
 from .wording import kind, unknown
 
@@ -87,6 +87,7 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "tls_client_cert": _nonempty,
     "key_hint": _nonempty,
     "env": _environment,
+    "options": restic_options.problem_of,
     "reader": lambda value: None if value in READERS else f"must be one of {', '.join(READERS)}",
     "timeout": _seconds,
     "cron": _nonempty,

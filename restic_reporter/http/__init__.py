@@ -9,11 +9,12 @@ message contains no credentials.
 from ..model.repository import Transport
 from .client import BoundedHTTPClient
 from .errors import UnavailableError
-from .responses import Response, basic_auth, raise_for_status
+from .responses import RedirectError, Response, basic_auth, raise_for_status
 from .tls import parse_ca_certificates, parse_client_certificate
 
 __all__ = [
     "BoundedHTTPClient",
+    "RedirectError",
     "Response",
     "Transport",
     "UnavailableError",

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from ..model.errors import ReadError, Reason
+from .responses import RedirectError
 from .urls import describe_target
 
 HEAD_LIMIT = 64 * 1024
@@ -47,8 +48,12 @@ class Exchange:
 
     def fail(self, reason: Reason, message: str) -> ReadError:
         """End the exchange at once with an error; only the first error counts."""
+        return self.fail_with(ReadError(reason, f"{self.what}: {message}"))
+
+    def fail_with(self, error: ReadError) -> ReadError:
+        """Do the same with a whole ``error``."""
         if self.fault is None:
-            self.fault = ReadError(reason, f"{self.what}: {message}")
+            self.fault = error
         self.abort()
         return self.fault
 
@@ -61,7 +66,8 @@ class Exchange:
         self.in_body = True
         if 300 <= response.code < 400:
             target = describe_target(response.headers.getRawHeaders(b"Location"))
-            raise self.fail(Reason.REDIRECT, f"redirect ({response.code}) to {target} not followed")
+            message = f"{self.what}: redirect ({response.code}) to {target} not followed"
+            raise self.fail_with(RedirectError(message, response.headers))
         encodings = response.headers.getRawHeaders(b"Content-Encoding", ())
         if encodings and b",".join(encodings).strip().lower() not in (b"", b"identity"):
             raise self.fail(Reason.PROTOCOL, "unexpected Content-Encoding in the response")

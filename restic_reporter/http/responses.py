@@ -22,6 +22,14 @@ class Response:
     body: bytes = field(repr=False)
 
 
+class RedirectError(ReadError):
+    """A redirect, which is never followed; ``headers`` are those of the response."""
+
+    def __init__(self, message: str, headers: Headers) -> None:
+        super().__init__(Reason.REDIRECT, message)
+        self.headers = headers
+
+
 def basic_auth(username: str, password: str) -> str:
     """Return the value of an Authorization header for basic authentication, in UTF-8."""
     return "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")

@@ -13,7 +13,10 @@ from ..model.repository import Transport
 SHOWN_LENGTH = 200
 
 _ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
-_PLAIN = re.compile(r"/[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
+_PLAIN = re.compile(
+    r"/(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-F]{2})*"
+    r"(?:\?(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})(?:[A-Za-z0-9._~=&-]|%[0-9A-F]{2})*)?"
+)
 
 
 def describe_target(locations: Sequence[bytes] | None) -> str:
@@ -57,7 +60,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 def is_plain(rest: str) -> bool:
-    """Return whether ``rest`` is only a path, without characters to encode."""
+    """Return whether ``rest`` is a path and perhaps a query, without characters to encode."""
     return _PLAIN.fullmatch(rest) is not None
 
 

@@ -128,11 +128,11 @@ SERIES_DROPPED = _content(
 LOCK_COUNT = _content("backup_lock_count", "Number of lock files in the repository")
 OLDEST_LOCK = _content(
     "backup_oldest_lock_timestamp_seconds",
-    "Time of the repository's oldest lock in Unix seconds; native reader only",
+    "Time of the repository's oldest lock in Unix seconds, where known",
 )
 STALE_LOCK_COUNT = _gauge(
     "backup_stale_lock_count",
-    "Number of locks in the repository older than 30 minutes; native reader only",
+    "Number of locks in the repository older than 30 minutes, where their times are known",
     _AGED.replace("snapshots", "locks"),
 )
 REPOSITORY_INFO = _info(

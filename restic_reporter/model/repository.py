@@ -65,7 +65,8 @@ class Repository:
     ``position`` counts the entries of the file from 1. ``url`` is the label: the repository
     as written, its password masked. ``location`` is the location for restic: relative paths
     resolved, credentials included. ``ca_certificate_path`` and ``client_certificate_path``
-    are absolute; ``transport`` has the content of these files. ``timeout`` (seconds),
+    are absolute; ``transport`` has the content of these files. ``options`` are restic's extended
+    options (``-o``); they show in the process list, so none is secret. ``timeout`` (seconds),
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
     ``paths``, ``tags``, both or neither.
 
@@ -88,6 +89,7 @@ class Repository:
     client_certificate_path: str | None = None
     key_hint: str | None = None
     env: Mapping[str, Secret] = field(factory=dict)
+    options: Mapping[str, str] = field(factory=dict)
     reader: str | None = None
     timeout: float | None = None
     cron: CronExpression | None = None

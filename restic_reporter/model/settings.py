@@ -32,8 +32,9 @@ class BackendSettings:
     ``location`` replaces ``repo`` for restic, with credentials for instance. ``environment``
     is for restic too. ``unix_socket`` is the path of the socket to connect to. ``secrets`` are
     those besides the values of secret keys. ``restic_reads`` is false where restic cannot reach
-    the repository. ``awaits_document`` says that the document named in the entry is needed;
-    ``has_credentials`` that ``repo`` has credentials, so that keys from the defaults do not count.
+    the repository. ``restic_only`` is why nothing but restic can, empty if others can.
+    ``awaits_document`` says that the document named in the entry is needed; ``has_credentials``
+    that ``repo`` has credentials, so that keys from the defaults do not count.
     """
 
     location: Secret | None = None
@@ -41,6 +42,7 @@ class BackendSettings:
     unix_socket: str | None = None
     secrets: tuple[Secret, ...] = ()
     restic_reads: bool = True
+    restic_only: str = ""
     awaits_document: bool = False
     has_credentials: bool = False
 
@@ -62,7 +64,8 @@ class OwnKeys:
     itself. ``environs`` are the entry's ``env`` and the daemon's environment. ``awaited`` is
     true while a document is still to be looked up, which will give the keys with a ``field``.
     ``elsewhere`` is true where another process serves the repository: its environment may
-    have what is missing here.
+    have what is missing here. ``options`` are the entry's extended options for restic, such as
+    ``s3.region``.
     """
 
     repo: str = field(repr=False)
@@ -71,6 +74,7 @@ class OwnKeys:
     environs: Sequence[Mapping[str, str]] = field(default=(), repr=False)
     awaited: bool = False
     elsewhere: bool = False
+    options: Mapping[str, str] = field(factory=dict)
     # Where values are from, if not from keys of the same name.
     sources: Mapping[str, str] = field(factory=dict)
     problems: list[tuple[str, str]] = field(factory=list, eq=False)

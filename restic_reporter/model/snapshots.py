@@ -61,6 +61,9 @@ class Listing:
     ``locks`` and ``keys`` are those in ``locks/`` and ``keys/``, ``None`` if the backend does
     not list them or it would cost a request. Names may be `ListedNames`, parsed when used.
 
+    ``lock_times`` are when the listed locks were stored, by the storage's clock in Unix seconds;
+    ``None`` if the backend does not tell.
+
     ``config`` is any value whose ``repr`` changes with the repository's config file, ``None`` if
     that needs a request. ``locks_error`` is set if listing the locks has failed.
 
@@ -74,6 +77,7 @@ class Listing:
     location: Secret | None = None
     config: Hashable = None
     locks_error: ReadError | None = None
+    lock_times: tuple[float, ...] | None = None
 
 
 @frozen(slots=True)

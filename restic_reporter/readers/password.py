@@ -7,24 +7,11 @@ from ..concurrency.deadline import Deadline
 from ..config.sources import password_text
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
+from ..processes.environment import child_environment
+from ..processes.run import ChildStoppedError, run_child
 from ..redaction.secret import Secret
-from .process.child import ChildStoppedError, run_child
 
 _OUTPUT_LIMIT = 2**16
-
-# The variables of the daemon's environment that a child may see.
-_INHERITED = frozenset(
-    (
-        *("PATH", "HOME", "TMPDIR", "TZ", "LANG"),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
-        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
-    )
-)
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of the daemon's environment ``environ`` that children get."""
-    return {name: value for name, value in environ.items() if name in _INHERITED}
 
 
 async def password_of(

@@ -13,12 +13,14 @@ from ..interfaces import ISnapshotReader, ReadRequest, ReadResult
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Snapshot
+from ..processes.child import Exit
+from ..processes.environment import child_environment
+from ..processes.run import ChildStoppedError, run_child
 from ..redaction.secret import Secret
 from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
 from ..restic_format.json_members import SMALL
 from ..restic_format.snapshot_json import MEMBERS, parse_snapshot
-from .password import child_environment, encoded, password_of
-from .process.child import ChildStoppedError, Exit, run_child
+from .password import encoded, password_of
 from .restic_errors import VanishedError, VanishedWatch, failure, last_retry, unreadable_snapshots
 
 # Snapshots added to the table in one step.
@@ -189,6 +191,8 @@ class ResticReader:
         ):
             if value is not None:
                 arguments += [option, value]
+        for name, text in repository.options.items():
+            arguments += ["-o", _in_csv(f"{name}={text}")]
         if cache_dir is None:
             arguments.append("--no-cache")
         environment = {
@@ -209,6 +213,11 @@ class ResticReader:
             environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
             inputs[_PASSWORD] = encoded(password)
         return arguments, environment, inputs
+
+
+def _in_csv(text: str) -> str:
+    """Return ``text`` as the one field of a line of CSV, which restic parses -o as."""
+    return '"{}"'.format(text.replace('"', '""')) if re.search('[,"\r\n]', text) else text
 
 
 class _Collector:

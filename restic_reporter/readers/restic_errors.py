@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from attrs import define
 
 from ..model.errors import ReadError, Reason
+from ..processes.child import Exit
 from ..redaction.masks import redact
 from ..redaction.secret import Secret
-from .process.child import Exit
 
 # Exit codes with one meaning, since restic 0.17.
 _CODES = {10: Reason.NOT_FOUND, 11: Reason.LOCKED, 12: Reason.AUTH, 130: Reason.SIGNAL}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
@@ -73,30 +73,36 @@ class ListingMemo:
 
 class ListedNames(Set[str]):
     """
-    The names in a listing, as `parse_names` returns them.
+    The names in a listing, as ``parse`` returns them: `parse_names`, or a backend's own.
 
     A listing equal to the previous one, byte by byte, is parsed only when its names are
     needed: parsing is most of the cost of an unchanged repository.
     """
 
-    def __init__(self, body: bytes, memo: ListingMemo) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        memo: ListingMemo,
+        parse: Callable[[bytes], frozenset[str]] | None = None,
+    ) -> None:
         """
         ``memo`` is that of the folder.
 
         :raises ValueError: the listing is invalid.
         """
         self._body = body
+        self._parse = parse or parse_names
         self._parsed: frozenset[str] | None = None
         shown = (len(body), hash(body))
         if memo.names is None or memo.body != shown:
-            self._parsed = parse_names(body)
+            self._parsed = self._parse(body)
             memo.body, memo.names = shown, fingerprint(self._parsed)
         self.fingerprint: Fingerprint = memo.names
 
     @property
     def _names(self) -> frozenset[str]:
         if self._parsed is None:
-            self._parsed = parse_names(self._body)
+            self._parsed = self._parse(self._body)
         return self._parsed
 
     def __len__(self) -> int:

@@ -33,6 +33,7 @@ class MemoryBackend:
     waiting: Callable[[str], Awaitable[object]] | None = None
     shows_keys: bool = False
     location: Secret | None = None
+    lock_times: tuple[float, ...] | None = None
     concurrent_loads: int = 1
     listings: int = 0
     loads: list[str] = Factory(list)
@@ -60,6 +61,7 @@ class MemoryBackend:
             self.names("keys") if self.shows_keys else None,
             self.location,
             locks_error=locks_error,
+            lock_times=self.lock_times,
         )
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:

@@ -72,15 +72,15 @@ class ConnectTests(ScriptCase):
         """A repository that only restic reaches is opened by restic."""
         path = self.server.path / "good"
         restic = self.folder.write(
-            "as-sftp",
+            "as-swift",
             "#!/bin/sh\n"
             'echo "$1 $2" >> called\n'
             f'exec {tool("restic-0.18")} "$@" --repository-file "" -r {path}\n',
             0o755,
         )
-        self.configure([{"repo": f"sftp:host:{path}", "password": EXAMPLE_PASSWORD}])
+        self.configure([{"repo": f"swift:host:{path}", "password": EXAMPLE_PASSWORD}])
         (line,) = self.connect(0, f"--restic={restic}")
-        self.assertEqual(line, f"sftp:host:{path}: ok")
+        self.assertEqual(line, f"swift:host:{path}: ok")
         self.assertEqual((self.folder.path / "called").read_text(), "cat config\n")
 
     def test_bad_config(self) -> None:

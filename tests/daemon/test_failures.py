@@ -114,12 +114,12 @@ class FailureTests(SynchronousTestCase):
             daemon.stop()
 
     def mapping_restic(self) -> str:
-        """A restic that finds the repository behind every ``sftp:`` location."""
+        """A restic that finds the repository behind every ``swift:`` location."""
         program = self.folder.write(
             "mapping-restic",
             "#!/bin/sh\n"
             'location=$(cat "$RESTIC_REPOSITORY_FILE")\n'
-            f"case $location in sftp:*) location={self.repository};; esac\n"
+            f"case $location in swift:*) location={self.repository};; esac\n"
             f"RESTIC_REPOSITORY_FILE= RESTIC_REPOSITORY=$location"
             f' exec {tool("restic-0.18")} "$@"\n',
             0o755,
@@ -129,7 +129,7 @@ class FailureTests(SynchronousTestCase):
     def test_corrupt_snapshot(self) -> None:
         """A snapshot that restic passes over makes the read partial, and the log names it: with
         a listing of ours, over HTTP or of a folder, and with restic alone."""
-        urls = (self.url, "data/repo", "sftp:host:/repo")
+        urls = (self.url, "data/repo", "swift:host:/repo")
         entries = [{**self.entry, "repo": url} for url in urls]
         daemon = Daemon(self.folder, entries, restic=self.mapping_restic()).serving()
         before = daemon.metrics()
@@ -155,7 +155,7 @@ class FailureTests(SynchronousTestCase):
             f' exec {tool("restic-0.18")} "$@"\n',
             0o755,
         )
-        hang, well = "sftp:hang:/", "sftp:well:/"
+        hang, well = "swift:hang:/", "swift:well:/"
         hanging = {"repo": hang, "password": "x", "timeout": 1.5}
         daemon = Daemon(self.folder, [hanging, {**self.entry, "repo": well}], restic=str(wrapper))
         daemon.program.wait_for(f"read {well}: .* snapshots")
@@ -203,7 +203,7 @@ class SecretTests(SynchronousTestCase):
                 "password_command": f"sh -c 'echo {marker}8; exit 1'",
             },
             {"repo": "rclone:nowhere:", "password": f" {marker}9"},
-            {"repo": f"sftp://user:{marker}0@127.0.0.1:9//x", "password": f"{marker}7"},
+            {"repo": f"swift://user:{marker}0@127.0.0.1:9//x", "password": f"{marker}7"},
         ]
         daemon = Daemon(
             folder,
@@ -246,7 +246,7 @@ class KilledDaemonTests(SynchronousTestCase):
             f'#!/bin/sh\ntrap "" INT TERM HUP\nsleep 1000 &\necho $$ $! > {pids}\nwait\n',
             0o755,
         )
-        entry = {"repo": "sftp:some:/", "password": "x"}
+        entry = {"repo": "swift:some:/", "password": "x"}
         daemon = Daemon(folder, [entry], restic=str(wrapper))
         children = [int(pid) for pid in pids.read_text().split()]
         self.assertEqual(len(children), 2)

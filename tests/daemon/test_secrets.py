@@ -77,7 +77,7 @@ class SecretsTests(SecretsCase):
             "restic": [
                 {"repo": self.server.url("echo-b"), **rest, **client, **password},
                 {"repo": "s3:h/echo-c", "env": {"SOME_KEY": secret("env")}, **file},
-                {"repo": f"sftp://me:{quoted}@h/echo-d", **password},
+                {"repo": f"swift://me:{quoted}@h/echo-d", **password},
                 {"repo": "s3:h/wait-a", "env": {"SOME_KEY": secret("env")}, **password},
                 {"repo": self.server.url("wait-b"), **rest, **password},
             ],
@@ -200,7 +200,7 @@ class SecretsTests(SecretsCase):
         """Nothing is in a log file either; without a restic, with a token that Vault refuses."""
         config = [
             {"repo": str(example()), "vault_material": "repository"},
-            {"repo": "s3:h/b", "password_file": "password", "env": {"A": secret("env")}},
+            {"repo": "s3:h/bucket", "password_file": "password", "env": {"A": secret("env")}},
             {"repo": "leaky:a", "password": secret("password")},
         ]
         daemon = Daemon(

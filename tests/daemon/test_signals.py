@@ -225,7 +225,7 @@ class StopTests(DaemonTestCase):
         ]
         answer = self.folder.write("answer.json", json.dumps(listed))
         prolix = self.folder.write("prolix-restic", f"#!/bin/sh\nexec cat {answer}\n", 0o755)
-        entries = [{"repo": f"sftp:host:/{n}", "password": "x"} for n in range(12)]
+        entries = [{"repo": f"swift:host:/{n}", "password": "x"} for n in range(12)]
         for number in (signal.SIGINT, signal.SIGTERM):
             daemon = Daemon(self.folder, entries, restic=str(prolix)).serving()
             host, _, port = daemon.address.partition(":")

@@ -133,7 +133,7 @@ class ValuesTests(SynchronousTestCase):
             f'RESTIC_REPOSITORY_FILE= RESTIC_REPOSITORY=repo exec {tool("restic-0.18")} "$@"\n',
             0o755,
         )
-        url = "sftp:host:/repo"
+        url = "swift:host:/repo"
         config = [{"repo": url, "password": EXAMPLE_PASSWORD}]
         daemon = Daemon(self.folder, config, restic=str(wrapper)).serving()
         daemon.collect()
@@ -142,7 +142,7 @@ class ValuesTests(SynchronousTestCase):
         self.assertEqual(len(calls.read_text().splitlines()), 2)
         for name in ("backup_lock_count", "backup_storage_requests_total"):
             self.assertEqual(metrics.series(name), {})
-        info = metrics.series("backup_repository_info", url=url, backend="sftp", reader="restic")
+        info = metrics.series("backup_repository_info", url=url, backend="swift", reader="restic")
         self.assertEqual(len(info), 1)
 
     def test_unchanged_starts_no_restic(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from restic_reporter.readers.process.child import Exit, run_child
+from restic_reporter.processes.child import Exit
+from restic_reporter.processes.run import run_child
 from tests.doubles.child_programs import (
     Output,
 )

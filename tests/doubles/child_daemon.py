@@ -21,8 +21,8 @@ from twisted.internet.defer import Deferred
 
 from restic_reporter.concurrency.deadline import sleep
 from restic_reporter.model.errors import ReadError
-from restic_reporter.readers.process import guard as child_guard
-from restic_reporter.readers.process.child import run_child
+from restic_reporter.processes import guard as child_guard
+from restic_reporter.processes.run import run_child
 
 _LOW = 24
 

@@ -1,5 +1,7 @@
 """The promises of `IBackend`, kept by every backend of ours."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ from restic_reporter.model.repository import Repository
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import BackendContractTests, MemoryBackend
 from tests.doubles.b2_case import B2Case
+from tests.doubles.fake_s3 import REGION, SECRET
 from tests.doubles.repositories import no_tools, repository, settings_for
+from tests.doubles.s3_case import S3Case
 from tests.doubles.servers import Folder, RestServer
+from tests.doubles.sftp_case import SFTPCase
 
 reactor: Any = default_reactor
 
@@ -105,3 +110,28 @@ class B2ContractTests(BackendContractTests, B2Case):
 
     def remove(self, path: str) -> None:
         self.fake.account.remove(self.bucket, f"some/whe re/{path}")
+
+
+class S3ContractTests(BackendContractTests, S3Case):
+    """Repositories in a fake S3."""
+
+    secrets = (SECRET,)
+
+    def make_backend(self) -> IBackend:
+        return self.backend("some/whe%20re", options={"s3.region": REGION})
+
+    def put(self, path: str, content: bytes) -> None:
+        self.fake.put(f"some/whe re/{path}", content)
+
+    def remove(self, path: str) -> None:
+        del self.fake.bucket.objects[f"some/whe re/{path}"]
+
+
+class SFTPContractTests(FolderContractTests, SFTPCase):
+    """Repositories behind a fake SFTP server."""
+
+    def make_backend(self) -> IBackend:
+        return self.backend()
+
+    def hold(self) -> None:
+        os.kill(self.last_pid(), signal.SIGSTOP)

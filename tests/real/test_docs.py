@@ -21,9 +21,9 @@ from restic_reporter.model.errors import Reason
 from restic_reporter.model.labels import MAX_LENGTH
 from restic_reporter.plugin import BackendMaker, Key
 from restic_reporter.plugin.discovery import installed_plugins
+from restic_reporter.processes.child import STDERR_LIMIT
 from restic_reporter.readers.native.snapshot_files import CONTENT_LIMIT
 from restic_reporter.readers.native.unlock import MAX_DERIVATIONS, MAX_KEY_FILES
-from restic_reporter.readers.process.child import STDERR_LIMIT
 from restic_reporter.readers.restic import STDOUT_LIMIT, WHOLE_STDOUT_LIMIT
 from restic_reporter.restic_format.json_members import PARTS_LIMIT, SMALL
 from restic_reporter.tap import Options

@@ -15,8 +15,8 @@ from restic_reporter.collection.state import RepositoryStatus, Task
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.processes import child
 from restic_reporter.readers import restic as module
-from restic_reporter.readers.process import child
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.testing import read_request
 from tests.doubles.child_programs import PATIENCE, script

@@ -10,8 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from restic_reporter.concurrency.deadline import sleep
 from restic_reporter.model.errors import Reason
+from restic_reporter.processes import child
 from restic_reporter.readers import restic as module
-from restic_reporter.readers.process import child
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import DEAF_FAMILY, Watch, script
 from tests.doubles.repositories import b2_settings

@@ -6,7 +6,7 @@ from typing import Any
 
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import PasswordCommand
-from restic_reporter.readers.process import child
+from restic_reporter.processes import child
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import running, script
 from tests.doubles.native_repositories import cheapen

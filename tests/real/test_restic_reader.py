@@ -5,7 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from restic_reporter.model.errors import Reason
+from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.certificates import Authority, self_signed
 from tests.doubles.child_programs import running
 from tests.doubles.restic_case import VERSIONS, ReaderTestCase, entry, made, read
@@ -74,6 +74,17 @@ class VersionTests(ReaderTestCase):
             for program in VERSIONS:
                 await self.assert_fails(tool(program), repository, Reason.TIMEOUT, seconds=1.0)
                 self.assertEqual(running(marker), [])
+
+    async def test_options(self) -> None:
+        """restic gets an entry's options unchanged, with quotes and commas in them."""
+        path = self.folder().path / "said"
+        command = f"sh -c \"echo 'a,b' c >> {path}; exit 1\""
+        repository = entry("sftp:h:/x", options={"sftp.command": command, "x.unknown": "a,b"})
+        for program in VERSIONS:
+            with self.assertRaises(ReadError):
+                await read(tool(program), repository, seconds=20)
+            self.assertEqual(path.read_text(), "a,b c\n")
+            path.unlink()
 
     async def test_damaged_snapshots(self) -> None:
         """Snapshots that cannot be read are named; the others count."""

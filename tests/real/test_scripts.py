@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.servers import PATIENCE, ROOT
+from tests.doubles.tools import tool
 
 # Stands in for the console script: checks the config that the daemon would run with.
 PROGRAM = f"""#!/bin/sh
@@ -48,3 +49,20 @@ class TryItTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)[0]["repo"], "local:examples/repository")
         self.assertNotIn("readable by every user", done.stderr)
+
+
+class FetchTestToolsTests(SynchronousTestCase):
+    """``scripts/fetch-test-tools``."""
+
+    def test_moved(self) -> None:
+        """What starts a program with its own loader, or in its own environment, can be moved."""
+        folder = Path(self.mktemp()).absolute()
+        (folder / "bin").mkdir(parents=True)
+        (folder / "packages").symlink_to(Path(tool("ssh")).parents[1] / "packages")
+        for name, arguments, expected in (
+            ("ssh", ("-V",), "OpenSSH_"),
+            ("swift-python", ("-c", "import sys; print(sys.prefix)"), f"{folder}/packages/swift-"),
+        ):
+            program = shutil.copy(tool(name), folder / "bin")
+            done = subprocess.run([program, *arguments], capture_output=True, text=True)
+            self.assertIn(expected, done.stdout + done.stderr)

@@ -33,5 +33,22 @@ b2 = BackendMaker(
     ),
     settings="restic_reporter.backends.b2.settings.configure",
 )
+s3 = BackendMaker(
+    "s3",
+    ("s3",),
+    "restic_reporter.backends.s3.S3Backend.make",
+    keys=(
+        Key("s3_access_key_id", field="access_key_id"),
+        Key("s3_secret_access_key", secret=True, field="secret_access_key"),
+        Key("s3_session_token", secret=True),
+    ),
+    settings="restic_reporter.backends.s3.settings.configure",
+)
+sftp = BackendMaker(
+    "sftp",
+    ("sftp",),
+    "restic_reporter.backends.sftp.SFTPBackend.make",
+    settings="restic_reporter.backends.sftp.settings.configure",
+)
 
 vault = SecretStoreMaker("vault", "restic_reporter.secret_stores.vault.VaultStore.make")

@@ -36,6 +36,7 @@ class Names:
     start: str | None = None
     pages: int = 0
     _found: dict[str, set[str]] = Factory(lambda: {folder: set() for folder in _FOLDERS})
+    _lock_times: list[float] = Factory(list)
 
     def __attrs_post_init__(self) -> None:
         self.start = self.base + _FOLDERS[0]
@@ -59,7 +60,7 @@ class Names:
             if not isinstance(name, str):
                 raise ReadError(Reason.PARSE, f"{_CALL}: a file without a name in the response")
             if file.get("action", "upload") == "upload":
-                self._take(name)
+                self._take(name, file.get("uploadTimestamp"))
         before, self.start = self.start, self._next_start(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
@@ -67,11 +68,13 @@ class Names:
         if self.start is not None and self.pages >= _MOST_PAGES:
             raise ReadError(Reason.TOO_LARGE, f"{_CALL}: more than {_MOST_PAGES * PAGE} names")
 
-    def _take(self, name: str) -> None:
+    def _take(self, name: str, milliseconds: object) -> None:
         for folder, found in self._found.items():
             start = self.base + folder
             if name.startswith(start) and is_file_name(name[len(start) :]):
                 found.add(name[len(start) :])
+                if folder == "locks/" and isinstance(milliseconds, int) and milliseconds < 2**48:
+                    self._lock_times.append(milliseconds / 1000)
 
     def _next_start(self, following: str | None) -> str | None:
         """
@@ -98,4 +101,4 @@ class Names:
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
         if not keys:
             raise ReadError(Reason.NOT_FOUND, "no repository found: no key files; check the path")
-        return Listing(snapshots, locks, keys)
+        return Listing(snapshots, locks, keys, lock_times=tuple(sorted(self._lock_times)))

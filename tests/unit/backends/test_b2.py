@@ -22,8 +22,9 @@ class ListTests(B2Case):
         names = fill(self.fake, self.bucket, "repo/", 10, locks=2)
         backend = self.backend()
         locks = frozenset({name(0), name(1)})
-        expected = Listing(names, locks, frozenset({name(-1)}))
-        self.assertEqual(await self.list(backend), expected)
+        first = await self.list(backend)
+        expected = Listing(names, locks, frozenset({name(-1)}), lock_times=first.lock_times)
+        self.assertEqual(first, expected)
         self.assertEqual(self.calls, {**ONE_LIST, "authorize_account": 1, "list_buckets": 1})
         for _ in range(2):
             self.assertEqual(await self.list(backend), expected)
@@ -89,8 +90,19 @@ class ListTests(B2Case):
         put(bucket, f"repo/snapshots/{name(0)}", b"newer")
         put(bucket, f"repo/snapshots/{name(8)}")
         self.fake.account.hide(bucket, f"repo/snapshots/{name(8)}")
-        expected = Listing(names, frozenset(), frozenset({name(-1)}))
+        expected = Listing(names, frozenset(), frozenset({name(-1)}), lock_times=())
         self.assertEqual(await self.list(self.backend()), expected)
+
+    async def test_lock_times(self) -> None:
+        """The locks' times are those of their upload."""
+        fill(self.fake, self.bucket, "repo/", locks=3)
+        found = await self.list(self.backend())
+        times = [
+            versions[0].timestamp / 1000
+            for path, versions in self.bucket.versions.items()
+            if path.startswith("repo/locks/")
+        ]
+        self.assertEqual(found.lock_times, tuple(sorted(times)))
 
     async def test_foreign_folders_cost_nothing(self) -> None:
         """What lies before, between and after the folders is not listed page by page."""
@@ -165,7 +177,8 @@ class ListTests(B2Case):
         self.assertEqual(self.calls["list_file_names"], 1)
         fill(self.fake, self.bucket, "repo/", 0)
         self.assertEqual(
-            await self.list(backend), Listing(frozenset(), frozenset(), frozenset({name(-1)}))
+            await self.list(backend),
+            Listing(frozenset(), frozenset(), frozenset({name(-1)}), lock_times=()),
         )
 
     async def test_bucket(self) -> None:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import evolve
+
 from restic_reporter.backends.local import look_at
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.snapshots import Listing
@@ -44,9 +46,20 @@ class LookAtTests(FolderCase):
         os.mkdir(os.fsencode(self.root / "snapshots") + b"/\xff")
         (self.root / "snapshots" / name(6)).mkdir()
         names = frozenset({name(0), name(1)})
+        listing = self.look()
         self.assertEqual(
-            self.look(), Listing(names, locks, frozenset({NAME}), config=config_of(self.root))
+            evolve(listing, lock_times=None),
+            Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
         )
+        self.assertEqual(len(listing.lock_times or ()), 3)
+
+    def test_lock_times(self) -> None:
+        """The locks' times are those of their files."""
+        for number, time in enumerate((1_700_000_000.5, 1_600_000_000)):
+            (self.root / "locks" / name(number)).touch()
+            os.utime(self.root / "locks" / name(number), (0, time))
+        (self.root / "locks" / "foreign").touch()
+        self.assertEqual(self.look().lock_times, (1_600_000_000, 1_700_000_000.5))
 
     def test_missing_folders(self) -> None:
         """Folders that are not there are empty, where there is a config: git keeps none."""
@@ -55,7 +68,8 @@ class LookAtTests(FolderCase):
         (root / "config").touch()
         nothing: frozenset[str] = frozenset()
         self.assertEqual(
-            look_at(str(root)), Listing(nothing, nothing, nothing, config=config_of(root))
+            look_at(str(root)),
+            Listing(nothing, nothing, nothing, config=config_of(root), lock_times=()),
         )
 
     def test_no_repository(self) -> None:

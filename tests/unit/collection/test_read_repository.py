@@ -71,6 +71,27 @@ class ReadingTests(ReadingTestCase):
             self.assertEqual((reading.locks.count, reading.locks.times), (locks, times))
             self.assertEqual(self.world.reader.reads, reads)
 
+    def test_listed_times_of_locks(self) -> None:
+        """Where a lock was not read, the times of the listing count, of each listing anew."""
+        world = self.world
+        for incremental, read, times in (
+            (False, (), (NOW - 9, NOW - 8)),
+            (True, (NOW - 7,), (NOW - 9, NOW - 8)),
+            (True, (NOW - 7, NOW - 6), (NOW - 7, NOW - 6)),
+        ):
+            world.reader.incremental, world.reader.lock_times = incremental, read
+            world.storage.locks, world.backend.lock_times = 0, ()
+            self.read()
+            world.storage.locks, world.backend.lock_times = 2, (NOW - 9, NOW - 8)
+            for _ in range(2):
+                reading = self.read()
+                assert reading.locks is not None
+                self.assertEqual(reading.locks.times, times)
+        world.reader.incremental, world.backend.lock_times = False, (NOW - 5, NOW - 4)
+        reading = self.read()
+        assert reading.locks is not None
+        self.assertEqual(reading.locks.times, (NOW - 5, NOW - 4))
+
     def test_unchanged_empty(self) -> None:
         """An empty repository is read once as well."""
         self.world.storage.snapshots.clear()

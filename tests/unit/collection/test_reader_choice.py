@@ -17,6 +17,8 @@ LOCATED = BackendMaker("located", ("x",), "no.such", locates=True)
 # Those of a repository that restic cannot reach.
 UNREACHED = BackendSettings(restic_reads=False)
 
+ROLE = BackendSettings(restic_only="a role")
+
 
 @frozen
 class Case:
@@ -62,6 +64,7 @@ class ReadersTests(SynchronousTestCase):
             Case("b2", LISTED, "restic", default="native", own={"reader": "auto"}),
             Case("s3", None, "restic"),
             Case("s3", None, "restic", has_restic=False),
+            Case("b2", LISTED, "restic", has_restic=False, own={"settings": ROLE}),
             Case("x", LISTED, "native"),
             Case("x", LOCATED, "restic"),
             Case("x", LOCATED, "native", has_restic=False),
@@ -76,6 +79,10 @@ class ReadersTests(SynchronousTestCase):
         for case, problem in (
             (Case("s3", None, "", default="native"), "'native' does not support 's3'"),
             (Case("s3", None, "", own={"reader": "native"}), "'native' does not support 's3'"),
+            (
+                Case("b2", LISTED, "", default="native", own={"settings": ROLE}),
+                "reader: 'native' cannot read it: a role",
+            ),
             (Case("x", LISTED, "", default="restic"), "'restic' does not support 'x'"),
         ):
             error = self.assertRaises(ValueError, self.choose, case)

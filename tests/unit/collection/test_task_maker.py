@@ -110,6 +110,21 @@ class TaskMakerTests(SynchronousTestCase):
         self.assertIsNone(task.backend)
         self.assertEqual(task.backend_name, "sftp")
 
+    def test_only_restic(self) -> None:
+        """A repository that only restic can read gets no backend; a warning counts those alike."""
+        role = BackendSettings(restic_only="a role")
+        config = Config(
+            (
+                repository(),
+                *(evolve(repository(url), settings=role) for url in ("/q", "/r")),
+            )
+        )
+        maker = self.make(lambda _: self.backend)
+        tasks = maker.tasks(config)
+        self.assertEqual([one.backend for one in tasks.values()], [self.backend, None, None])
+        self.assertEqual({one.reader.name for one in tasks.values()}, {self.reader.name})
+        self.assertEqual(maker.warnings(tasks), ["2 repositories read by restic alone: a role"])
+
     def test_refused(self) -> None:
         """What backends refuse is told in one go, with file and entries, without secrets."""
         config = Config((repository("/p", position=2), repository("/q", position=5)), name="c.json")

@@ -62,7 +62,7 @@ class CheckConfigTests(ConfigCase):
             {"repo": f"rest:http://me:{MARKER}@h/", "password": MARKER},
             {"repo": "rest:http://h/", "rest_username": "me", "rest_password": MARKER},
             {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
-            {"repo": "s3:h/b", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
+            {"repo": "s3:h/bucket", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
             {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
             {"repo": "/r", "vault_material": "a/b"},
         ]
@@ -94,10 +94,12 @@ class CheckConfigTests(ConfigCase):
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
             *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
+            *("options", "s3_access_key_id"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
-        self.assertEqual(marked, {"rest_password", "b2_key"})
+        s3 = {"s3_secret_access_key", "s3_session_token"}
+        self.assertEqual(marked, {"rest_password", "b2_key", *s3})
         others = {"password", "env", "password_command"}
         self.assertEqual(set(checks([], makers)), {*marked, *public, *others})
 
@@ -165,8 +167,8 @@ class CheckConfigTests(ConfigCase):
             self.check([{"repo": "fussy:x", "password": MARKER}], plugins)
         self.assertEqual(caught.exception.problems, ("c.json: entry 1: repo: not this one: ***",))
         with self.assertRaises(ConfigError) as caught:
-            self.check([{"repo": "sftp:h:/p", "password": "x"}], reader="native")
-        self.assertIn("'native' does not support 'sftp'", str(caught.exception))
+            self.check([{"repo": "swift:h:/p", "password": "x"}], reader="native")
+        self.assertIn("'native' does not support 'swift'", str(caught.exception))
 
     def test_warnings(self) -> None:
         """What works in part is warned of: broken plugins and backends, no restic, open files."""

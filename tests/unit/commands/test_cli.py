@@ -54,7 +54,7 @@ class CommandTests(SynchronousTestCase):
         rows = table(done.stdout)
         self.assertEqual(set(rows), set(RESTIC_SCHEMES))
         self.assertEqual(rows["rest"][1], "restic, native")
-        self.assertEqual(rows["sftp"], ("-", "restic alone"))
+        self.assertEqual(rows["swift"], ("-", "restic alone"))
 
     def test_version_and_help(self) -> None:
         """It tells its version and its commands."""

@@ -33,16 +33,26 @@ class EntryTests(ConfigCase):
         assert one.cron is not None
         self.assertEqual(one.cron.text, "0 3 * * *")
 
+    def test_options(self) -> None:
+        """Options are taken as the texts that restic would read, and make another entry."""
+        options = {"s3.list-objects-v1": True, "s3.connections": 5, "sftp.args": " -i x "}
+        one = self.one(options=options)
+        expected = {"s3.list-objects-v1": "true", "s3.connections": "5", "sftp.args": "-i x"}
+        self.assertEqual(one.options, expected)
+        self.assertEqual(self.one().options, {})
+        self.assertNotEqual(one, self.one())
+
     def test_every_key_is_known(self) -> None:
         """The keys are those of the documentation, no more and no fewer."""
         self.assertEqual(
             sorted(checks(["vault"], self.context().owners)),
             [
                 "b2_account_id", "b2_api_url", "b2_key", "b2_vault_material", "cacert", "cron",
-                "disabled", "env", "expect", "grace", "group_by", "key_hint", "max_age", "password",
-                "password_command", "password_file", "reader", "repo", "rest_password",
-                "rest_username", "rest_vault_material", "retired", "schedule", "timeout",
-                "tls_client_cert", "vault_material",
+                "disabled", "env", "expect", "grace", "group_by", "key_hint", "max_age", "options",
+                "password", "password_command", "password_file", "reader", "repo", "rest_password",
+                "rest_username", "rest_vault_material", "retired", "s3_access_key_id",
+                "s3_secret_access_key", "s3_session_token", "s3_vault_material", "schedule",
+                "timeout", "tls_client_cert", "vault_material",
             ],
         )  # fmt: skip
 
@@ -54,7 +64,7 @@ class EntryTests(ConfigCase):
             ("rest:http://me@x.org:pass@host/", "rest:http://me@x.org:***@host/"),
             ("rest:http://user:@host/", "rest:http://user:***@host/"),
             ("rest:http://user@host:80", "rest:http://user@host:80"),
-            ("sftp://user:p@:ss@host//srv", "sftp://user:***@host//srv"),
+            ("swift://user:p@:ss@host//srv", "swift://user:***@host//srv"),
             ("s3:https://host/bucket", "s3:https://host/bucket"),
         ):
             one = self.one(repo=repo)

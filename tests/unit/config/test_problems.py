@@ -44,6 +44,15 @@ class ProblemTests(ConfigCase):
             ("env", {"": "x"}, "invalid name of an environment variable: ''"),
             ("env", {5: "x"}, "invalid name of an environment variable: 5"),
             ("env", {"RESTIC_REPOSITORY": "x"}, "RESTIC_REPOSITORY is set by restic-reporter"),
+            ("options", [], "must be a map, not a list"),
+            ("options", {"region": "x"}, "invalid name 'region'; must look like 's3.region'"),
+            ("options", {"S3.region": "x"}, "invalid name 'S3.region'"),
+            ("options", {"s3.region=": "x"}, "invalid name 's3.region='"),
+            ("options", {5: "x"}, "invalid name 5"),
+            ("options", {"s3.region": None}, "s3.region: must be a string, not null"),
+            ("options", {"s3.region": "\0"}, "s3.region: contains an invalid character"),
+            ("options", {"s3.secret-key": "x"}, "s3.secret-key: options show in the process list"),
+            ("options", {"x.y": "http://u:p@h/"}, "x.y: options show in the process list"),
             ("reader", "Restic", "must be one of auto, restic"),
             ("reader", ["restic"], "must be one of auto, restic"),
             ("timeout", "5", "must be a number of seconds, not a string"),
@@ -77,6 +86,9 @@ class ProblemTests(ConfigCase):
         self.write("c.json", '[{"repo": "/p", "password": "x", "env": {"A": "1", "A": "2"}}]')
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertEqual(error.problems, ("c.json: entry 1: env: duplicate name 'A'",))
+        self.write("c.json", '[{"repo": "/p", "password": "x", "options": {"a.b": "", "a.b": ""}}]')
+        error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
+        self.assertEqual(error.problems, ("c.json: entry 1: options: duplicate name 'a.b'",))
         self.write("c.json", '{"repositories": [], "repositories": []}')
         error = self.assertRaises(ConfigError, load_config, "c.json", self.context())
         self.assertEqual(error.problems, ("c.json: duplicate key 'repositories'",))
@@ -155,7 +167,7 @@ class ProblemTests(ConfigCase):
         problems = self.problems(
             {
                 "repositories": [
-                    {"repo": "/p", "password": 1, "timeout": 0, "cron": "x", "oops": 1},
+                    {"repo": "/p", "password": 1, "timeout": 0, "cron": "x", "xyzzy": 1},
                     "text",
                     GOOD,
                     {**GOOD, "b2_key": "x"},
@@ -171,7 +183,7 @@ class ProblemTests(ConfigCase):
                 ["defaults", "reader"],
                 ["entry 1", "password"],
                 ["entry 1", "timeout"],
-                ["entry 1", "unknown key 'oops'; known keys"],
+                ["entry 1", "unknown key 'xyzzy'; known keys"],
                 ["entry 1", "cron"],
                 ["entry 2", "must be a map"],
                 ["entry 3", "repo"],

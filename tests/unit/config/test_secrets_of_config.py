@@ -17,7 +17,7 @@ from restic_reporter.http import BoundedHTTPClient
 from restic_reporter.interfaces import BackendTools
 from restic_reporter.model.repository import Config, Repository
 from restic_reporter.plugin.discovery import by_scheme, installed_plugins
-from restic_reporter.readers.process.child import Exit
+from restic_reporter.processes.child import Exit
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.secret_stores.lookup import Lookups
@@ -55,7 +55,7 @@ class SecretsCase(ConfigCase):
                 "password": "x",
                 "env": {"AWS_SECRET_ACCESS_KEY": f"{MARKER}-env", "AWS_REGION": "eu-central-1"},
             },
-            {"repo": f"sftp://me:{MARKER}-sftp@h//srv", "password": ""},
+            {"repo": f"swift://me:{MARKER}-swift@h//srv", "password": ""},
         ]
 
     def config(self) -> Config:
@@ -70,7 +70,7 @@ class MaskingTests(SecretsCase):
         """Every secret of a config is found, in whatever way it is sent."""
         masks = masks_of(self.config())
         for secret in (
-            "%2Furl", "/url", "-password", "/rest", "%2Frest", "-file", "-b2", "-env", "-sftp"
+            "%2Furl", "/url", "-password", "/rest", "%2Frest", "-file", "-b2", "-env", "-swift"
         ):  # fmt: skip
             self.assertEqual(masks.redact(f"<{MARKER}{secret}>"), "<***>", secret)
         for pair in (f"me:{MARKER}/url", f"me:{MARKER}/rest", f"id:{MARKER}-b2"):

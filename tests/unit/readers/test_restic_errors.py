@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.readers.process.child import Exit
+from restic_reporter.processes.child import Exit
 from restic_reporter.readers.restic_errors import (
     failure,
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from restic_reporter.readers.process.child import Exit, run_child
+from restic_reporter.processes.child import Exit
+from restic_reporter.processes.run import run_child
 from tests.doubles.child_case import PATH, ROOT, start
 from tests.doubles.child_programs import (
     DEAF_FAMILY,

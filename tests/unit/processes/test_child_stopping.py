@@ -12,8 +12,8 @@ from twisted.trial.unittest import TestCase
 
 from restic_reporter.concurrency.deadline import Deadline, within
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.readers.process import child
-from restic_reporter.readers.process.child import run_child
+from restic_reporter.processes import child
+from restic_reporter.processes.run import run_child
 from tests.doubles.child_case import PATH, ROOT, start
 from tests.doubles.child_programs import (
     DEAF_FAMILY,

@@ -1,8 +1,8 @@
-"""Tests of `restic_reporter.readers.process.excerpt`."""
+"""Tests of `restic_reporter.processes.excerpt`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.readers.process.excerpt import Excerpt
+from restic_reporter.processes.excerpt import Excerpt
 
 
 class ExcerptTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests of `restic_reporter.readers.process.child`, with real processes."""
+"""Tests of `restic_reporter.processes.child`, with real processes."""
 
 import os
 import signal
@@ -10,9 +10,10 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.readers.process import child
-from restic_reporter.readers.process import guard as child_guard
-from restic_reporter.readers.process.child import ChildStoppedError, Exit, run_child
+from restic_reporter.processes import child
+from restic_reporter.processes import guard as child_guard
+from restic_reporter.processes.child import Exit
+from restic_reporter.processes.run import ChildStoppedError, run_child
 from tests.doubles.child_case import PATH, ROOT, start
 from tests.doubles.child_programs import (
     DEAF_FAMILY,

@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ...model.errors import ReadError, Reason
+from ..model.errors import ReadError, Reason
 from . import guard as child_guard
 from .excerpt import Excerpt
 
@@ -50,40 +50,28 @@ class Exit:
     stderr: str = field(repr=False)
 
 
-class ChildStoppedError(CancelledError):
-    """The child was stopped because its reader was cancelled; ``stderr`` as in `Exit`."""
-
-    def __init__(self, stderr: str) -> None:
-        super().__init__()
-        self.stderr = stderr
-
-
-async def run_child(
+def start_child(
     reactor: Any,
     arguments: list[str],
     environment: Mapping[str, str],
     on_stdout: Callable[[bytes], None],
     *,
-    stdout_limit: int,
+    stdout_limit: int = sys.maxsize,
     on_stderr: Callable[[bytes], None] = lambda _: None,
     inputs: Mapping[int, bytes] | None = None,
-) -> Exit:
+) -> "Child":
     """
-    Run a program to its end.
+    Start a program, whose stdin is written by `Child.write`.
 
     ``inputs`` go to the child through further descriptors (3, 4), a pipe each. ``on_stdout``
-    and ``on_stderr`` get its output in pieces; when one raises, the child is killed and the
-    error is raised here.
-
-    When this is cancelled the child is interrupted, and killed if that does not help; it
-    ends, with `ChildStoppedError`, only when the child and all that it has started have ended.
+    and ``on_stderr`` get its output in pieces; when one raises, the child is killed.
     ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
-    :raises ReadError: ``exec`` if the program cannot be run, ``too_large`` if it writes
-        more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
+    :raises ReadError: ``exec`` if the program cannot be run.
     """
-    child = _Child(
+    child = Child(
         reactor,
+        arguments[0],
         {_STDOUT: on_stdout, _STDERR: on_stderr},
         {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT},
         inputs or {},
@@ -101,27 +89,16 @@ async def run_child(
         )
     except (OSError, ValueError) as error:
         # ValueError: a NUL or a lone surrogate in an argument or variable.
-        message = getattr(error, "strerror", None) or error
-        raise _cannot_run(arguments, message) from None
-    try:
-        await child.ended()
-    except CancelledError:
-        child.stop()
-        await child.wait_until_gone()
-        raise ChildStoppedError(child.exit.stderr) from None
-    if child.failure is not None:
-        raise child.failure
-    if child.cannot_run is not None:
-        raise _cannot_run(arguments, child.cannot_run)
-    return child.exit
+        raise _cannot_run(arguments[0], getattr(error, "strerror", None) or error) from None
+    return child
 
 
-def _cannot_run(arguments: list[str], cause: object) -> ReadError:
-    return ReadError(Reason.EXEC, f"cannot run {arguments[0]!r}: {cause}")
+def _cannot_run(program: str, cause: object) -> ReadError:
+    return ReadError(Reason.EXEC, f"cannot run {program!r}: {cause}")
 
 
 @define(eq=False)
-class _Child(ProcessProtocol):
+class Child(ProcessProtocol):
     """
     One child, with its guard, from its start until its last pipe is closed.
 
@@ -132,6 +109,7 @@ class _Child(ProcessProtocol):
     _log = Logger()
 
     _reactor: Any
+    _program: str
     _take: Mapping[int, Callable[[bytes], None]]
     _remaining: dict[int, int]
     _inputs: Mapping[int, bytes]
@@ -143,8 +121,8 @@ class _Child(ProcessProtocol):
     _exited: bool = False
     _ended: bool = False
     _stopped: bool = False
-    failure: Exception | None = None
-    cannot_run: str | None = None
+    _failure: Exception | None = None
+    _unable: str | None = None
     _exit: Exit = Exit(None, None, "")
     transport: IProcessTransport = field(init=False)
 
@@ -152,6 +130,23 @@ class _Child(ProcessProtocol):
     def exit(self) -> Exit:
         """Return how it ended, as far as known, with its stderr so far."""
         return evolve(self._exit, stderr=self._stderr.text())
+
+    def result(self) -> Exit:
+        """
+        Return how it ended, after its end.
+
+        :raises Exception: the one given to `fail`, or from who takes its output.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._unable is not None:
+            raise _cannot_run(self._program, self._unable)
+        return self.exit
+
+    def write(self, data: bytes) -> None:
+        """Write to its stdin, unless it has closed that or has ended."""
+        with suppress(KeyError):
+            self.transport.writeToChild(0, data)
 
     def ended(self) -> "Deferred[None]":
         """Return a Deferred that fires when the child has ended and its pipes are closed."""
@@ -194,7 +189,6 @@ class _Child(ProcessProtocol):
                 os.kill(pid, number)
 
     def connectionMade(self) -> None:
-        self.transport.closeChildFD(0)
         for descriptor, content in self._inputs.items():
             self.transport.writeToChild(descriptor, content)
             self.transport.closeChildFD(descriptor)
@@ -204,23 +198,23 @@ class _Child(ProcessProtocol):
             self._report = (self._report + data)[:_REPORT_LIMIT]
             return
         self._got_output = True
-        if self.failure is not None or self._stopped:
+        if self._failure is not None or self._stopped:
             return
         self._remaining[childFD] -= len(data)
         if self._remaining[childFD] < 0:
             name = "stdout" if childFD == _STDOUT else "stderr"
-            self._fail(ReadError(Reason.TOO_LARGE, f"too much output on {name}"))
+            self.fail(ReadError(Reason.TOO_LARGE, f"too much output on {name}"))
             return
         if childFD == _STDERR:
             self._stderr.add(data)
         try:
             self._take[childFD](data)
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: Exception) -> None:
-        # Its output is not needed any more: kill it without waiting.
-        self.failure = error
+    def fail(self, error: Exception) -> None:
+        """Kill it without waiting, because of ``error``; drop the rest of its output."""
+        self._failure = error
         self._kill()
 
     def _reported(self) -> dict[str, str]:
@@ -232,9 +226,12 @@ class _Child(ProcessProtocol):
         if isinstance(reason.value, ProcessTerminated) and "status" not in self._reported():
             self._kill_unguarded()
         self._exited = True
+        self._cancel_timer()
+        self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
 
     def _kill_unguarded(self) -> None:
         """Kill the child, whose guard was killed."""
@@ -253,13 +250,12 @@ class _Child(ProcessProtocol):
         if self._got_output:
             self._timer = self._reactor.callLater(PIPE_GRACE, self._check_pipes)
             return
-        for descriptor in (*self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
+        for descriptor in (0, *self._inputs, _STDOUT, _STDERR, child_guard.REPORT):
             self.transport.closeChildFD(descriptor)
 
     def processEnded(self, reason: Failure) -> None:
         self._ended = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._cancel_timer()
         self._set_exit(reason.value)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
@@ -269,11 +265,11 @@ class _Child(ProcessProtocol):
         """Set how the child ended, from its guard's reports or from the guard's own end."""
         told = self._reported()
         if "failed" in told:
-            self.cannot_run = told["failed"]
+            self._unable = told["failed"]
         elif "status" in told:
             code = os.waitstatus_to_exitcode(int(told["status"]))
             self._exit = Exit(code, None, "") if code >= 0 else Exit(None, -code, "")
         elif isinstance(ending, ProcessTerminated) and ending.signal is not None:
             self._exit = Exit(None, ending.signal, "")
         else:
-            self.cannot_run = "its guard process failed"
+            self._unable = "its guard process failed"

@@ -1,4 +1,4 @@
-"""Tests of `restic_reporter.readers.process.guard`, run as the program that it is."""
+"""Tests of `restic_reporter.processes.guard`, run as the program that it is."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.readers.process import guard as child_guard
+from restic_reporter.processes import guard as child_guard
 from tests.doubles.child_programs import DEAF_FAMILY, Watch, python, running, shell
 
 # Descriptors out of the way of those that the guard shall see.

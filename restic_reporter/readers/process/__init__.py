@@ -1,1 +1,0 @@
-"""Children that cannot hang, flood or stay."""

@@ -1,0 +1,325 @@
+"""
+A server that is S3 to those who read: it lists and gives objects, and verifies each signature.
+
+It runs in threads beside the tests, on a port of 127.0.0.1 and, if asked, on a Unix socket, where
+any host name leads to it. Amazon's own code (botocore) computes what it compares signatures with.
+"""
+
+import contextlib
+import re
+import socket
+import socketserver
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from attrs import Factory, define
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.doubles.fake_b2 import Fault
+from tests.doubles.fake_s3_lists import RefusedError, listing, xml_error
+
+BUCKET, REGION = "some-bucket", "eu-test-1"
+KEY_ID, SECRET = "AKIATEST", "se/cr+et=0123"
+
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/,]+)/(\d{8})/([^/,]+)/s3/aws4_request, ?"
+    r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
+)
+_CLOCK_TOLERANCE = 15 * 60
+
+
+@define
+class FakeBucket:
+    """A bucket: ``objects`` by name, with content and time; ``region`` is any if ``None``."""
+
+    region: str | None = REGION
+    objects: dict[str, tuple[bytes, float]] = Factory(dict)
+    is_public: bool = False
+
+
+@define
+class Quirks:
+    """
+    In what the server differs: ``page`` names a page; ``unordered`` lists backwards,
+    ``ignores_start`` lists from the first name; ``loops`` gives the same token always, ``mute``
+    none; ``redirects`` sends who comes with the wrong region away; ``change`` rewrites a page.
+    """
+
+    page: int = 1000
+    unordered: bool = False
+    ignores_start: bool = False
+    loops: bool = False
+    mute: bool = False
+    redirects: bool = False
+    change: Callable[[bytes], bytes] = lambda page: page
+
+
+class FakeS3:
+    """
+    The server. ``keys`` are secrets by the access key's id, ``tokens`` the session tokens that
+    temporary ones need.
+
+    ``requests`` are the method, host, path and query of each request; ``faults`` happen in turn.
+    ``now`` is its clock. ``crashes`` are errors of its own.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.keys = {KEY_ID: SECRET}
+        self.tokens: dict[str, str] = {}
+        self.buckets = {BUCKET: FakeBucket()}
+        self.quirks = Quirks()
+        self.now = now
+        self.faults: list[Fault] = []
+        self.requests: list[tuple[str, str, str, dict[str, str]]] = []
+        self.crashes: list[BaseException] = []
+        self.lock = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self._connections: set[socket.socket] = set()
+        self.port: int = self._serve(_TCPServer(self, ("127.0.0.1", 0))).server_address[1]
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def bucket(self) -> FakeBucket:
+        """The usual bucket."""
+        return self.buckets[BUCKET]
+
+    def listen_at(self, path: str) -> None:
+        """Serve at a Unix socket too."""
+        self._serve(_UnixServer(self, path))
+
+    def close(self) -> None:
+        """Stop serving, and close every connection."""
+        self._stack.close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def put(self, name: str, content: bytes = b"", time: float | None = None) -> None:
+        """Store an object in the usual bucket."""
+        self.bucket.objects[name] = (content, self.now() if time is None else time)
+
+    def put_folder(self, path: Path, base: str) -> None:
+        """Store all files of a folder."""
+        for file in path.rglob("*"):
+            if file.is_file():
+                self.put(f"{base}{file.relative_to(path)}", file.read_bytes())
+
+    def fault(self, **how: Any) -> Fault:
+        """Let something go wrong with the next request."""
+        self.faults.append(Fault(**how))
+        return self.faults[-1]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many requests of each kind came since the last look."""
+        counts: Counter[str] = Counter()
+        for method, _, _, query in self.requests:
+            listed = "prefix" in query
+            counts["list" if listed else "location" if "location" in query else method] += 1
+        self.requests.clear()
+        return dict(counts)
+
+    def _serve(self, server: Any) -> Any:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        self._stack.callback(stop)
+        return server
+
+    def take_fault(self) -> Fault:
+        """What happens to the request that comes now."""
+        with self.lock:
+            if not self.faults:
+                return Fault()
+            self.faults[0].times -= 1
+            return self.faults.pop(0) if self.faults[0].times <= 0 else self.faults[0]
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> tuple[bytes, float]:
+        """
+        The content and time of an object, or a page of a listing.
+
+        :raises RefusedError: what S3 would refuse.
+        """
+        url = urlsplit(target)
+        host = headers["host"]
+        query = dict(parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
+        self.requests.append((method, host, url.path, query))
+        name, _, key = unquote(url.path, errors="strict").removeprefix("/").partition("/")
+        for virtual in self.buckets:
+            if host.startswith(f"{virtual}."):
+                name, key = virtual, unquote(url.path).removeprefix("/")
+        bucket = self.buckets.get(name)
+        if bucket is None:
+            raise RefusedError(404, "NoSuchBucket")
+        self._verify(method, target, headers, bucket)
+        if method not in ("GET", "HEAD"):
+            raise RefusedError(405, "MethodNotAllowed")
+        if key:
+            if key not in bucket.objects:
+                raise RefusedError(404, "NoSuchKey")
+            return bucket.objects[key]
+        if "location" in query:
+            text = bucket.region or ""
+            return f"<LocationConstraint>{text}</LocationConstraint>".encode(), 0
+        return self.quirks.change(listing(bucket.objects, query, self.quirks)), 0
+
+    def _verify(
+        self, method: str, target: str, headers: Mapping[str, str], bucket: FakeBucket
+    ) -> None:
+        if "authorization" not in headers and bucket.is_public:
+            return
+        match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
+        if match is None:
+            raise RefusedError(403, "AccessDenied")
+        key_id, day, region, names, signature = match.groups()
+        if key_id not in self.keys:
+            raise RefusedError(403, "InvalidAccessKeyId")
+        if bucket.region not in (None, region) and "location" not in target:
+            where = {"x-amz-bucket-region": bucket.region or ""}
+            if self.quirks.redirects:
+                where["Location"] = "https://elsewhere/"
+                raise RefusedError(301, "PermanentRedirect", where)
+            raise RefusedError(400, "AuthorizationHeaderMalformed", region=bucket.region or "")
+        stamp = headers.get("x-amz-date", "")
+        if not {"host", "x-amz-date", "x-amz-content-sha256"} <= set(names.split(";")):
+            raise RefusedError(403, "AccessDenied")
+        request = AWSRequest(
+            method, f"http://{headers['host']}{target}", {n: headers[n] for n in names.split(";")}
+        )
+        request.context["timestamp"] = stamp
+        auth = S3SigV4Auth(Credentials(key_id, self.keys[key_id]), "s3", region)
+        to_sign = auth.string_to_sign(request, auth.canonical_request(request))
+        if not stamp.startswith(day) or auth.signature(to_sign, request) != signature:
+            raise RefusedError(403, "SignatureDoesNotMatch")
+        moment = time.mktime(time.strptime(f"{stamp} UTC", "%Y%m%dT%H%M%SZ %Z")) - time.timezone
+        if abs(moment - self.now()) > _CLOCK_TOLERANCE:
+            raise RefusedError(403, "RequestTimeTooSkewed")
+        token = headers.get("x-amz-security-token")
+        if token != self.tokens.get(key_id):
+            raise RefusedError(400 if token else 403, "InvalidToken")
+
+
+class _Serving:
+    """What both servers have in common."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, fake: FakeS3, address: Any) -> None:
+        super().__init__(address, _Handler)  # type: ignore[call-arg]
+        self.fake = fake
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()  # type: ignore[misc]
+        self.fake._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self.fake._connections.discard(request)
+        super().shutdown_request(request)  # type: ignore[misc]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        import sys
+
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            self.fake.crashes.append(error)
+
+
+class _TCPServer(_Serving, socketserver.ThreadingTCPServer):
+    pass
+
+
+class _UnixServer(_Serving, socketserver.ThreadingUnixStreamServer):
+    pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = False
+    server: Any
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        self._respond()
+
+    def do_HEAD(self) -> None:
+        self._respond()
+
+    def do_PUT(self) -> None:
+        self._respond()
+
+    def _respond(self) -> None:
+        fake: FakeS3 = self.server.fake
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        fault = fake.take_fault()
+        if fault.held is not None:
+            fault.held.wait()
+        if fault.drop:
+            self.close_connection = True
+            return
+        if fault.hostile is not None:
+            self.close_connection = True
+            fault.hostile.give_on(self.connection)
+            return
+        refused, content, moment = None, b"", 0.0
+        try:
+            with fake.lock:
+                content, moment = fake.answer(self.command, self.path, headers)
+        except RefusedError as error:
+            refused = error
+        if fault.status is not None:
+            refused = RefusedError(fault.status, fault.code)
+        if refused is not None:
+            body = xml_error(refused) if fault.body is None else fault.body
+            self._send(refused.status, body, fault, refused.headers)
+            return
+        status, where = 200, {}
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
+        if match:
+            first, last = int(match[1]), int(match[2] or len(content) - 1)
+            where = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
+            status, content = 206, content[first : last + 1]
+        where["Last-Modified"] = self.date_time_string(int(moment))
+        where["ETag"] = '"0"'
+        self._send(status, content if fault.body is None else fault.body, fault, where)
+
+    def _send(
+        self, status: int, body: bytes, fault: Fault, headers: Mapping[str, str] = {}
+    ) -> None:
+        self.send_response_only(status)
+        self.send_header("Date", self.date_time_string(int(self.server.fake.now())))
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in {**headers, **fault.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if fault.garble:
+            body = body[::-1]
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if fault.cut else body)
+        if fault.cut:
+            self.close_connection = True

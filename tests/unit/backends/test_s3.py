@@ -1,0 +1,306 @@
+"""Tests of the S3 backend, over real sockets against a fake S3."""
+
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+
+from restic_reporter.backends.s3 import names as names_module
+from restic_reporter.model.errors import Reason
+from restic_reporter.model.repository import Transport
+from restic_reporter.model.snapshots import Listing
+from restic_reporter.restic_format.file_names import fingerprint
+from tests.doubles.fake_s3 import BUCKET, KEY_ID, REGION, SECRET, FakeBucket
+from tests.doubles.s3_case import S3Case, fill, name
+
+OPTIONS = {"s3.region": REGION}
+
+
+class ListTests(S3Case):
+    """What is listed, and with how many requests."""
+
+    async def test_unchanged(self) -> None:
+        """Each listing is one request, with the region from the first answer."""
+        names = fill(self.fake, "repo/", 10, locks=2)
+        self.fake.put(f"repo/locks/{name(0)}", b"lock", 1_700_000_000.25)
+        self.fake.put(f"repo/locks/{name(1)}", b"lock", 1_600_000_000)
+        backend = self.backend()
+        locks = frozenset({name(0), name(1)})
+        keys = frozenset({name(-1)})
+        expected = Listing(names, locks, keys, lock_times=(1_600_000_000, 1_700_000_000.25))
+        self.assertEqual(await self.list(backend), expected)
+        self.assertEqual(self.fake.counts, {"list": 2})
+        for _ in range(2):
+            self.assertEqual(await self.list(backend), expected)
+            self.assertEqual(self.fake.counts, {"list": 1})
+        self.assertEqual(self.meter.requests, {"list": 4})
+        self.assertGreater(self.meter.received_bytes["list"], 3000)
+        self.assertEqual(await self.list(self.backend("other/../repo")), expected)
+        self.assertEqual(self.fake.counts, {"list": 1})
+
+    async def test_configured_region(self) -> None:
+        """With the region in the config the first listing is one request too."""
+        fill(self.fake, "repo/")
+        await self.list(self.backend(options=OPTIONS))
+        self.assertEqual(self.fake.counts, {"list": 1})
+
+    async def test_paths(self) -> None:
+        """Any path: the root, blanks, characters of URLs, a slash at the beginning."""
+        for path, base in (
+            ("", ""), ("/x", "/x/"), ("a%20b", "a b/"), ("%C3%BC+%2B~", "ü++~/"),
+            ("a/b/c", "a/b/c/"), ("%3Fx=1&y", "?x=1&y/"), ("a%25b", "a%b/"),
+        ):  # fmt: skip
+            self.fake.buckets[BUCKET] = FakeBucket()
+            names = fill(self.fake, base)
+            backend = self.backend(path)
+            self.assertEqual((await self.list(backend)).snapshots, names, path)
+            key = await self.load(backend, f"keys/{name(-1)}")
+            self.assertEqual(key, b"-1")
+
+    async def test_foreign_names(self) -> None:
+        """Names that are none of restic's do not count, and folders made by other tools neither."""
+        names = fill(self.fake, "repo/")
+        for path in (
+            *(f"repo/snapshots/{one}" for one in ("x", name(7)[:-1], name(7).upper())),
+            *(f"repo/{folder}/" for folder in ("keys", "locks", "snapshots")),
+            f"repo/snapshots/sub/{name(7)}",
+            f"repo/snapshots2/{name(7)}",
+            f"repo/keyset/{name(7)}",
+            f"repo/keys/{name(7)}.tmp",
+            "repo/locks/ä&<>\"'",
+            f"repository/snapshots/{name(7)}",
+            f"snapshots/{name(7)}",
+        ):
+            self.fake.put(path)
+        for in_order in (True, False):
+            backend = self.backend(options=OPTIONS)
+            backend.session.in_order = in_order
+            listing = await self.list(backend)
+            keys = frozenset({name(-1)})
+            self.assertEqual(listing, Listing(names, frozenset(), keys, lock_times=()))
+
+    async def test_pages(self) -> None:
+        """Many names take a request for each thousand; none is lost, by either version."""
+        names = fill(self.fake, "repo/", 2500, locks=3)
+        for old in (False, True):
+            backend = self.backend(options={**OPTIONS, "s3.list-objects-v1": old})
+            for page, requests in ((1000, 3), (7, 358), (1, 250)):
+                self.fake.quirks.page = page
+                if page == 1:
+                    self.patch(names_module, "_MOST_PAGES", 250)
+                    await self.assert_fails(self.list(backend), Reason.TOO_LARGE)
+                else:
+                    self.patch(names_module, "_MOST_PAGES", 1000)
+                    listing = await self.list(backend)
+                    self.assertEqual((listing.snapshots, len(listing.locks or ())), (names, 3))
+                self.assertEqual(self.fake.counts, {"list": requests})
+
+    async def test_foreign_folders_cost_nothing(self) -> None:
+        """What others keep before, between and behind the folders is not listed page by page."""
+        names = fill(self.fake, "", 3, locks=1)
+        for number in range(2300):
+            for folder in ("laptop", "media", "web", "archive"):
+                self.fake.put(f"{folder}/data/{name(number)}")
+        for old in (False, True):
+            backend = self.backend("", options={**OPTIONS, "s3.list-objects-v1": old})
+            found = await self.list(backend)
+            self.assertEqual((found.snapshots, found.locks), (names, {name(0)}))
+            self.assertEqual(self.fake.counts, {"list": 3})
+
+    async def test_three_lists(self) -> None:
+        """A server that lists out of order, or from its first name, is asked folder by folder."""
+        names = fill(self.fake, "repo/", 25, locks=2)
+        for quirk in ("unordered", "ignores_start"):
+            for old in (False, True):
+                for page, pages in ((1000, 3), (10, 5)):
+                    self.tools.shared.clear()
+                    options = {**OPTIONS, "s3.list-objects-v1": old}
+                    backend = self.backend(options=options)
+                    setattr(self.fake.quirks, quirk, True)
+                    self.fake.quirks.page = page
+                    for requests in (1 + pages, pages):
+                        listing = await self.list(backend)
+                        self.assertEqual(listing.snapshots, names)
+                        self.assertEqual(len(listing.lock_times or ()), 2)
+                        self.assertEqual(self.fake.counts, {"list": requests})
+            setattr(self.fake.quirks, quirk, False)
+
+    async def test_no_repository(self) -> None:
+        """Without a key file there is none, whatever else is there; nor without a bucket."""
+        await self.assert_fails(self.list(self.backend()), Reason.NOT_FOUND, "check the path")
+        fill(self.fake, "repo/")
+        del self.fake.bucket.objects[f"repo/keys/{name(-1)}"]
+        await self.assert_fails(self.list(self.backend()), Reason.NOT_FOUND, "check the path")
+        del self.fake.buckets[BUCKET]
+        await self.assert_fails(self.list(self.backend()), Reason.NOT_FOUND, "no such bucket")
+
+    async def test_list_keys(self) -> None:
+        """The keys come from the same listing."""
+        fill(self.fake, "repo/")
+        backend = self.backend()
+        keys = await backend.list_keys(self.deadline(), self.meter)
+        self.assertEqual(keys, {name(-1)})
+
+
+class LoadTests(S3Case):
+    """Loading files."""
+
+    async def test_load(self) -> None:
+        """A file is one request."""
+        fill(self.fake, "repo/")
+        backend = self.backend(options=OPTIONS)
+        self.assertEqual(await self.load(backend, "config"), b"config")
+        self.assertEqual(self.fake.counts, {"GET": 1})
+        self.assertEqual(
+            (self.meter.requests, self.meter.received_bytes), ({"load": 1}, {"load": 6})
+        )
+        await self.assert_fails(
+            self.load(backend, f"keys/{name(3)}"), Reason.NOT_FOUND, "NoSuchKey"
+        )
+
+
+class AddressTests(S3Case):
+    """Which host is asked, and how."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        path = str(Path(self.mktemp()).absolute())[-90:]
+        path = f"/tmp/{Path(path).name}-{id(self)}"
+        self.addCleanup(Path(path).unlink)
+        self.fake.listen_at(path)
+        self.transport = Transport(unix_socket=path)
+        fill(self.fake, "repo/")
+
+    async def hosts(self, url: str, **keys: Any) -> list[tuple[str, str]]:
+        """The hosts and paths of the requests of one listing."""
+        self.tools.shared.clear()
+        backend = self.backend(url=url, transport=self.transport, **keys)
+        await self.list(backend)
+        await self.load(backend, "config")
+        hosts = [(host, path) for _, host, path, _ in self.fake.requests]
+        self.fake.requests.clear()
+        return hosts
+
+    async def test_styles(self) -> None:
+        """The bucket is in the path, or at Amazon and by option in the host's name."""
+        self.fake.bucket.region = None
+        for url, options, host, path in (
+            ("http://minio:9000", {}, "minio:9000", f"/{BUCKET}/"),
+            ("http://minio:80", {}, "minio", f"/{BUCKET}/"),
+            ("http://minio:9000", {"s3.bucket-lookup": "dns"}, f"{BUCKET}.minio:9000", "/"),
+            (
+                "http://s3.amazonaws.com",
+                {},
+                f"{BUCKET}.s3.dualstack.us-east-1.amazonaws.com",
+                "/",
+            ),
+            (
+                "http://s3.eu-west-1.amazonaws.com",
+                {"s3.bucket-lookup": "path"},
+                "s3.dualstack.eu-west-1.amazonaws.com",
+                f"/{BUCKET}/",
+            ),
+            ("http://storage.googleapis.com", {}, f"{BUCKET}.storage.googleapis.com", "/"),
+        ):
+            found = await self.hosts(url, options=options)
+            self.assertEqual(found, [(host, path), (host, f"{path}repo/config")])
+
+    async def test_followed_redirect(self) -> None:
+        """At Amazon a bucket is followed into its region, whose host is asked from then on."""
+        self.fake.bucket.region = "eu-west-3"
+        for redirects in (False, True):
+            self.fake.quirks.redirects = redirects
+            found = [host for host, _ in await self.hosts("http://s3.amazonaws.com")]
+            first, other = (
+                f"{BUCKET}.s3.dualstack.{region}.amazonaws.com"
+                for region in ("us-east-1", "eu-west-3")
+            )
+            self.assertEqual(found, [first, other, other])
+
+
+class AccessTests(S3Case):
+    """Keys of all kinds."""
+
+    async def test_anonymous(self) -> None:
+        """A public bucket needs no key; nothing is signed."""
+        fill(self.fake, "repo/")
+        options = {"s3.unsafe-anonymous-auth": True}
+        keys: Any = {"s3_access_key_id": None, "s3_secret_access_key": None, "options": options}
+        await self.assert_fails(self.list(self.backend(**keys)), Reason.AUTH, "access denied")
+        self.fake.bucket.is_public = True
+        self.assertEqual(len((await self.list(self.backend(**keys))).snapshots), 3)
+
+    async def test_session_token(self) -> None:
+        """A temporary key works with its token alone."""
+        fill(self.fake, "repo/")
+        self.fake.tokens[KEY_ID] = "to/ken=="
+        await self.list(self.backend(s3_session_token="to/ken=="))
+        for token in (None, "other"):
+            await self.assert_fails(
+                self.list(self.backend(s3_session_token=token)), Reason.AUTH, "InvalidToken"
+            )
+
+    async def test_file(self) -> None:
+        """A temporary key in a file may be replaced there: it is read again when refused."""
+        fill(self.fake, "repo/")
+        path = Path(self.mktemp()).absolute()
+        text = "[default]\naws_access_key_id={}\naws_secret_access_key={}\n"
+        path.write_text(text.format("AKIAOLD", "old"))
+        backend = self.backend(
+            s3_access_key_id=None,
+            s3_secret_access_key=None,
+            env={"AWS_SHARED_CREDENTIALS_FILE": str(path)},
+            options=OPTIONS,
+        )
+        await self.assert_fails(self.list(backend), Reason.AUTH, "does not know the access key id")
+        self.assertEqual(self.fake.counts, {"list": 1})
+        path.write_text(text.format(KEY_ID, SECRET))
+        for requests in (2, 1):
+            self.assertEqual(len((await self.list(backend)).snapshots), 3)
+            self.assertEqual(self.fake.counts, {"list": requests})
+        path.unlink()
+        self.fake.keys[KEY_ID] = "changed"
+        await self.assert_fails(self.list(backend), Reason.AUTH, "secret access key is wrong")
+
+
+class MemoTests(S3Case):
+    """A listing that is equal to the one before."""
+
+    async def test_not_parsed(self) -> None:
+        """It is parsed only where its snapshots are needed, and is the same."""
+        names = fill(self.fake, "repo/", 5, locks=2)
+        backend = self.backend(options=OPTIONS)
+        first = await self.list(backend)
+        parsed: list[bytes] = []
+        parse = type(backend)._snapshots
+
+        def noted(one: Any, body: bytes) -> frozenset[str]:
+            parsed.append(body)
+            return parse(one, body)
+
+        self.patch(type(backend), "_snapshots", noted)
+        for _ in range(2):
+            again = await self.list(backend)
+            self.assertEqual(fingerprint(again.snapshots), fingerprint(first.snapshots))
+            self.assertEqual(evolve(again, snapshots=names), first)
+        self.assertEqual(parsed, [])
+        self.assertEqual(again.snapshots, names)
+        self.assertEqual(len(parsed), 1)
+
+    async def test_changed(self) -> None:
+        """A change anywhere is seen: a snapshot, a lock, a key, a time."""
+        fill(self.fake, "repo/", 5)
+        backend = self.backend(options=OPTIONS)
+        before = await self.list(backend)
+        for path, time in (
+            (f"repo/snapshots/{name(20)}", 1.0),
+            (f"repo/locks/{name(20)}", 1.0),
+            (f"repo/locks/{name(20)}", 2.0),
+            (f"repo/keys/{name(20)}", 1.0),
+        ):
+            self.fake.put(path, b"", time)
+            after = await self.list(backend)
+            self.assertNotEqual(after, before, path)
+            before = after
+        del self.fake.bucket.objects[f"repo/snapshots/{name(0)}"]
+        self.assertNotIn(name(0), (await self.list(backend)).snapshots)
