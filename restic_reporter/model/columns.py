@@ -4,9 +4,9 @@ import math
 import struct
 from array import array
 from collections.abc import Generator, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .snapshots import NO_SUMMARY, Summary
 
@@ -94,3 +94,18 @@ class RepeatedColumn(Generic[T]):
         result.places = places[:]  # without spare room
         result.values = [self.values[place] for place in moved]
         return result
+
+
+@frozen
+class Columns:
+    """
+    The content of a `SnapshotTable` (model/snapshot_table.py), to be kept elsewhere.
+
+    ``times`` are doubles. ``repeated`` are values, and their places for each row, as bytes.
+    """
+
+    group_by: tuple[str, ...]
+    ids: bytes
+    times: "array[float]"
+    summaries: bytes
+    repeated: tuple[tuple[list[Any], bytes], ...]

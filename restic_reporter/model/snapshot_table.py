@@ -10,12 +10,13 @@ from heapq import merge
 from math import inf
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, history_of, limit_groups
 from .columns import (
     SLICE,
     SUMMARY_SIZE,
+    Columns,
     RepeatedColumn,
     Steps,
     pack_summary,
@@ -47,21 +48,6 @@ _Info = tuple[str, str] | None
 
 # Paths and tags, each empty if not grouped by it; None beyond the limit.
 _Group = tuple[str, str] | None
-
-
-@frozen
-class Columns:
-    """
-    The content of a `SnapshotTable`, to be kept elsewhere.
-
-    ``times`` are doubles. ``repeated`` are values, and their places for each row, as bytes.
-    """
-
-    group_by: tuple[str, ...]
-    ids: bytes
-    times: array[float]
-    summaries: bytes
-    repeated: tuple[tuple[list[Any], bytes], ...]
 
 
 @define

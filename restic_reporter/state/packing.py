@@ -9,8 +9,8 @@ from array import array
 from itertools import accumulate
 from typing import Any
 
-from ..model.columns import SUMMARY_SIZE
-from ..model.snapshot_table import ID_SIZE, Columns, SnapshotTable
+from ..model.columns import SUMMARY_SIZE, Columns
+from ..model.snapshot_table import ID_SIZE, SnapshotTable
 from ..model.snapshots import BackupDays, BackupSet, Content, Group, Latest, Summary
 
 # Fast; a higher level saves little, as digests cannot be compressed.

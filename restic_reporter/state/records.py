@@ -9,8 +9,9 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ..collection.state import Locks, RepositoryStatus, Task
+from ..model.columns import Columns
 from ..model.errors import ReadError, Reason
-from ..model.snapshot_table import Columns, SnapshotTable
+from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
