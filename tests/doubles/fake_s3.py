@@ -48,9 +48,10 @@ class FakeBucket:
 @define
 class Quirks:
     """
-    In what the server differs: ``page`` names a page; ``unordered`` lists backwards,
+    In what the server differs: ``page`` names are a page; ``unordered`` lists backwards,
     ``ignores_start`` lists from the first name; ``loops`` gives the same token always, ``mute``
-    none; ``redirects`` sends who comes with the wrong region away; ``change`` rewrites a page.
+    none; ``plain`` encodes no names, ``encodes_slashes`` more than others; ``redirects`` sends who
+    comes with the wrong region away; ``change`` rewrites a page.
     """
 
     page: int = 1000
@@ -58,6 +59,8 @@ class Quirks:
     ignores_start: bool = False
     loops: bool = False
     mute: bool = False
+    plain: bool = False
+    encodes_slashes: bool = False
     redirects: bool = False
     change: Callable[[bytes], bytes] = lambda page: page
 

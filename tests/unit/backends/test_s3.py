@@ -57,6 +57,22 @@ class ListTests(S3Case):
             key = await self.load(backend, f"keys/{name(-1)}")
             self.assertEqual(key, b"-1")
 
+    async def test_encoding(self) -> None:
+        """Names may be encoded in three ways; foreign ones may have what XML does not allow."""
+        fill(self.fake, "repo/")
+        for quirk in ("plain", "encodes_slashes", "page"):
+            names = fill(self.fake, "a +%2B&/")
+            setattr(self.fake.quirks, quirk, 2)
+            if quirk != "plain":
+                self.fake.put("a +%2B&/locks/\x01\x1f")
+            for old in (False, True):
+                for in_order in (True, False):
+                    options = {**OPTIONS, "s3.list-objects-v1": old}
+                    backend = self.backend("a%20+%252B&", options=options)
+                    backend.session.in_order = in_order
+                    self.assertEqual((await self.list(backend)).snapshots, names)
+            setattr(self.fake.quirks, quirk, 0 if quirk != "page" else 1000)
+
     async def test_foreign_names(self) -> None:
         """Names that are none of restic's do not count, and folders made by other tools neither."""
         names = fill(self.fake, "repo/")
