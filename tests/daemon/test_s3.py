@@ -96,7 +96,19 @@ class S3Tests(SynchronousTestCase):
     def test_locations(self) -> None:
         """restic of each version asks for the objects that we would ask for."""
         for rest in (
-            *("", "/", "/a", "/a/", "//a", "/a//b", "/a/./b/../c", "/a b", "/a%20b", "/%C3%BC"),
+            *(
+                "",
+                "/",
+                "/a",
+                "/a/",
+                "//a",
+                "///a",
+                "/a//b",
+                "/a/./b/../c",
+                "/a b",
+                "/a%20b",
+                "/%C3%BC",
+            ),
             *("/ü", "/a+b", "/a%2Fb", "/../a", "/.", "/a&b=c;d,e'f(g)"),
         ):
             url = f"s3:{self.fake.url}/{BUCKET}{rest}"

@@ -38,7 +38,7 @@ class ParseTests(SynchronousTestCase):
         """The prefix is cleaned as a path, if there is one."""
         for prefix, base in (
             ("", ""), ("/", ""), ("//", "/"), ("/a/", "a/"), ("/a//b/", "a/b/"), ("/a/../b", "b/"),
-            ("//x", "/x/"), ("/.", ""), ("/./a", "a/"), ("/a/..", ""), ("/../a", "../a/"),
+            ("//x", "/x/"), ("///x", "/x/"), ("/.", ""), ("/./a", "a/"), ("/a/..", ""), ("/../a", "../a/"),
             ("/ä ö", "ä ö/"),
         ):  # fmt: skip
             for form in ("s3:https://h/bucket", "s3:h/bucket"):
