@@ -14,11 +14,13 @@ from attrs import asdict, frozen
 
 from ..model.backup_sets import Name
 from ..model.labels import sanitise
+from ..model.rhythm import runs
 from ..model.snapshots import BackupSet, Content
 from ..redaction.secret import redact_url
-from ..state.database import Database, is_damage
+from ..state.database import Database
 from ..state.folder import HeldError, StateFolder
 from ..state.packing import DamagedError
+from ..state.tables import is_damage
 from ..status_page.units import DAY, HOUR, iso_minute
 from .result_table import table_of
 from .screen import console_of, is_terminal, plain
@@ -66,7 +68,7 @@ def _sets(content: Content) -> Iterator[RememberedSet]:
             one.user,
             one.newest,
             one.snapshot_count,
-            runs=len(one.history),
+            runs=len(runs(one.history)),
             since=one.known_since,
             learned_max_age=one.learned_max_age,
         )

@@ -4,8 +4,11 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Young collections before a full one.
-_NEVER = 2**30
+# Young collections before a full one, as a rule and inside of `long_lived`.
+_USUAL, _NEVER = gc.get_threshold(), 2**30
+
+# How many times `long_lived` is in use.
+_uses: list[object] = []
 
 
 def set_apart() -> None:
@@ -26,15 +29,17 @@ def long_lived(resting: Callable[[], object]) -> Iterator[None]:
     Collect only young garbage inside, and exclude the new objects from later collections.
 
     They are not excluded after an exception, nor if work was going on: ``resting`` must return
-    the same true value before and after. Not reentrant.
+    the same true value before and after.
     """
-    before = resting()
-    thresholds = gc.get_threshold()
-    gc.set_threshold(*thresholds[:2], _NEVER)
+    before, use = resting(), object()
+    _uses.append(use)
+    gc.set_threshold(*_USUAL[:2], _NEVER)
     try:
         yield
     finally:
-        gc.set_threshold(*thresholds)
+        _uses.remove(use)
+        if not _uses:
+            gc.set_threshold(*_USUAL)
     if before and resting() == before:
         gc.collect(1)
         gc.freeze()

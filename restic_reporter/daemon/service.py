@@ -22,7 +22,7 @@ from ..schedule.cron_service import CronService
 from ..state.keeper import StateKeeper
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
-from .garbage import set_apart
+from .garbage import long_lived
 from .log_queue import LogQueue
 from .orders import Orders
 from .reactor_lag import ReactorLag
@@ -117,10 +117,8 @@ class ReporterService(MultiService):
         parts = self._parts
         if parts.keeper is not None:
             parts.keeper.started()
-        restored = await parts.collector.restore()
-        if restored:
-            # Nobody can be kept waiting yet.
-            set_apart()
+        with long_lived(lambda: True):
+            restored = await parts.collector.restore()
         count = parts.collector.count
         repositories = "1 repository" if count == 1 else "{count} repositories"
         self._log.info(

@@ -1,10 +1,10 @@
 """The database of what is remembered: opened, verified, mended, read and written. Blocks."""
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field
@@ -13,18 +13,19 @@ from ..concurrency.cooperative import at_once
 from ..model.backup_sets import HISTORY, Name, with_history
 from ..model.snapshots import Content
 from .folder import StateFolder
-from .packing import DamagedError, pack, seal, unpack, unpack_table, unseal
+from .packing import DamagedError, pack, unpack, unpack_table, unseal
 from .records import Record
-
-# Each brings the database to the next version; the first makes it. Keys are digests of labels.
-MIGRATIONS = (
-    """
-    CREATE TABLE head (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
-    CREATE TABLE content (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
-    CREATE TABLE job (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
-    """,
+from .tables import (
+    MIGRATIONS,
+    connect,
+    delete,
+    get,
+    is_damage,
+    key_of,
+    put,
+    put_sealed,
+    rows,
 )
-_TABLES = ("head", "content", "job")
 
 _JOB = 0
 
@@ -33,28 +34,9 @@ _PAGE = 2048
 
 _WAL_LIMIT = 2**22
 
-# Of SQLite's error names: faults of the disk or the folder. Any other is one of the file.
-_OF_THE_DISK = ("FULL", "IOERR", "CANTOPEN", "READONLY", "PERM", "BUSY", "LOCKED", "NOMEM", "AUTH")
-
 
 class _NewerError(ValueError):
     """The database was written by a newer version."""
-
-
-def is_damage(error: Exception) -> bool:
-    """Return whether ``error`` is due to the database's own content."""
-    if isinstance(error, DamagedError):
-        return True
-    name = getattr(error, "sqlite_errorname", "") or ""
-    return isinstance(error, sqlite3.Error) and not name.removeprefix("SQLITE_").startswith(
-        _OF_THE_DISK
-    )
-
-
-def key_of(label: str) -> int:
-    """Return the key of the repository with this label; never that of the job."""
-    digest = hashlib.blake2b(label.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 1) or 1
 
 
 @define(eq=False)
@@ -94,13 +76,13 @@ class Database:
         with self._transaction() as connection:
             for key, sealed in connection.execute("SELECT key, value FROM head").fetchall():
                 if json.loads(unseal(key, sealed))["last_success"] < now - HISTORY:
-                    _delete(connection, key)
+                    delete(connection, key)
         return notes
 
     def _verified(self) -> sqlite3.Connection:
         """Return a connection to the database, of the current version and undamaged."""
         self._folder.create_database()
-        connection = _connect(self._folder)
+        connection = connect(self._folder.database)
         try:
             connection.execute(f"PRAGMA page_size = {_PAGE}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -113,10 +95,18 @@ class Database:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
                 )
+            # A damaged header may forbid it; nothing is written.
+            connection.executescript(
+                f"BEGIN IMMEDIATE; PRAGMA user_version = {len(MIGRATIONS)}; ROLLBACK"
+            )
             if connection.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise DamagedError
-            for _ in _rows(connection):
+            for _ in rows(connection):
                 pass
+        except UnicodeDecodeError:
+            # SQLite's message quotes a damaged name.
+            connection.close()
+            raise DamagedError from None
         except BaseException:
             connection.close()
             raise
@@ -130,7 +120,7 @@ class Database:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for table, key, sealed in good:
-                _put(connection, table, key, sealed)
+                put_sealed(connection, table, key, sealed)
             connection.execute("COMMIT")
         except BaseException:
             connection.close()
@@ -139,9 +129,9 @@ class Database:
 
     def _salvage(self) -> Iterator[tuple[str, int, bytes]]:
         try:
-            with closing(_connect(self._folder)) as connection:
-                yield from _rows(connection, skip_damaged=True)
-        except sqlite3.Error:
+            with closing(connect(self._folder.database)) as connection:
+                yield from rows(connection, skip_damaged=True)
+        except (sqlite3.Error, UnicodeDecodeError):
             return
 
     def read(self, labels: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], Content, bytes]]:
@@ -149,7 +139,7 @@ class Database:
         connection = self._opened()
         for label in labels:
             key = key_of(label)
-            head, packed = _get(connection, "head", key), _get(connection, "content", key)
+            head, packed = get(connection, "head", key), get(connection, "content", key)
             self._known.add(label)
             if head is not None and packed is not None:
                 values = json.loads(head)
@@ -158,12 +148,12 @@ class Database:
 
     def labels(self) -> list[str]:
         """Return the labels of all repositories."""
-        rows = self._opened().execute("SELECT key, value FROM head").fetchall()
-        return sorted(json.loads(unseal(key, sealed))["url"] for key, sealed in rows)
+        heads = self._opened().execute("SELECT key, value FROM head").fetchall()
+        return sorted(json.loads(unseal(key, sealed))["url"] for key, sealed in heads)
 
     def job(self) -> dict[str, Any]:
         """Return what was remembered of the collections, or nothing."""
-        value = _get(self._opened(), "job", _JOB)
+        value = get(self._opened(), "job", _JOB)
         return {} if value is None else dict(json.loads(value))
 
     def write(self, records: Iterable[Record], job: Mapping[str, Any] | None, now: float) -> None:
@@ -171,12 +161,15 @@ class Database:
         with self._transaction() as connection:
             for record in records:
                 key = key_of(record.url)
-                _put(connection, "head", key, seal(key, json.dumps(record.head).encode()))
+                put(connection, "head", key, json.dumps(record.head).encode())
                 if record.content is not None:
                     content = self._with_past(record.url, record.content, now)
-                    _put(connection, "content", key, seal(key, pack(content, record.table)))
+                    put(connection, "content", key, pack(content, record.table))
             if job is not None:
-                _put(connection, "job", _JOB, seal(_JOB, json.dumps(job).encode()))
+                put(connection, "job", _JOB, json.dumps(job).encode())
+        if job is not None:
+            # At the end of a collection: damage to SQLite's log would lose all that is only there.
+            self._opened().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _with_past(self, label: str, content: Content, now: float) -> Content:
         """Keep the histories in the database where they were not looked up before."""
@@ -189,7 +182,7 @@ class Database:
     def forget(self, label: str) -> None:
         """Delete a repository."""
         with self._transaction() as connection:
-            _delete(connection, key_of(label))
+            delete(connection, key_of(label))
 
     def close(self) -> None:
         """Close it; SQLite then merges its own files."""
@@ -214,15 +207,28 @@ class Database:
                 connection.execute("ROLLBACK")
             raise
 
+    def open_unwritable(self) -> None:
+        """
+        Open the database on a full or read-only disk, only to read.
+
+        :raises OSError: it was not closed in order, so that some of it is elsewhere.
+        :raises ValueError: it has another version.
+        """
+        log = Path(f"{self._folder.database}-wal")
+        if log.exists() and log.stat().st_size:
+            raise OSError(f"{log.name!r} is needed too")
+        self._open_as_it_is("ro&immutable=1")
+
     def open_to_read(self) -> None:
         """
         Open the database as it is now, also while a daemon writes. Nothing is mended.
 
         :raises ValueError: it has another version.
         """
-        uri = f"{self._folder.database.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-        self._connection = connection
+        self._open_as_it_is("ro")
+
+    def _open_as_it_is(self, mode: str) -> None:
+        self._connection = connection = connect(self._folder.database, mode)
         connection.execute("BEGIN")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != len(MIGRATIONS):
@@ -242,44 +248,8 @@ class Database:
             # Without the names of its snapshots, the repository counts as changed.
             changed = json.dumps({**head, "names": None}).encode()
             with self._transaction() as connection:
-                _put(connection, "head", key, seal(key, changed))
-                _put(connection, "content", key, seal(key, packed))
-
-
-def _connect(folder: StateFolder) -> sqlite3.Connection:
-    connection = sqlite3.connect(folder.database, isolation_level=None)
-    # A damaged value may pass for text that cannot be decoded.
-    connection.text_factory = bytes
-    return connection
-
-
-def _rows(
-    connection: sqlite3.Connection, skip_damaged: bool = False
-) -> Iterator[tuple[str, int, bytes]]:
-    """Yield all rows; raise a `DamagedError` at one that was not written so."""
-    for table in _TABLES:
-        for key, sealed in connection.execute(f"SELECT key, value FROM {table}"):
-            try:
-                unseal(key, sealed)
-            except (DamagedError, TypeError, OverflowError):
-                if not skip_damaged:
-                    raise DamagedError from None
-            else:
-                yield table, key, sealed
-
-
-def _get(connection: sqlite3.Connection, table: str, key: int) -> bytes | None:
-    row = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()
-    return None if row is None else unseal(key, row[0])
-
-
-def _put(connection: sqlite3.Connection, table: str, key: int, sealed: bytes) -> None:
-    connection.execute(f"REPLACE INTO {table} (key, value) VALUES (?, ?)", (key, sealed))
-
-
-def _delete(connection: sqlite3.Connection, key: int) -> None:
-    for table in ("head", "content"):
-        connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+                put(connection, "head", key, changed)
+                put(connection, "content", key, packed)
 
 
 def _without(content: Content, names: Container[Name]) -> Content:

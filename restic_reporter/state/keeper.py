@@ -8,15 +8,17 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..collection.outcomes import plural
 from ..collection.state import CollectionState, RepositoryStatus, StateHealth, Task
 from ..concurrency.cpu_threads import WorkerThreads
 from ..model.snapshots import Content
-from .database import Database, is_damage
+from .database import Database
 from .folder import HeldError, StateFolder
 from .packing import DamagedError
 from .records import Record, record_of, restored
+from .tables import is_damage
 
 # Seconds from a read to its write: at most so much is lost.
 _DELAY = 0.5
@@ -24,7 +26,8 @@ _DELAY = 0.5
 # Seconds from a failed write to the next attempt.
 _RETRY = 60.0
 
-_FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError)
+# A RuntimeError means that no thread can be started.
+_FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError, RuntimeError)
 
 
 @define(eq=False)
@@ -67,17 +70,20 @@ class StateKeeper:
         if self._stopped:
             return []
         try:
-            statuses, job = await self._threads.run(
+            statuses, job, fault = await self._threads.run(
                 self._restore, tasks, self._now(), self._reactor.seconds()
             )
         except _FAULTS as error:
             self._note_fault(error)
             return []
-        self._kept.update(
-            (one.task.repository.url, one.content)
-            for one in statuses
-            if one.content is not None and one.fingerprint is not None
-        )
+        if fault is not None:
+            self._note_fault(fault)
+        else:
+            self._kept.update(
+                (one.task.repository.url, one.content)
+                for one in statuses
+                if one.content is not None and one.fingerprint is not None
+            )
         if self._state.job.last_success is None:
             self._state.job.last_success = job.get("last_success")
         if statuses:
@@ -91,8 +97,23 @@ class StateKeeper:
 
     def _restore(
         self, tasks: Sequence[Task], now: float, moment: float
+    ) -> tuple[list[RepositoryStatus], Mapping[str, Any], Exception | None]:
+        try:
+            self._open(now)
+        except _FAULTS as fault:
+            # On a full or read-only disk the database can be read all the same.
+            try:
+                self._database.open_unwritable()
+                return *self._read(tasks, now, moment), fault
+            except (*_FAULTS, ValueError):
+                raise fault from None
+            finally:
+                self._database.close()
+        return *self._read(tasks, now, moment), None
+
+    def _read(
+        self, tasks: Sequence[Task], now: float, moment: float
     ) -> tuple[list[RepositoryStatus], Mapping[str, Any]]:
-        self._open(now)
         by_label = {task.repository.url: task for task in tasks}
         statuses = []
         for label, head, content, packed in self._database.read(by_label):
@@ -128,9 +149,7 @@ class StateKeeper:
     def _begin(self) -> None:
         self._timer = None
         self._writing = Deferred.fromCoroutine(self._write())
-        self._writing.addErrback(
-            lambda failure: self._log.failure("cannot write the state: bug", failure)
-        )
+        self._writing.addErrback(self._note_bug)
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, {}
@@ -186,6 +205,10 @@ class StateKeeper:
                 folder=str(self._folder.path),
                 fault=fault,
             )
+
+    def _note_bug(self, failure: Failure) -> None:
+        self.health.success = False
+        self._log.failure("cannot write the state: bug in restic-reporter", failure)
 
     def _note_success(self) -> None:
         self.health.success, self.health.last_write = True, self._now()

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.web.server import Request
 
+from .compression import Compressor
 from .negotiate import prefers_openmetrics
 from .shared_page import Document, SharedPage, header
 
@@ -24,6 +25,11 @@ class MetricsPage(SharedPage[bool]):
     def __init__(self, reactor: Any, render: Callable[[bool], bytes | Awaitable[bytes]]) -> None:
         super().__init__(reactor)
         self._render = render
+        self._compressor = Compressor()
+
+    def compress(self, body: bytes) -> bytes:
+        """Compress what has changed since the previous scrape."""
+        return self._compressor.compress(body)
 
     def key(self, request: Request) -> bool:
         """Return whether the client prefers OpenMetrics."""

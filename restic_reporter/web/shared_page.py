@@ -88,6 +88,10 @@ class SharedPage(Page, Generic[K]):
         self._threads = DeferredSemaphore(2)
         self._latest: dict[K, _Rendered] = {}
 
+    def compress(self, body: bytes) -> bytes:
+        """Compress ``body`` as gzip; may be called in several threads."""
+        return compressed(body)
+
     def key(self, request: Request) -> K:
         """Return the key of the form that the client asks for."""
         raise NotImplementedError
@@ -135,8 +139,8 @@ class SharedPage(Page, Generic[K]):
         Not in the reactor's threads, which may be busy for seconds.
         """
         if len(body) <= INLINE:
-            return compressed(body)
-        return await self._threads.run(in_daemon_thread, self._reactor, compressed, body)
+            return self.compress(body)
+        return await self._threads.run(in_daemon_thread, self._reactor, self.compress, body)
 
     async def _send(self, request: Request, page: _Rendered, gzip: bool) -> None:
         document = await page.document(gzip)

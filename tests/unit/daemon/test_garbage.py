@@ -51,6 +51,17 @@ class GarbageTests(SynchronousTestCase):
         self.assertIsNone(self.build())
         self.assertFalse(any(one is self.kept[0] for one in gc.get_objects()))
 
+    def test_side_by_side(self) -> None:
+        """A reload may begin while a restart's values are restored, and end later."""
+        before = gc.get_threshold()
+        first, second = long_lived(lambda: 1), long_lived(lambda: 1)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        self.assertGreater(gc.get_threshold()[2], 10**9)
+        second.__exit__(None, None, None)
+        self.assertEqual(gc.get_threshold(), before)
+
     def test_full_collections(self) -> None:
         """There is none of everything meanwhile; all is as before afterwards, an error too."""
         before = gc.get_threshold()

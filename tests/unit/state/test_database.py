@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.model.snapshots import BackupSet, Content
 from restic_reporter.state import database as module
-from restic_reporter.state.database import MIGRATIONS, Database, is_damage
+from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from restic_reporter.state.packing import unpack_table
 from restic_reporter.state.records import Record
+from restic_reporter.state.tables import MIGRATIONS, is_damage, key_of
 from tests.doubles.repositories import NOW, snapshot
 
 from .test_packing import table_of
@@ -201,8 +202,10 @@ class DamageTests(DatabaseCase):
                 expected = record(label, NOW - int(label[1:]) * DAY)
                 self.assertEqual((head, found), (dict(expected.head), expected.content))
                 self.assertEqual(len(unpack_table(packed)), 2)
-            aside = [path.read_bytes() for path in self.folder.path.glob("state.db.corrupt-*")]
-            self.assertEqual(len(aside), len(notes))
+            aside = {
+                path.name.removesuffix("-wal") for path in self.folder.path.glob("state.db.*-*")
+            }
+            self.assertEqual(len(aside), len(notes), notes)
             # It works again.
             self.database.write([record("/1")], None, NOW)
             self.assertEqual(self.reopen(), [])
@@ -213,7 +216,7 @@ class DamageTests(DatabaseCase):
         self.database.write([record(f"/{n}") for n in range(1, 40)], {"last_success": NOW}, NOW)
         self.database.close()
         with sqlite3.connect(self.folder.database) as connection:
-            key = module.key_of("/7")
+            key = key_of("/7")
             connection.execute("UPDATE content SET value = 'x' || value WHERE key = ?", (key,))
         (note,) = self.reopen()
         self.assertRegex(note, "^database is corrupt; set aside as .*, 78 of its entries kept$")
@@ -221,22 +224,22 @@ class DamageTests(DatabaseCase):
         self.assertEqual(len(found), 38)
         self.assertEqual(self.database.job(), {"last_success": NOW})
 
-    def test_while_open(self) -> None:
-        """Damage that shows at a write is one of the file, a full disk is not."""
-        self.database.write([record()], None, NOW)
+    def test_what_is_damage(self) -> None:
+        """A file with other content is damaged; a full disk or a dead mount harms no file."""
         self.database.close()
-        self.database.open(NOW)
-        self.folder.database.write_bytes(b"nothing of a database" * 500)
-        error = self.assertRaises(sqlite3.Error, self.write_much)
+        self.folder.database.write_bytes(b"no database" * 1000)
+        error = self.assertRaises(sqlite3.Error, self.database._verified)
         self.assertTrue(is_damage(error))
-        full = sqlite3.OperationalError("database or disk is full")
-        full.sqlite_errorname = "SQLITE_FULL"
-        self.assertFalse(is_damage(full))
+        for name in (
+            "FULL",
+            "IOERR_WRITE",
+            "CANTOPEN",
+            "READONLY_DBMOVED",
+            "PROTOCOL",
+            "BUSY",
+            "NOMEM",
+        ):
+            harmless = sqlite3.OperationalError()
+            harmless.sqlite_errorname = f"SQLITE_{name}"
+            self.assertFalse(is_damage(harmless), name)
         self.assertFalse(is_damage(OSError()))
-
-    def write_much(self) -> None:
-        """Write, and merge the log into the file."""
-        self.database.write([record(f"/{n}") for n in range(1, 40)], None, NOW)
-        self.database.close()
-        self.database.open(NOW)
-        raise sqlite3.DatabaseError("mended")
