@@ -8,6 +8,8 @@ any host name leads to it. Amazon's own code (botocore) computes what it compare
 import contextlib
 import re
 import socket
+import ssl
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.doubles.certificates import Authority
 from tests.doubles.fake_b2 import Fault
 from tests.doubles.fake_s3_http import TCPServer, UnixServer
 from tests.doubles.fake_s3_lists import RefusedError, listing
@@ -100,6 +103,17 @@ class FakeS3:
     def listen_at(self, path: str) -> None:
         """Serve at a Unix socket too."""
         self._serve(UnixServer(self, path))
+
+    def listen_with_tls(self) -> tuple[str, bytes]:
+        """Serve over TLS too; the URL, and the authority's certificate."""
+        authority = Authority.make()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(authority.issue())
+            file.flush()
+            context.load_cert_chain(file.name)
+        server = self._serve(TCPServer(self, ("127.0.0.1", 0), context))
+        return f"https://127.0.0.1:{server.server_address[1]}", authority.pem
 
     def close(self) -> None:
         """Stop serving, and close every connection."""

@@ -2,6 +2,7 @@
 
 import re
 import socketserver
+import ssl
 import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
@@ -22,12 +23,18 @@ class _Serving:
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, fake: "FakeS3", address: Any) -> None:
+    def __init__(self, fake: "FakeS3", address: Any, context: ssl.SSLContext | None = None) -> None:
         super().__init__(address, _Handler)  # type: ignore[call-arg]
         self.fake = fake
+        self._context = context
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()  # type: ignore[misc]
+        if self._context is not None:
+            # The handshake comes with the first read, in the connection's own thread.
+            connection = self._context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
         self.fake.connections.add(connection)
         return connection, address
 

@@ -57,6 +57,15 @@ class AddressTests(S3Case):
             found = await self.hosts(url, options=options)
             self.assertEqual(found, [(host, path), (host, f"{path}repo/config")])
 
+    async def test_tls(self) -> None:
+        """Over TLS, with the CA of the config."""
+        url, pem = self.fake.listen_with_tls()
+        await self.assert_fails(self.list(self.backend(url=url)), Reason.TLS)
+        self.assertEqual(self.fake.requests, [])
+        backend = self.backend(url=url, transport=Transport(ca_certificates=pem))
+        self.assertEqual(len((await self.list(backend)).snapshots), 3)
+        self.assertEqual(await self.load(backend, "config"), b"config")
+
     async def test_followed_redirect(self) -> None:
         """At Amazon a bucket is followed into its region, whose host is asked from then on."""
         self.fake.bucket.region = "eu-west-3"
