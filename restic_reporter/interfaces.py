@@ -117,7 +117,8 @@ class IBackendMaker(IPlugin):
         """
         Return `Repository.settings` from the keys of one entry and its ``repo``.
 
-        Does no I/O. Reports errors by ``own.problem``; the result is not used then.
+        Does no I/O, but may read a local file. Reports errors by ``own.problem``; the result is
+        not used then.
         """
 
     def make(repository: Repository, tools: BackendTools) -> IBackend:

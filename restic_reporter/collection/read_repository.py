@@ -149,7 +149,7 @@ class _Read:
             result = ReadResult()
             if changes.new or must_ask or (changes.gone and reader.incremental):
                 result = await self._ask(listing, changes, access)
-                locks, must_ask = _locks(listing, result.lock_times), False
+                locks, must_ask = Locks.of(listing, result.lock_times), False
             others, missing = await self._run(status.table.compare(names))
             unnamed = len(missing) if len(missing) <= result.nameless else 0
             whole = len(missing) == unnamed
@@ -198,7 +198,7 @@ class _Read:
     def _locks(self, listing: Listing) -> Locks | None:
         """Return the locks of ``listing``, whose times the reader need not read again."""
         before = self._status.locks if self._task.reader.incremental else None
-        return _locks(listing, before.times if before else ())
+        return Locks.of(listing, before.times if before else ())
 
     async def _changes(self, listing: Listing) -> Changes:
         """Return the changes since the table was filled; remove the gone snapshots from it."""
@@ -287,17 +287,6 @@ class _Known:
 
     def __contains__(self, name: object) -> bool:
         return name in self.shown or (isinstance(name, tuple) and self.freshness.expects(*name))
-
-
-def _locks(listing: Listing, times: Sequence[float]) -> Locks | None:
-    """Return the listed locks; ``times`` are those from their content."""
-    if listing.locks is None:
-        return None
-    count = len(listing.locks)
-    if len(times) < count and listing.lock_times is not None:
-        # Some locks were not read.
-        times = listing.lock_times
-    return Locks(count, fingerprint(listing.locks), tuple(times) if count else ())
 
 
 def _partial(missing: Collection[str]) -> ReadError:

@@ -1,7 +1,7 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
@@ -9,9 +9,9 @@ from ..interfaces import IBackend, ISnapshotReader, Memory
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Content, Meter
+from ..model.snapshots import Content, Listing, Meter
 from ..readers.access import SeenAccess
-from ..restic_format.file_names import Fingerprint
+from ..restic_format.file_names import Fingerprint, fingerprint
 
 
 @frozen
@@ -40,6 +40,17 @@ class Locks:
     count: int
     fingerprint: Fingerprint
     times: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, listing: Listing, times: Sequence[float]) -> "Locks | None":
+        """Return the locks in ``listing``; ``times`` are those from the content of locks."""
+        if listing.locks is None:
+            return None
+        count = len(listing.locks)
+        if len(times) < count and listing.lock_times is not None:
+            # Some locks were not read.
+            times = listing.lock_times
+        return cls(count, fingerprint(listing.locks), tuple(times) if count else ())
 
 
 # The past reads of a repository that are kept, and the longest message of each.

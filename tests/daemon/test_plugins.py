@@ -103,7 +103,7 @@ class PluginsTests(SynchronousTestCase):
         rows = table(done.stdout)
         self.assertEqual(rows["snapdir"], ("restic-reporter-snapdir 1.0", "restic, native"))
         self.assertRegex(rows["rest"][0], r"^restic-reporter \d+\.\d+")
-        self.assertEqual(rows["s3"], ("-", "restic alone"))
+        self.assertEqual(rows["azure"], ("-", "restic alone"))
 
         shutil.copy(SNAPDIR / "test_snapdir.py", self.folder.path)
         done = environment.run(environment.python, "-m", "twisted.trial", "test_snapdir")

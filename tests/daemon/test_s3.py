@@ -58,6 +58,19 @@ class S3Tests(SynchronousTestCase):
         self.assertIn("the secret access key is wrong", daemon.program.output)
         self.assertIn("(auth)", daemon.program.output)
 
+    def test_anonymous(self) -> None:
+        """A public bucket needs no key, for the listing and for restic."""
+        self.fake.bucket.is_public = True
+        options = {"s3.unsafe-anonymous-auth": True}
+        entry = self.entry(options=options, reader="restic")
+        del entry["s3_access_key_id"], entry["s3_secret_access_key"]
+        daemon = Daemon(self.folder, [entry]).serving()
+        count = daemon.metrics().value("backup_snapshot_count", url=self.url)
+        self.assertGreater(count or 0, 10)
+        self.fake.counts  # noqa: B018
+        daemon.collect()
+        self.assertEqual(self.fake.counts, {"list": 1})
+
     def test_only_restic(self) -> None:
         """With credentials that only restic can use, restic lists; the log says why."""
         credentials = self.folder.write(
@@ -83,7 +96,19 @@ class S3Tests(SynchronousTestCase):
     def test_locations(self) -> None:
         """restic of each version asks for the objects that we would ask for."""
         for rest in (
-            *("", "/", "/a", "/a/", "//a", "/a//b", "/a/./b/../c", "/a b", "/a%20b", "/%C3%BC"),
+            *(
+                "",
+                "/",
+                "/a",
+                "/a/",
+                "//a",
+                "///a",
+                "/a//b",
+                "/a/./b/../c",
+                "/a b",
+                "/a%20b",
+                "/%C3%BC",
+            ),
             *("/ü", "/a+b", "/a%2Fb", "/../a", "/.", "/a&b=c;d,e'f(g)"),
         ):
             url = f"s3:{self.fake.url}/{BUCKET}{rest}"

@@ -53,6 +53,12 @@ class SecretsTests(SecretsCase):
         client = {"tls_client_cert": "client.pem"}
         b2 = {"b2_account_id": "id", "b2_key": secret("b2")}
         api = {"b2_api_url": f"http://{self.tattler}"}
+        bucket = f"s3:http://{self.tattler}"
+        s3 = {
+            "s3_access_key_id": "id",
+            "s3_secret_access_key": secret("s3"),
+            "s3_session_token": f"{MARKER}-token",
+        }
         ours = self.server.url("me")
         command = (
             f"sh -c 'echo {MARKER}-output >&2; echo {MARKER}-output; exit 3' {MARKER}-argument"
@@ -65,13 +71,17 @@ class SecretsTests(SecretsCase):
                 {"repo": str(example()), **password},
                 {"repo": f"local:{example()}", "password_command": f"echo {MARKER}-output"},
                 {"repo": "b2:bucket-a", **b2, **api, **password},
+                {"repo": f"{bucket}/forbidden/a", **s3, **password},
                 {"repo": "b2:bucket-b", "b2_vault_material": "b2", **api, **file},
                 {"repo": f"{ours}/", "rest_vault_material": "wrong-server", **password},
                 {"repo": f"{example()}/", "vault_material": "repository"},
                 {"repo": f"{example()}///", "reader": "native", **password},
             ],
             "parse": [{"repo": f"{url}/garbage/a", **password}],
-            "redirect": [{"repo": f"{url}/redirect/a", **password}],
+            "redirect": [
+                {"repo": f"{url}/redirect/a", **password},
+                {"repo": f"{bucket}/redirect/a", **s3, **password},
+            ],
             "not_found": [{"repo": f"{url}/none/a", **password}],
             "tls": [{"repo": f"rest:https://{self.tattler}/a", **rest, **client, **file}],
             "restic": [

@@ -8,12 +8,12 @@ any host name leads to it. Amazon's own code (botocore) computes what it compare
 import contextlib
 import re
 import socket
-import socketserver
+import ssl
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,8 +23,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.doubles.certificates import Authority
 from tests.doubles.fake_b2 import Fault
-from tests.doubles.fake_s3_lists import RefusedError, listing, xml_error
+from tests.doubles.fake_s3_http import TCPServer, UnixServer
+from tests.doubles.fake_s3_lists import RefusedError, listing
 
 BUCKET, REGION = "some-bucket", "eu-test-1"
 KEY_ID, SECRET = "AKIATEST", "se/cr+et=0123"
@@ -48,9 +50,10 @@ class FakeBucket:
 @define
 class Quirks:
     """
-    In what the server differs: ``page`` names a page; ``unordered`` lists backwards,
+    In what the server differs: ``page`` names are a page; ``unordered`` lists backwards,
     ``ignores_start`` lists from the first name; ``loops`` gives the same token always, ``mute``
-    none; ``redirects`` sends who comes with the wrong region away; ``change`` rewrites a page.
+    none; ``plain`` encodes no names, ``encodes_slashes`` more than others; ``redirects`` sends who
+    comes with the wrong region away; ``change`` rewrites a page.
     """
 
     page: int = 1000
@@ -58,6 +61,8 @@ class Quirks:
     ignores_start: bool = False
     loops: bool = False
     mute: bool = False
+    plain: bool = False
+    encodes_slashes: bool = False
     redirects: bool = False
     change: Callable[[bytes], bytes] = lambda page: page
 
@@ -82,8 +87,8 @@ class FakeS3:
         self.crashes: list[BaseException] = []
         self.lock = threading.Lock()
         self._stack = contextlib.ExitStack()
-        self._connections: set[socket.socket] = set()
-        self.port: int = self._serve(_TCPServer(self, ("127.0.0.1", 0))).server_address[1]
+        self.connections: set[socket.socket] = set()
+        self.port: int = self._serve(TCPServer(self, ("127.0.0.1", 0))).server_address[1]
 
     @property
     def url(self) -> str:
@@ -97,12 +102,23 @@ class FakeS3:
 
     def listen_at(self, path: str) -> None:
         """Serve at a Unix socket too."""
-        self._serve(_UnixServer(self, path))
+        self._serve(UnixServer(self, path))
+
+    def listen_with_tls(self) -> tuple[str, bytes]:
+        """Serve over TLS too; the URL, and the authority's certificate."""
+        authority = Authority.make()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(authority.issue())
+            file.flush()
+            context.load_cert_chain(file.name)
+        server = self._serve(TCPServer(self, ("127.0.0.1", 0), context))
+        return f"https://127.0.0.1:{server.server_address[1]}", authority.pem
 
     def close(self) -> None:
         """Stop serving, and close every connection."""
         self._stack.close()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
@@ -214,112 +230,3 @@ class FakeS3:
         token = headers.get("x-amz-security-token")
         if token != self.tokens.get(key_id):
             raise RefusedError(400 if token else 403, "InvalidToken")
-
-
-class _Serving:
-    """What both servers have in common."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    allow_reuse_address = True
-
-    def __init__(self, fake: FakeS3, address: Any) -> None:
-        super().__init__(address, _Handler)  # type: ignore[call-arg]
-        self.fake = fake
-
-    def get_request(self) -> tuple[Any, Any]:
-        connection, address = super().get_request()  # type: ignore[misc]
-        self.fake._connections.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self.fake._connections.discard(request)
-        super().shutdown_request(request)  # type: ignore[misc]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        import sys
-
-        error = sys.exception()
-        if error is not None and not isinstance(error, OSError):
-            self.fake.crashes.append(error)
-
-
-class _TCPServer(_Serving, socketserver.ThreadingTCPServer):
-    pass
-
-
-class _UnixServer(_Serving, socketserver.ThreadingUnixStreamServer):
-    pass
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = False
-    server: Any
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
-        self._respond()
-
-    def do_HEAD(self) -> None:
-        self._respond()
-
-    def do_PUT(self) -> None:
-        self._respond()
-
-    def _respond(self) -> None:
-        fake: FakeS3 = self.server.fake
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        fault = fake.take_fault()
-        if fault.held is not None:
-            fault.held.wait()
-        if fault.drop:
-            self.close_connection = True
-            return
-        if fault.hostile is not None:
-            self.close_connection = True
-            fault.hostile.give_on(self.connection)
-            return
-        refused, content, moment = None, b"", 0.0
-        try:
-            with fake.lock:
-                content, moment = fake.answer(self.command, self.path, headers)
-        except RefusedError as error:
-            refused = error
-        if fault.status is not None:
-            refused = RefusedError(fault.status, fault.code)
-        if refused is not None:
-            body = xml_error(refused) if fault.body is None else fault.body
-            self._send(refused.status, body, fault, refused.headers)
-            return
-        status, where = 200, {}
-        match = re.fullmatch(r"bytes=(\d+)-(\d*)", headers.get("range", ""))
-        if match:
-            first, last = int(match[1]), int(match[2] or len(content) - 1)
-            where = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
-            status, content = 206, content[first : last + 1]
-        where["Last-Modified"] = self.date_time_string(int(moment))
-        where["ETag"] = '"0"'
-        self._send(status, content if fault.body is None else fault.body, fault, where)
-
-    def _send(
-        self, status: int, body: bytes, fault: Fault, headers: Mapping[str, str] = {}
-    ) -> None:
-        self.send_response_only(status)
-        self.send_header("Date", self.date_time_string(int(self.server.fake.now())))
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in {**headers, **fault.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if fault.garble:
-            body = body[::-1]
-        if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if fault.cut else body)
-        if fault.cut:
-            self.close_connection = True

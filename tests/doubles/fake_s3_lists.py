@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ def _page(
     quirks: "Quirks",
 ) -> bytes:
     texts = {"Name": "bucket", "Prefix": query.get("prefix", "")}
+    encoded = query.get("encoding-type") == "url" and not quirks.plain
+    if encoded:
+        texts["EncodingType"] = "url"
+
+    def shown(name: str) -> str:
+        safe = "" if quirks.encodes_slashes else "/"
+        return quote_plus(name, safe) if encoded else escape(name)
+
     texts["IsTruncated"] = "false" if last is None else "true"
     if last is not None and not quirks.mute:
         if second:
@@ -101,18 +110,18 @@ def _page(
             token = base64.b64encode(last.encode()).decode() + "/+="
             texts["NextContinuationToken"] = "the same" if quirks.loops else token
         elif query.get("delimiter"):
-            texts["NextMarker"] = query.get("marker", "") if quirks.loops else last
+            texts["NextMarker"] = shown(query.get("marker", "") if quirks.loops else last)
     parts = [f"<{name}>{escape(text)}</{name}>" for name, text in texts.items()]
     for name in entries:
         content, moment = objects[name]
         when = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
         parts.append(
-            f"<Contents><Key>{escape(name)}</Key>"
+            f"<Contents><Key>{shown(name)}</Key>"
             f"<LastModified>{when.replace('+00:00', 'Z')}</LastModified>"
             f"<ETag>&quot;0&quot;</ETag><Size>{len(content)}</Size>"
             "<StorageClass>STANDARD</StorageClass></Contents>"
         )
-    parts += [f"<CommonPrefixes><Prefix>{escape(one)}</Prefix></CommonPrefixes>" for one in folders]
+    parts += [f"<CommonPrefixes><Prefix>{shown(one)}</Prefix></CommonPrefixes>" for one in folders]
     namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{namespace}">'

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import unquote_plus
 from xml.parsers import expat
 
 from attrs import field, frozen
@@ -21,7 +22,12 @@ _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 # The elements whose text counts: of the root, and of an entry.
-_TEXTS = frozenset(("IsTruncated", "NextContinuationToken", "NextMarker", "Code", "Region"))
+_TEXTS = frozenset(
+    (
+        *("IsTruncated", "NextContinuationToken", "NextMarker", "EncodingType"),
+        *("Code", "Region"),
+    )
+)
 _ENTRY = frozenset(("Key", "LastModified"))
 _ENTRY_PATH = ["ListBucketResult", "Contents"]
 
@@ -72,13 +78,22 @@ def parse_page(body: bytes, what: str) -> Page | S3Error:
         return _error(document)
     if document.root[:1] != ["ListBucketResult"] or "IsTruncated" not in document.texts:
         raise ReadError(Reason.PARSE, f"{what}: response is not a listing")
-    texts = document.texts
+    texts, entries = document.texts, document.entries
+    marker = texts.get("NextMarker")
+    if texts.get("EncodingType") == "url":
+        entries = [(_decoded(name), modified) for name, modified in entries]
+        marker = marker and _decoded(marker)
     return Page(
-        document.entries,
+        entries,
         texts["IsTruncated"].strip() == "true",
         texts.get("NextContinuationToken") or None,
-        texts.get("NextMarker") or None,
+        marker or None,
     )
+
+
+def _decoded(name: str) -> str:
+    """Decode a name in a listing, where Amazon writes a blank as ``+``."""
+    return unquote_plus(name) if "%" in name or "+" in name else name
 
 
 def parse_error(body: bytes) -> S3Error:

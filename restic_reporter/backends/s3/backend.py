@@ -72,7 +72,7 @@ class S3Backend:
         names = Names(self.base, self.old_list, self.session.in_order)
         while names.query is not None:
             response = await self.session.page(names.query, deadline, meter)
-            if self._memo.has(response.body):
+            if names.in_order and not names.pages and self._memo.has(response.body):
                 return self._memo.listing(response.body, self._snapshots)
             try:
                 names.add(self.session.parse(response))

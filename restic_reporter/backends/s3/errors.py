@@ -10,7 +10,7 @@ from .answers import S3Error, valid_region
 
 # Of a key, when the status is not 401 or 403.
 _REFUSED = {
-    "AuthorizationHeaderMalformed": "the region of the signature is wrong; set s3.region",
+    "AuthorizationHeaderMalformed": "the region or the access key id is wrong; set s3.region",
     "ExpiredToken": "the temporary key has ended",
     "InvalidAccessKeyId": "the server does not know the access key id",
     "InvalidToken": "the session token is invalid",

@@ -20,6 +20,10 @@ _AMAZON_REGION = re.compile(
     r"\.(?P<link>vpce\.)?amazonaws\.com(\.cn)?",
     re.IGNORECASE,
 )
+# They check the region, and restic asks them for it.
+_OTHER_REGION = re.compile(
+    r"(?:.+\.)?s3\.(?P<region>[a-z]{2}-[a-z]+-\d+)\.(?:backblazeb2|wasabisys)\.com", re.IGNORECASE
+)
 _VIRTUAL = re.compile(
     r"(.+\.)?amazonaws\.com(\.cn)?|storage\.googleapis\.com|(.+\.)?aliyuncs\.com", re.IGNORECASE
 )
@@ -108,8 +112,8 @@ def _base(prefix: str) -> str:
 
 
 def region_of(host: str) -> str | None:
-    """Return the region in the name of an Amazon host."""
-    match = _AMAZON_REGION.fullmatch(host)
+    """Return the region in the name of a host of Amazon, Backblaze or Wasabi."""
+    match = _AMAZON_REGION.fullmatch(host) or _OTHER_REGION.fullmatch(host)
     return match["region"].lower() if match else None
 
 

@@ -116,7 +116,10 @@ class Names:
     def _begin(self, folder: str) -> None:
         """Begin a list at this folder."""
         start = self.base + folder
-        self._list = {} if self.old else {"list-type": "2"}
+        # Otherwise a foreign name may have characters that XML does not allow.
+        self._list = {"encoding-type": "url"}
+        if not self.old:
+            self._list["list-type"] = "2"
         self._tokens.clear()
         self._after = start
         if self.in_order:

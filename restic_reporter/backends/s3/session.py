@@ -16,7 +16,7 @@ from .answers import Page, S3Error, parse_error, parse_page
 from .errors import error_of, is_refused, region_in
 from .location import DEFAULT_REGION, host_in, is_virtual, region_of
 from .settings import S3Settings
-from .signing import S3Credentials, encoded_path, encoded_query, sign
+from .signing import S3Credentials, Signer, encoded_path, encoded_query
 
 # A thousand names of the usual length take 0.3 MB.
 PAGE_LIMIT = 2 * 2**20
@@ -38,7 +38,7 @@ class Session:
     _threads: KeyedThreads
     _transport: Transport
     _settings: S3Settings = field(repr=False)
-    _credentials: S3Credentials | None
+    _signer: Signer | None
     region: str
     in_order: bool = True
     _now: Callable[[], float] = field(default=time.time)
@@ -55,7 +55,12 @@ class Session:
         if session is None:
             region = settings.region or region_of(place.host) or DEFAULT_REGION
             session = tools.shared[key] = cls(
-                tools.http, tools.threads, transport, settings, settings.credentials, region
+                tools.http,
+                tools.threads,
+                transport,
+                settings,
+                _signer_of(settings.credentials),
+                region,
             )
         assert isinstance(session, Session)
         return session
@@ -102,7 +107,7 @@ class Session:
         """
         followed = reread = False
         while True:
-            region, credentials = self.region, self._credentials
+            region, signer = self.region, self._signer
             error = S3Error()
             redirect: RedirectError | None = None
             try:
@@ -122,7 +127,7 @@ class Session:
             if is_refused(response, error) and not reread:
                 reread = True
                 await self._reread(deadline)
-                if self._credentials != credentials:
+                if self._signer is not signer:
                     continue
             raise error_of(response, error, self._what(operation), self._now())
 
@@ -141,8 +146,8 @@ class Session:
             host, path = f"{place.bucket}.{host}", f"/{name}"
         path, asked = encoded_path(path), encoded_query(query)
         headers: Mapping[str, str] = {}
-        if self._credentials is not None:
-            headers = sign(self._credentials, self.region, host, path, asked, self._now())
+        if self._signer is not None:
+            headers = self._signer.sign(self.region, host, path, asked, self._now())
         scheme = "https" if place.secure else "http"
         return await self._http.request(
             "GET",
@@ -168,9 +173,13 @@ class Session:
             credentials = await within(deadline, read(), f"reading {profile.path!r}")
         except (BusyError, RuntimeError, ValueError):
             return
-        if credentials is not None:
-            self._credentials = credentials
+        if self._signer is None or credentials not in (None, self._signer.credentials):
+            self._signer = _signer_of(credentials)
 
     def _what(self, operation: str) -> str:
         place = self._settings.place
         return f"{operation} of bucket {place.bucket!r} at {place.host}"
+
+
+def _signer_of(credentials: S3Credentials | None) -> Signer | None:
+    return None if credentials is None else Signer(credentials)

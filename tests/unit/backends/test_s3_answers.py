@@ -130,11 +130,12 @@ class NamesTests(SynchronousTestCase):
 
     def test_queries(self) -> None:
         """One list begins behind what sorts before the keys; three lists have folders."""
-        start = {"list-type": "2", "prefix": "p/", "start-after": "p/keys/"}
+        both = {"encoding-type": "url", "prefix": "p/"}
+        start = {**both, "list-type": "2", "start-after": "p/keys/"}
         self.assertEqual(Names("p/").query, start)
-        self.assertEqual(Names("p/", old=True).query, {"prefix": "p/", "marker": "p/keys/"})
+        self.assertEqual(Names("p/", old=True).query, {**both, "marker": "p/keys/"})
         three = Names("", in_order=False)
-        expected = {"list-type": "2", "prefix": "keys/", "delimiter": "/"}
+        expected = {**both, "list-type": "2", "prefix": "keys/", "delimiter": "/"}
         self.assertEqual(three.query, expected)
         three.add(Page([("keys/" + "a" * 64, "")], True, "token"))
         self.assertEqual(three.query, {**expected, "continuation-token": "token"})

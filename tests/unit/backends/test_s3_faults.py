@@ -16,7 +16,7 @@ from restic_reporter.http import Response
 from restic_reporter.model.errors import ReadError, Reason
 from tests.doubles.fake_b2 import Held
 from tests.doubles.fake_s3 import KEY_ID, REGION, SECRET
-from tests.doubles.hostile import HostileAnswer
+from tests.doubles.hostile import BROKEN, FLOODS, MALFORMED, SLOW
 from tests.doubles.s3_case import S3Case, fill, name
 
 NOW = 1_700_000_000.0
@@ -199,18 +199,26 @@ class FaultTests(S3Case):
         await self.assert_fails(self.load(self.prepared, path), Reason.TOO_LARGE)
 
     async def test_slow(self) -> None:
-        """A server that says nothing is ``timeout``; one that floods is left."""
+        """What does not come to an end is given up at the deadline."""
         held = Held()
         self.addCleanup(held.go_on.set)
         self.fake.fault(held=held)
         await self.assert_fails(self.list(self.prepared, seconds=0.2), Reason.TIMEOUT)
-        head = b"HTTP/1.1 200 OK\r\n\r\n"
-        for hostile, reason in (
-            (HostileAnswer(Reason.TOO_LARGE, head, b"<a>" * 1000), Reason.TOO_LARGE),
-            (HostileAnswer(Reason.TOO_LARGE, head[:-2], b"X: y\r\n"), Reason.TOO_LARGE),
-        ):
-            self.fake.fault(hostile=hostile)
-            await self.assert_fails(self.list(self.prepared), reason)
+        for kind, hostile in SLOW.items():
+            with self.subTest(kind):
+                self.fake.fault(hostile=hostile)
+                await self.assert_fails(self.list(self.prepared, seconds=0.3), Reason.TIMEOUT)
+
+    async def test_hostile(self) -> None:
+        """What no HTTP server may answer ends each call, as it does any request."""
+        for kind, hostile in [*FLOODS.items(), *MALFORMED.items(), *BROKEN.items()]:
+            for path in (None, "config"):
+                with self.subTest(f"{kind} for {path}"):
+                    self.fake.fault(hostile=hostile, times=hostile.tries)
+                    work: Any
+                    work = self.load(self.prepared, path) if path else self.list(self.prepared)
+                    await self.assert_fails(work, hostile.reason)
+                    self.assertEqual(self.fake.faults, [])
 
     async def test_cancelled(self) -> None:
         """A cancelled listing leaves nothing behind."""

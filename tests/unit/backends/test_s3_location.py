@@ -38,8 +38,8 @@ class ParseTests(SynchronousTestCase):
         """The prefix is cleaned as a path, if there is one."""
         for prefix, base in (
             ("", ""), ("/", ""), ("//", "/"), ("/a/", "a/"), ("/a//b/", "a/b/"), ("/a/../b", "b/"),
-            ("//x", "/x/"), ("/.", ""), ("/./a", "a/"), ("/a/..", ""), ("/../a", "../a/"),
-            ("/ä ö", "ä ö/"),
+            ("//x", "/x/"), ("///x", "/x/"), ("/.", ""), ("/./a", "a/"), ("/a/..", ""),
+            ("/../a", "../a/"), ("/ä ö", "ä ö/"),
         ):  # fmt: skip
             for form in ("s3:https://h/bucket", "s3:h/bucket"):
                 self.assertEqual(parse_s3(form + prefix).base, base, prefix)
@@ -91,7 +91,9 @@ class HostTests(SynchronousTestCase):
             ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
             ("bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "us-east-1"),
             ("s3.amazonaws.com", None),
-            ("s3.eu-central-1.wasabisys.com", None),
+            ("s3.eu-central-1.wasabisys.com", "eu-central-1"),
+            ("s3.us-west-004.backblazeb2.com", "us-west-004"),
+            ("s3.eu-central-1.example.com", None),
             ("s3.eu-central-1.amazonaws.com.evil.example", None),
         ):
             self.assertEqual(region_of(host), region, host)

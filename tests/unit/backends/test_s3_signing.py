@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.backends.s3.signing import S3Credentials, encoded_path, encoded_query, sign
+from restic_reporter.backends.s3.signing import (
+    S3Credentials,
+    Signer,
+    encoded_path,
+    encoded_query,
+)
 from restic_reporter.redaction.secret import Secret
 
 # Of https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
@@ -53,14 +58,14 @@ def by_botocore(
 
 
 class SigningTests(SynchronousTestCase):
-    """`sign`."""
+    """`Signer`."""
 
     def test_amazons_examples(self) -> None:
         """Signatures are those that Amazon has published."""
         for values, signature in EXAMPLES:
             query = encoded_query(values)
-            headers = sign(
-                EXAMPLE, "us-east-1", "examplebucket.s3.amazonaws.com", "/", query, EXAMPLE_TIME
+            headers = Signer(EXAMPLE).sign(
+                "us-east-1", "examplebucket.s3.amazonaws.com", "/", query, EXAMPLE_TIME
             )
             self.assertEqual(headers["Authorization"].rpartition("=")[2], signature)
             self.assertEqual(headers["x-amz-date"], "20130524T000000Z")
@@ -85,12 +90,25 @@ class SigningTests(SynchronousTestCase):
         """Whatever the key, the name and the query: Amazon's own code signs alike."""
         credentials = S3Credentials(key[0], Secret(key[1]), Secret(token) if token else None)
         path, query, host = encoded_path(f"/bucket/{name}"), encoded_query(values), "h:9000"
-        headers = sign(credentials, region, host, path, query, now)
+        headers = Signer(credentials).sign(region, host, path, query, now)
         self.assertEqual(
             headers["Authorization"],
             by_botocore(credentials, region, host, path, query, headers["x-amz-date"]),
         )
         self.assertEqual(headers.get("x-amz-security-token"), token)
+
+    def test_again(self) -> None:
+        """A second signature is as good as a first one, in another region or on another day too."""
+        signer = Signer(EXAMPLE)
+        for region in ("us-east-1", "eu-test-1", "us-east-1"):
+            for day in (0, 0, 86400):
+                arguments = (region, "h", "/bucket/", "a=b", EXAMPLE_TIME + day)
+                self.assertEqual(signer.sign(*arguments), Signer(EXAMPLE).sign(*arguments))
+
+    def test_odd_secret(self) -> None:
+        """A secret from the environment may be no text."""
+        odd = S3Credentials("id", Secret("\udcff"))
+        self.assertIn("Signature=", Signer(odd).sign("r", "h", "/", "", 0)["Authorization"])
 
     @given(TEXT, TEXT)
     def test_encoding(self, name: str, value: str) -> None:

@@ -30,6 +30,9 @@ def break_down(repository: Any, tools: Any) -> Any:
     raise RuntimeError(f"a bug: {repository.password.reveal()}")
 
 
+ROLE = "RESTIC_AWS_ASSUME_ROLE_ARN"
+
+
 class CheckConfigTests(ConfigCase):
     """`check_config`."""
 
@@ -177,7 +180,11 @@ class CheckConfigTests(ConfigCase):
         broken = BackendMaker("torn", ["torn"], f"{__name__}.break_down", locates=True)
         ours = installed_plugins()
         checked = self.check(
-            [{"repo": "torn:x", "password_file": "open"}, {"repo": "what:ever", "password": "x"}],
+            [
+                {"repo": "torn:x", "password_file": "open"},
+                {"repo": "what:ever", "password": "x"},
+                {"repo": "s3:h/bucket", "password": "x", "env": {ROLE: "arn"}},
+            ],
             Plugins((*ours.makers, broken), (BrokenPlugin("bad", "ImportError: x"),)),
             restic="no-such-restic",
         )
@@ -192,6 +199,7 @@ class CheckConfigTests(ConfigCase):
                 "c.json: entry 2: unknown scheme 'what', or its plugin is broken: bad cannot be"
                 " used: ImportError: x",
                 "cannot find the program 'no-such-restic'; repositories that need it will fail",
+                f"1 repository read by restic alone: {ROLE}: only restic assumes roles",
             ),
         )
 
