@@ -184,9 +184,8 @@ def warm(folder: Folder, size: int, snapshots: int, with_restic: Fleet, report: 
     megabytes = memory(daemon.program.process.pid)
     report.below(f"{goal} x {snapshots} snapshots: memory", megabytes, "MB", 220)
     report.grown(size, least(unchanged).per(size), least(added).per(size), megabytes)
-    daemon.stop()
     bare.close()
-    restarts(folder, fleet, CONCURRENCY, (opened, least(added), least(unchanged)), report)
+    restarts(folder, fleet, CONCURRENCY, daemon, opened, report)
     fleet.close()
 
 

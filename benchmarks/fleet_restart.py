@@ -5,7 +5,7 @@ import time
 from tests.doubles.servers import Daemon, Folder
 
 from .fleet_data import Fleet
-from .fleet_measure import Cost, collect, least, pin
+from .fleet_measure import collect, least, pin
 from .fleet_report import Report
 
 LAG = "restic_reporter_reactor_lag_seconds"
@@ -21,28 +21,25 @@ def start(folder: Folder, fleet: Fleet, concurrency: int, *options: str) -> Daem
 
 
 def restarts(
-    folder: Folder,
-    fleet: Fleet,
-    concurrency: int,
-    without: tuple[float, Cost, Cost],
-    report: Report,
+    folder: Folder, fleet: Fleet, concurrency: int, plain: Daemon, opened: float, report: Report
 ) -> None:
     """
-    The same fleet with a state folder.
+    The same fleet with a state folder, beside the ``plain`` daemon without one.
 
-    ``without`` one are the seconds until the port was open, and the costs of a collection with
-    one new snapshot in each repository, and with none.
+    ``opened`` are the seconds until the port of that was open.
     """
-    opened, added, unchanged = without
     size = len(fleet.names)
     what = f"{size:,} repositories"
     daemon = start(folder, fleet, concurrency, f"--state-dir={STATE}").serving()
+    without, written, unchanged = [], [], []
     collect(daemon)
-    written = []
-    for _ in range(3):
+    for _ in range(5):
         fleet.add_snapshot()
+        without.append(collect(plain))
         written.append(collect(daemon))
-    cost, lag = least(written), daemon.metrics().value(LAG)
+        unchanged.append(collect(daemon))
+    cost, added, lag = least(written), least(without), daemon.metrics().value(LAG)
+    plain.stop()
     daemon.stop()
     name = f"{what}, one new snapshot in each, with state"
     report.at_most(f"{name}, wall; without", cost.wall, added.wall, "s", 1.1)
@@ -64,7 +61,7 @@ def restarts(
     report.at_most(f"{what}, restart: port open; without state", min(ports), opened, "s", 1)
     report.below(f"{what}, restart: port open", min(ports), "s", 5)
     report.below(f"{what}, restart: first collection ended", min(ends), "s", 20)
-    after, yard = min(ends) - min(ports), unchanged.wall
+    after, yard = min(ends) - min(ports), least(unchanged).wall
     report.row(
         f"{what}, restart: first collection after the port; a later collection",
         f"{after:.3g} s", f"{yard:.3g} s", f"{after / yard:.2f} x", "", None,
