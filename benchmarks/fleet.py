@@ -36,7 +36,7 @@ from .fleet_measure import (
     scrape_times,
 )
 from .fleet_report import Report
-from .fleet_restart import restarts
+from .fleet_restart import restarts, writes
 
 CONCURRENCY = 8
 ROUNDS = 5
@@ -185,7 +185,9 @@ def warm(folder: Folder, size: int, snapshots: int, with_restic: Fleet, report: 
     report.below(f"{goal} x {snapshots} snapshots: memory", megabytes, "MB", 220)
     report.grown(size, least(unchanged).per(size), least(added).per(size), megabytes)
     bare.close()
-    restarts(folder, fleet, CONCURRENCY, daemon, opened, report)
+    writes(folder, fleet, daemon, report)
+    daemon.stop()
+    restarts(folder, fleet, report, opened)
     fleet.close()
 
 
