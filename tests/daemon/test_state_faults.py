@@ -236,7 +236,9 @@ class UnusableTests(StateCase):
         with held(self.server):
             daemon = self.start(prefix=enter)
             daemon.program.wait_for(AT_ONCE)
-            self.assertEqual(content(daemon.serving().metrics()), content(before))
+            # What was read last may have found room in SQLite's log, which is used again.
+            known = [content(before), content(metrics)]
+            self.assertIn(content(daemon.serving().metrics()), known)
             daemon.stop(signal.SIGKILL)
 
 
