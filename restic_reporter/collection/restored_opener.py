@@ -7,6 +7,7 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ..concurrency.deadline import Deadline, within
 from ..model.errors import ReadError, Reason
@@ -41,7 +42,11 @@ class RestoredOpener:
         )
         if waiting and self._work is None:
             self._work = Deferred.fromCoroutine(self._open_all(waiting))
-            self._work.addErrback(lambda failure: failure.trap(CancelledError) and None)
+            self._work.addErrback(self._ended)
+
+    def _ended(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("cannot open restored repositories: bug in restic-reporter", failure)
 
     async def stop(self) -> None:
         """Stop, until the next start; return when all work has stopped."""

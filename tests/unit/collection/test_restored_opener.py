@@ -140,6 +140,16 @@ class RestoredOpenerTests(CollectorCase):
         self.assertEqual(self.requests(worlds), [2, 2])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
+    def test_own_bug(self) -> None:
+        """A bug in the daemon itself is logged, and the next collection goes on."""
+        worlds = self.incremental(1)
+        self.restart(worlds, worlds)
+        worlds[0].reader.failure = ReadError(Reason.AUTH, "wrong password")
+        self.patch(self.collector._opener, "_on_refused", None)
+        self.collect()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.collect()
+
     def test_collection_meanwhile(self) -> None:
         """A collection waits until opening has stopped, which goes on afterwards."""
         worlds = self.incremental(2)
