@@ -1,28 +1,19 @@
 """
 Collects the names of a repository from the pages of a bucket. Pure.
 
-S3 lists names in the order of their UTF-8 bytes, which is also Python's order. In a repository
-``keys/``, ``locks/`` and ``snapshots/`` follow one another after all else, so that one list
-finds all three. Of servers that do not keep the order three lists are needed.
+One list finds all three folders; of servers that do not keep the order three lists are needed.
 """
 
 from collections.abc import Mapping
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from ...model.errors import ReadError, Reason
 from ...model.snapshots import Listing
-from ...restic_format.file_names import is_file_name
+from ..bucket_files import FOLDERS, MOST_PAGES, PAGE, BucketFiles
 from .answers import Page, time_of
 
-# Names in a page, which costs one request.
-PAGE = 1000
-
 CALL = "listing"
-
-_MOST_PAGES = 250
-
-_FOLDERS = ("keys/", "locks/", "snapshots/")
 
 
 class WrongOrderError(Exception):
@@ -47,10 +38,11 @@ class Names:
     _list: dict[str, str] = Factory(dict)
     _after: str = ""
     _tokens: set[str] = Factory(set)
-    _found: dict[str, dict[str, str]] = Factory(lambda: {folder: {} for folder in _FOLDERS})
+    _files: BucketFiles = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._begin(_FOLDERS[0])
+        self._files = BucketFiles(self.base)
+        self._begin(FOLDERS[0])
 
     def add(self, page: Page) -> None:
         """
@@ -64,54 +56,35 @@ class Names:
             if self.in_order and name <= self._after:
                 raise WrongOrderError
             self._after = name
-            self._take(name, modified)
+            if self._files.add(name):
+                self._files.add_lock_time(name, time_of(modified))
         self.pages += 1
         self._go_on(page)
-        if self.query is not None and self.pages >= _MOST_PAGES:
-            raise ReadError(Reason.TOO_LARGE, f"{CALL}: more than {_MOST_PAGES * PAGE} names")
+        if self.query is not None and self.pages >= MOST_PAGES:
+            raise ReadError(Reason.TOO_LARGE, f"{CALL}: more than {MOST_PAGES * PAGE} names")
 
     def listing(self) -> Listing:
-        """
-        Return the listing, after the last page.
-
-        :raises ReadError: ``not_found`` without a key: every repository has one.
-        """
-        keys, locks, snapshots = (frozenset(self._found[folder]) for folder in _FOLDERS)
-        if not keys:
-            raise ReadError(Reason.NOT_FOUND, "no repository found: no key files; check the path")
-        times = map(time_of, self._found["locks/"].values())
-        known = tuple(sorted(time for time in times if time is not None))
-        return Listing(snapshots, locks, keys, lock_times=known)
-
-    def _take(self, name: str, modified: str) -> None:
-        for folder, found in self._found.items():
-            start = self.base + folder
-            if name.startswith(start) and is_file_name(name[len(start) :]):
-                found[name[len(start) :]] = modified
+        """Return the listing, after the last page: see `BucketFiles.listing`."""
+        return self._files.listing()
 
     def _go_on(self, page: Page) -> None:
         """Set ``query`` to that of the next page."""
         if not self.in_order:
-            following = _FOLDERS.index(self._list["prefix"][len(self.base) :]) + 1
+            following = FOLDERS.index(self._list["prefix"][len(self.base) :]) + 1
             if page.is_truncated:
                 self._continue(page)
-            elif following < len(_FOLDERS):
-                self._begin(_FOLDERS[following])
+            elif following < len(FOLDERS):
+                self._begin(FOLDERS[following])
             else:
                 self.query = None
             return
-        self.query = None
-        if not page.is_truncated:
-            return
-        for folder in _FOLDERS:
-            start = self.base + folder
-            if self._after < start:
-                # Skips what others keep between the folders, which would cost requests.
-                self._begin(folder)
-                return
-            if self._after.startswith(start):
-                self._continue(page)
-                return
+        folder = self._files.folder_at(self._after) if page.is_truncated else None
+        if folder is None:
+            self.query = None
+        elif self._after.startswith(self.base + folder):
+            self._continue(page)
+        else:
+            self._begin(folder)
 
     def _begin(self, folder: str) -> None:
         """Begin a list at this folder."""

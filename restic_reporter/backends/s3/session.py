@@ -1,7 +1,8 @@
 """Sends signed requests to one bucket, and follows it into its region."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from attrs import define, field
 
@@ -67,7 +68,8 @@ class Session:
 
     async def page(self, query: Mapping[str, str], deadline: Deadline, meter: Meter) -> Response:
         """Load one page of a listing, for `parse`."""
-        return await self._get("", query, deadline, meter, "list", PAGE_LIMIT)
+        send = partial(self._send, "", query, deadline, meter, "list", PAGE_LIMIT)
+        return await self._get(send, self._what("list"), deadline)
 
     def parse(self, response: Response) -> Page:
         """
@@ -83,22 +85,17 @@ class Session:
     async def load(self, name: str, limit: int, deadline: Deadline, meter: Meter) -> bytes:
         """Load one object."""
         most = max(limit, _ERROR_LIMIT)
-        content = (await self._get(name, {}, deadline, meter, "load", most)).body
+        send = partial(self._send, name, {}, deadline, meter, "load", most)
+        content = (await self._get(send, self._what("load"), deadline)).body
         if len(content) > limit:
             raise ReadError(Reason.TOO_LARGE, f"{self._what('load')}: more than {limit} bytes")
         return content
 
     async def _get(
-        self,
-        name: str,
-        query: Mapping[str, str],
-        deadline: Deadline,
-        meter: Meter,
-        operation: str,
-        limit: int,
+        self, send: Callable[[], Awaitable[Response]], what: str, deadline: Deadline
     ) -> Response:
         """
-        Get an object, or the bucket without a ``name``.
+        Return the response to ``send``, which errors call ``what``.
 
         A request that was refused is sent once more if the response tells another region, and
         once more if the file with the credentials has others now.
@@ -111,7 +108,7 @@ class Session:
             error = S3Error()
             redirect: RedirectError | None = None
             try:
-                response = await self._send(name, query, deadline, meter, operation, limit)
+                response = await send()
                 if response.status == 200:
                     return response
                 error = parse_error(response.body)
@@ -129,7 +126,7 @@ class Session:
                 await self._reread(deadline)
                 if self._signer is not signer:
                     continue
-            raise error_of(response, error, self._what(operation), self._now())
+            raise error_of(response, error, what, self._now())
 
     async def _send(
         self,
@@ -140,6 +137,7 @@ class Session:
         operation: str,
         limit: int,
     ) -> Response:
+        """Ask once for an object, or for the bucket without a ``name``."""
         place = self._settings.place
         host, path = host_in(place.host, self.region), f"/{place.bucket}/{name}"
         if is_virtual(place, self._settings.lookup):

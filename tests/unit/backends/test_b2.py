@@ -164,7 +164,7 @@ class ListTests(B2Case):
 
     async def test_too_many(self) -> None:
         """A listing without an end is given up."""
-        self.patch(listing, "_MOST_PAGES", 3)
+        self.patch(listing, "MOST_PAGES", 3)
         fill(self.fake, self.bucket, "repo/", 2999)
         await self.list(self.backend())
         fill(self.fake, self.bucket, "repo/", 3001)

@@ -101,10 +101,10 @@ class ListTests(S3Case):
             for page, requests in ((1000, 3), (7, 358), (1, 250)):
                 self.fake.quirks.page = page
                 if page == 1:
-                    self.patch(names_module, "_MOST_PAGES", 250)
+                    self.patch(names_module, "MOST_PAGES", 250)
                     await self.assert_fails(self.list(backend), Reason.TOO_LARGE)
                 else:
-                    self.patch(names_module, "_MOST_PAGES", 1000)
+                    self.patch(names_module, "MOST_PAGES", 1000)
                     listing = await self.list(backend)
                     self.assertEqual((listing.snapshots, len(listing.locks or ())), (names, 3))
                 self.assertEqual(self.fake.counts, {"list": requests})
