@@ -18,27 +18,20 @@ import contextlib
 import json
 import re
 import signal
-import socket
-import socketserver
 import ssl
-import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote_plus, urlsplit
 
-from attrs import Factory, define
+from attrs import define
 
 from tests.doubles.certificates import Authority
 from tests.doubles.connect_proxy import ConnectProxy
 from tests.doubles.fake_b2_account import Account, Key, RefusedError, Version
-from tests.doubles.hostile import HostileAnswer
-from tests.doubles.servers import PATIENCE
+from tests.doubles.fake_http import FakeService, Fault, Handler, Port, tls_context
 
 # Backblaze's host names, by what they are for.
 HOSTS = {
@@ -50,44 +43,6 @@ HOSTS = {
 
 _API = re.compile(r"/b2api/v([1-4])/(b2_[a-z_]+)")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-
-
-@define
-class Held:
-    """What holds a call up."""
-
-    came: threading.Event = Factory(threading.Event)
-    go_on: threading.Event = Factory(threading.Event)
-
-    def wait(self) -> None:
-        """Wait, in the server's thread."""
-        self.came.set()
-        self.go_on.wait(PATIENCE)
-
-
-@define
-class Fault:
-    """
-    What happens to the next ``times`` calls of a name instead of an answer, or to it.
-
-    With ``status`` it is an error with ``code``, or with ``body`` where that is given;
-    ``drop`` closes the connection instead, ``cut`` closes it in the middle of the content,
-    ``garble`` changes the content, and ``delay`` (seconds) comes before everything. ``hostile``
-    is given instead of any answer. ``held`` waits before all that: it says that the call has
-    come, and is told to go on.
-    """
-
-    status: int | None = None
-    code: str = "internal_error"
-    headers: Mapping[str, str] = Factory(dict)
-    body: bytes | None = None
-    drop: bool = False
-    cut: bool = False
-    garble: bool = False
-    delay: float = 0.0
-    times: int = 1
-    hostile: HostileAnswer | None = None
-    held: "Held | None" = None
 
 
 @define
@@ -104,33 +59,23 @@ class Door:
         return None
 
 
-class FakeB2:
+class FakeB2(FakeService):
     """
     The server. ``account`` is what it serves, ``latency`` is added to every answer (seconds).
 
     ``requests`` are the calls made, each with the host that was asked; ``sent`` counts the
-    bytes of the bodies by host. ``misdirected`` counts requests at the wrong host;
-    ``crashes`` are errors of its own.
+    bytes of the bodies by host. ``misdirected`` counts requests at the wrong host.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
+        super().__init__()
         self.account = Account()
         self.latency = latency
         self.faults: dict[str, list[Fault]] = {}
         self.misdirected: Counter[str] = Counter()
-        self.crashes: list[BaseException] = []
         self.requests: list[tuple[str, str]] = []
         self.sent: Counter[str] = Counter()
         self.authority = Authority.make()
-        self._stack = contextlib.ExitStack()
-        self._connections: set[socket.socket] = set()
-
-    def close(self) -> None:
-        """Stop serving, and close every connection."""
-        self._stack.close()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     def fault(self, call: str, **how: Any) -> Fault:
         """Let something go wrong with the next calls of this name."""
@@ -149,7 +94,7 @@ class FakeB2:
 
     def direct(self, tls: bool = False) -> str:
         """Open a direct door; the URL for the authorize call."""
-        context = self._context("127.0.0.1") if tls else None
+        context = tls_context(self.authority) if tls else None
         servers = {role: self._serve(context) for role in HOSTS}
         scheme = "https" if tls else "http"
         door = Door(
@@ -161,8 +106,8 @@ class FakeB2:
 
     def named(self) -> ConnectProxy:
         """Open a named door; the proxy that leads to it."""
-        contexts = {host: self._context(host) for host in HOSTS.values()}
-        outer = self._context("127.0.0.1")
+        contexts = {host: tls_context(self.authority, host) for host in HOSTS.values()}
+        outer = tls_context(self.authority)
 
         def choose(connection: Any, name: str | None, _: ssl.SSLContext) -> int | None:
             if name not in contexts:
@@ -174,7 +119,7 @@ class FakeB2:
         server = self._serve(outer)
         server.door = Door({role: f"https://{host}" for role, host in HOSTS.items()})
         proxy = ConnectProxy({f"{host}:443": server.port for host in HOSTS.values()})
-        self._stack.callback(proxy.close)
+        self.stack.callback(proxy.close)
         return proxy
 
     def environment(self, key: Key, proxy: ConnectProxy) -> dict[str, str]:
@@ -185,87 +130,23 @@ class FakeB2:
             "HTTPS_PROXY": proxy.url,
         }
 
-    def _context(self, host: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(self.authority.issue(host))
-            file.flush()
-            context.load_cert_chain(file.name)
-        return context
-
-    def _serve(self, context: ssl.SSLContext | None) -> "_Server":
-        server = _Server(self, context, self._connections)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        self._stack.callback(stop)
+    def _serve(self, context: ssl.SSLContext | None) -> "_Port":
+        server = _Port(self, _Handler, context)
+        self.serve(server)
         return server
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    """One port."""
+class _Port(Port):
+    """One port, and the way in that it belongs to."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    allow_reuse_address = True
     door: Door
 
-    def __init__(
-        self, fake: FakeB2, context: ssl.SSLContext | None, connections: set[socket.socket]
-    ) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.fake = fake
-        self.port = int(self.server_address[1])
-        self._context = context
-        self._connections = connections
 
-    def get_request(self) -> tuple[Any, Any]:
-        connection, address = super().get_request()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._context is not None:
-            # The handshake comes with the first read, in the connection's own thread.
-            connection = self._context.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
-        self._connections.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        error = sys.exception()
-        if error is not None and not isinstance(error, OSError):
-            self.fake.crashes.append(error)
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     """One connection."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
-        self._respond()
-
-    def do_HEAD(self) -> None:
-        self._respond()
-
-    def do_POST(self) -> None:
-        self._respond()
-
-    def _respond(self) -> None:
+    def respond(self) -> None:
+        """Answer a call."""
         fake = self.server.fake
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         role = self.server.door.role(self.headers.get("Host", ""))
@@ -274,15 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = api[2] if api else "b2_download_file_by_name"
         fake.requests.append((call, self.headers.get("Host", "")))
         fault = fake.take_fault(call)
-        if fault.held is not None:
-            fault.held.wait()
-        time.sleep(fake.latency + fault.delay)
-        if fault.drop:
-            self.close_connection = True
-            return
-        if fault.hostile is not None:
-            self.close_connection = True
-            fault.hostile.give_on(self.connection)
+        if self.misbehaves(fault, fake.latency):
             return
         if fault.status is not None:
             fake.account.count(call)

@@ -5,11 +5,8 @@ It runs in threads beside the tests, on a port of 127.0.0.1 and, if asked, on a 
 any host name leads to it. Amazon's own code (botocore) computes what it compares signatures with.
 """
 
-import contextlib
 import re
-import socket
 import ssl
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,8 +21,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.doubles.certificates import Authority
-from tests.doubles.fake_b2 import Fault
-from tests.doubles.fake_s3_http import TCPServer, UnixServer
+from tests.doubles.fake_http import FakeService, Fault, Port, UnixSocket, tls_context
+from tests.doubles.fake_s3_http import S3Handler
 from tests.doubles.fake_s3_lists import RefusedError, listing
 
 BUCKET, REGION = "some-bucket", "eu-test-1"
@@ -67,16 +64,17 @@ class Quirks:
     change: Callable[[bytes], bytes] = lambda page: page
 
 
-class FakeS3:
+class FakeS3(FakeService):
     """
     The server. ``keys`` are secrets by the access key's id, ``tokens`` the session tokens that
     temporary ones need.
 
     ``requests`` are the method, host, path and query of each request; ``faults`` happen in turn.
-    ``now`` is its clock. ``crashes`` are errors of its own.
+    ``now`` is its clock.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.keys = {KEY_ID: SECRET}
         self.tokens: dict[str, str] = {}
         self.buckets = {BUCKET: FakeBucket()}
@@ -84,11 +82,8 @@ class FakeS3:
         self.now = now
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, str, dict[str, str]]] = []
-        self.crashes: list[BaseException] = []
         self.lock = threading.Lock()
-        self._stack = contextlib.ExitStack()
-        self.connections: set[socket.socket] = set()
-        self.port: int = self._serve(TCPServer(self, ("127.0.0.1", 0))).server_address[1]
+        self.port = self._listen()
 
     @property
     def url(self) -> str:
@@ -102,25 +97,17 @@ class FakeS3:
 
     def listen_at(self, path: str) -> None:
         """Serve at a Unix socket too."""
-        self._serve(UnixServer(self, path))
+        self.serve(UnixSocket(self, path, S3Handler))
 
     def listen_with_tls(self) -> tuple[str, bytes]:
         """Serve over TLS too; the URL, and the authority's certificate."""
         authority = Authority.make()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(authority.issue())
-            file.flush()
-            context.load_cert_chain(file.name)
-        server = self._serve(TCPServer(self, ("127.0.0.1", 0), context))
-        return f"https://127.0.0.1:{server.server_address[1]}", authority.pem
+        return f"https://127.0.0.1:{self._listen(tls_context(authority))}", authority.pem
 
-    def close(self) -> None:
-        """Stop serving, and close every connection."""
-        self._stack.close()
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+    def _listen(self, context: ssl.SSLContext | None = None) -> int:
+        server = Port(self, S3Handler, context)
+        self.serve(server)
+        return server.port
 
     def put(self, name: str, content: bytes = b"", time: float | None = None) -> None:
         """Store an object in the usual bucket."""
@@ -146,18 +133,6 @@ class FakeS3:
             counts["list" if listed else "location" if "location" in query else method] += 1
         self.requests.clear()
         return dict(counts)
-
-    def _serve(self, server: Any) -> Any:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        self._stack.callback(stop)
-        return server
 
     def take_fault(self) -> Fault:
         """What happens to the request that comes now."""

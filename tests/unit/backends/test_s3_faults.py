@@ -14,7 +14,7 @@ from restic_reporter.backends.s3.answers import S3Error
 from restic_reporter.backends.s3.errors import error_of, region_in
 from restic_reporter.http import Response
 from restic_reporter.model.errors import ReadError, Reason
-from tests.doubles.fake_b2 import Held
+from tests.doubles.fake_http import Held
 from tests.doubles.fake_s3 import KEY_ID, REGION, SECRET
 from tests.doubles.hostile import BROKEN, FLOODS, MALFORMED, SLOW
 from tests.doubles.s3_case import S3Case, fill, name
