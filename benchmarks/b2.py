@@ -20,10 +20,12 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-from tests.doubles import servers
+from tests.doubles import programs
+from tests.doubles.daemons import Daemon
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import READ_ONLY, Bucket
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, restic
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, restic
 
 LATENCY = 0.05
 SIZES = (10, 3000)
@@ -170,7 +172,7 @@ def measure(folder: Folder, size: int) -> None:
 def main() -> None:
     """Print the table."""
     # restic asks twice for each snapshot, five at a time: a minute for 3,000.
-    servers.PATIENCE = 600.0
+    programs.PATIENCE = 600.0
     print(f"| {'':<38} | {'our calls':>22} | {'calls of the restic reader':>26} | {'wall':>8} |")
     for size in SIZES:
         folder = Folder()

@@ -27,7 +27,7 @@ from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from tests.doubles.churn import KINDS, Operations, Verdict, churn
 from tests.doubles.churn_storages import STORAGES
-from tests.doubles.servers import Folder
+from tests.doubles.programs import Folder
 from tests.doubles.tools import tool
 
 _OPERATIONS = 30

@@ -14,11 +14,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
 from tests.doubles.servers import (
     EXAMPLE,
     EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
     RestServer,
     copy_example,
     restic,

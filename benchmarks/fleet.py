@@ -16,8 +16,10 @@ import threading
 import time
 from pathlib import Path
 
-from tests.doubles import servers
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder
+from tests.doubles import programs
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD
 
 from .fleet_chart import draw, figure, groups
 from .fleet_data import EASY, Fleet, Template
@@ -199,7 +201,7 @@ def main() -> None:
     parser.add_argument("--chart", type=Path, help="an SVG file to be written")
     arguments = parser.parse_args()
     # To open a large fleet takes minutes, however cheap the derivation.
-    servers.PATIENCE = 3600.0
+    programs.PATIENCE = 3600.0
     report = Report()
     report.start()
     folder = Folder()

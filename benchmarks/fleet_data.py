@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attrs import define
 
-from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, restic
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, restic
 
 from .b2 import Sealer
 

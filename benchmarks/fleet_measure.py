@@ -15,7 +15,9 @@ from pathlib import Path
 from attrs import define
 from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll as scrypt
 
-from tests.doubles.servers import ROOT, Daemon, Folder, snapshots
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import ROOT, Folder
+from tests.doubles.servers import snapshots
 
 
 @define

@@ -15,8 +15,9 @@ from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from restic_reporter.state.packing import unpack_table
 from restic_reporter.state.records import Record
-from tests.doubles import servers
-from tests.doubles.servers import Daemon, Folder
+from tests.doubles import programs
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
 
 from .fleet_data import EASY, Fleet, Template
 from .fleet_measure import Bare, collect, least, memory, pin
@@ -101,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a restart costs.")
     parser.add_argument("--size", type=int, default=10_000, help="of the fleet")
     arguments = parser.parse_args()
-    servers.PATIENCE = 3600.0
+    programs.PATIENCE = 3600.0
     report, folder = Report(), Folder()
     report.start()
     try:

@@ -14,8 +14,10 @@ from typing import Any
 from attrs import frozen
 
 from benchmarks.fleet_measure import Cost, collect, least, pin, restic_by_hand
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
 from tests.doubles.radosgw import Radosgw
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, copy_example
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example
 
 REPOSITORIES = 50
 BY_HAND = 5

@@ -15,8 +15,10 @@ import sys
 import time
 
 from benchmarks.collection import cpu_seconds, own_children
+from tests.doubles.daemons import Daemon
 from tests.doubles.native_repositories import cheapen
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, copy_example, restic
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic
 from tests.doubles.sshd import Sshd, descendants
 
 REPOSITORIES = 100

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 from tests.doubles.browser import Browser
-from tests.doubles.servers import ROOT, Folder
+from tests.doubles.programs import ROOT, Folder
 
 _BROKEN = "repository?url=rest%3Ahttps%3A%2F%2Fnas.example.org%3A8000%2Fphotos"
 

@@ -19,7 +19,9 @@ import bcrypt
 import yaml
 
 from tests.doubles.certificates import self_signed
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, copy_example
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example
 
 _TLS = {"tls_server_config": {"cert_file": "server.pem", "key_file": "server.pem"}}
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -2,16 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, wait_until
 from tests.doubles.prometheus import Prometheus
 from tests.doubles.quick_rules import quick_rules
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    copy_example,
-    restic,
-    wait_until,
-)
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic
 
 
 class AlertTests(SynchronousTestCase):

@@ -13,18 +13,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    PATIENCE,
-    ROOT,
-    Daemon,
-    Folder,
-    Metrics,
-    RestServer,
-    copy_example,
-    processes,
-    wait_until,
-)
+from tests.doubles.daemons import Daemon, Metrics
+from tests.doubles.programs import PATIENCE, ROOT, Folder, processes, wait_until
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 from tests.doubles.terminal import Terminal
 from tests.doubles.tools import tool
 

@@ -8,18 +8,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import ROOT, Folder, wait_until
 from tests.doubles.prometheus import Prometheus
 from tests.doubles.quick_rules import quick_rules
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    ROOT,
-    Daemon,
-    Folder,
-    RestServer,
-    copy_example,
-    restic,
-    wait_until,
-)
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
 
 DASHBOARD = ROOT / "monitoring" / "grafana-dashboard.json"
 

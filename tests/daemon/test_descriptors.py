@@ -8,7 +8,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.daemon.descriptors import connections_for, raise_limit
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, copy_example
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example
 
 
 class LimitTests(SynchronousTestCase):

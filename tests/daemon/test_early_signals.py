@@ -8,7 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE_PASSWORD, ROOT, Daemon, Folder, example
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import ROOT, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, example
 
 # Holds the start where a module is imported: says so, and waits for the gate to be opened.
 HOLDING = """

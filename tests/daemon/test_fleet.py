@@ -5,7 +5,9 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import Daemon, Folder, RestServer, copy_example, snapshots
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import RestServer, copy_example, snapshots
 
 
 class FleetTests(SynchronousTestCase):

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.daemons import Daemon, Metrics
 from tests.doubles.native_repositories import PASSWORD, SealedRepository, snapshot_json
-from tests.doubles.servers import Daemon, Folder, Metrics
+from tests.doubles.programs import Folder
 
 HOUR, DAY = 3600.0, 86400.0
 

@@ -5,16 +5,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    ROOT,
-    Daemon,
-    Folder,
-    Metrics,
-    copy_example,
-    restic,
-    snapshots,
-)
+from tests.doubles.daemons import Daemon, Metrics
+from tests.doubles.programs import ROOT, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic, snapshots
 from tests.doubles.tools import tool
 
 # A package of somebody else's, whose folders hang like a dead mount: opening a FIFO waits

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, example, serves, wait_until
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, serves, wait_until
+from tests.doubles.servers import EXAMPLE_PASSWORD, example
 
 DROPPED = "restic_reporter_log_lines_dropped_total"
 TWISTD = Path(sys.executable).with_name("twistd")

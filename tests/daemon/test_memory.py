@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import Daemon, Folder, wait_until
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, wait_until
 
 MEGABYTE = 10**6
 

@@ -4,14 +4,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    RestServer,
-    copy_example,
-    restic,
-)
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
 
 
 class NativeTests(SynchronousTestCase):

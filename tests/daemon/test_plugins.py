@@ -6,12 +6,11 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon.test_values import instant
+from tests.doubles.daemons import Daemon, Metrics
 from tests.doubles.environments import SNAPDIR, Environment, table
+from tests.doubles.programs import Folder
 from tests.doubles.servers import (
     EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    Metrics,
     RestServer,
     copy_example,
     example,

@@ -4,16 +4,10 @@ import subprocess
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import PATIENCE, Folder, wait_until
 from tests.doubles.prometheus import Prometheus
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    PATIENCE,
-    Daemon,
-    Folder,
-    RestServer,
-    copy_example,
-    wait_until,
-)
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 from tests.doubles.tools import tool
 
 # What promtool has to say of names that are fixed for ever.

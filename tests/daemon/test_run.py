@@ -9,7 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE_PASSWORD, PATIENCE, ROOT, Daemon, Folder, example
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, example
 from tests.doubles.tools import tool
 
 SCRIPT = (sys.executable, "-m", "restic_reporter", "run")

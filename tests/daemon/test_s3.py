@@ -9,8 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.backends.s3.location import parse_s3
 from tests.daemon import test_values as test_daemon_values
+from tests.doubles.daemons import Daemon
 from tests.doubles.fake_s3 import BUCKET, KEY_ID, REGION, SECRET, FakeS3
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, example, restic
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, example, restic
 from tests.doubles.tools import tool
 
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}

@@ -13,14 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.doubles import leaky_plugin
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import ROOT
 from tests.doubles.secrets_case import MARKER, SecretsCase, secret
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    ROOT,
-    Daemon,
-    RestServer,
-    example,
-)
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, example
 
 
 def children_of(parent: int) -> Iterator[int]:

@@ -8,14 +8,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import test_values as test_daemon_values
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    copy_example,
-    restic,
-    snapshots,
-)
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic, snapshots
 from tests.doubles.sftp_case import fake_command
 from tests.doubles.tools import tool
 

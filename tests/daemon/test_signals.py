@@ -11,14 +11,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    RestServer,
-    copy_example,
-    processes,
-)
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, processes
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 from tests.doubles.tools import tool
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, Daemon, Folder, serves, wait_until
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, serves, wait_until
+from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD
 
 ENTRY = {"repo": str(EXAMPLE), "password": EXAMPLE_PASSWORD}
 

@@ -11,14 +11,9 @@ from typing import Any
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from restic_reporter.state.records import Record
-from tests.doubles.servers import (
-    Daemon,
-    Folder,
-    Metrics,
-    copy_example,
-    restic,
-    status_of,
-)
+from tests.doubles.daemons import Daemon, Metrics
+from tests.doubles.programs import Folder, status_of
+from tests.doubles.servers import copy_example, restic
 from tests.doubles.state_case import AFTERWARDS, AT_ONCE, StateCase, content, held
 from tests.doubles.tools import tool
 

@@ -8,15 +8,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    PATIENCE,
-    ROOT,
-    Daemon,
-    Folder,
-    example,
-    snapshots,
-)
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, example, snapshots
 
 
 class StateCommandTests(SynchronousTestCase):

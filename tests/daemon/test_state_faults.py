@@ -18,15 +18,10 @@ from twisted.trial.unittest import SkipTest
 
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
+from tests.doubles.daemons import Daemon
 from tests.doubles.native_repositories import cheapen
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Program,
-    RestServer,
-    copy_example,
-    restic,
-)
+from tests.doubles.programs import Program
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
 from tests.doubles.state_case import AFTERWARDS, AT_ONCE, StateCase, content, held
 
 MARKER = "mArKeR"

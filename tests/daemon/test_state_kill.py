@@ -10,8 +10,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from tests.doubles.daemons import Daemon, Metrics
 from tests.doubles.native_repositories import cheapen
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Metrics, restic, wait_until
+from tests.doubles.programs import wait_until
+from tests.doubles.servers import EXAMPLE_PASSWORD, restic
 from tests.doubles.state_case import AT_ONCE, StateCase
 
 KILLS = 50

@@ -7,14 +7,9 @@ from datetime import datetime
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    copy_example,
-    snapshots,
-    status_of,
-)
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder, status_of
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, snapshots
 
 
 class StatusPageTests(SynchronousTestCase):

@@ -6,16 +6,9 @@ from datetime import datetime
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    Metrics,
-    RestServer,
-    copy_example,
-    restic,
-    snapshots,
-)
+from tests.doubles.daemons import Daemon, Metrics
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic, snapshots
 from tests.doubles.tools import tool
 
 # A user name and a password that must be encoded within a URL.

@@ -4,17 +4,11 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.daemons import Daemon, Metrics
 from tests.doubles.fake_vault import SEALED, FakeVault
 from tests.doubles.fake_vault_http import hang
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    Daemon,
-    Folder,
-    Metrics,
-    RestServer,
-    copy_example,
-    example,
-)
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, example
 
 USER = ("reporter", "rest-password")
 

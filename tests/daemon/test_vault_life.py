@@ -5,8 +5,10 @@ import time
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
+from tests.doubles.daemons import Daemon
 from tests.doubles.fake_vault import FakeVault, Role
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, example
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, example
 
 RENEWALS = 20
 LOGINS = 3

@@ -14,16 +14,10 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
+from tests.doubles.daemons import Daemon, Metrics
+from tests.doubles.programs import PATIENCE, Folder, wait_until
 from tests.doubles.prometheus import Prometheus
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    PATIENCE,
-    Daemon,
-    Folder,
-    Metrics,
-    copy_example,
-    wait_until,
-)
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example
 
 
 def bcrypt_hash(password: str) -> str:

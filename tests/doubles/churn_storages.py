@@ -25,8 +25,9 @@ from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import Account
 from tests.doubles.native_repositories import compressed, master_key, name_of, seal
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import b2_settings, settings_for
-from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
 
 _NAME = re.compile("[0-9a-f]{64}")
 _SNAPSHOT = re.compile("repository/snapshots/([0-9a-f]{64})")

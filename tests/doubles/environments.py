@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.doubles.servers import PATIENCE, ROOT, Folder
+from tests.doubles.programs import PATIENCE, ROOT, Folder
 
 SNAPDIR = ROOT / "examples" / "backend-snapdir"
 

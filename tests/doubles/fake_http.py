@@ -16,7 +16,7 @@ from attrs import Factory, define
 
 from tests.doubles.certificates import Authority
 from tests.doubles.hostile import HostileAnswer
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 
 
 @define

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from attrs import Factory, define, field
 
 from tests.doubles.fake_vault_http import Answer, Reply, Request, Server
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 
 
 class Deleted:

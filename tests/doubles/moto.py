@@ -9,8 +9,8 @@ import re
 import urllib.parse
 import urllib.request
 
+from tests.doubles.programs import PATIENCE, Folder, Program
 from tests.doubles.s3_server import S3Server, free_ports
-from tests.doubles.servers import PATIENCE, Folder, Program
 from tests.doubles.tools import tool
 
 _ALLOW_ALL = json.dumps(

@@ -23,8 +23,8 @@ from restic_reporter.readers.native.key_file import KeyFile, open_key_file
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import read_request
 from tests.doubles.native_repositories import PASSWORD, SealedRepository
+from tests.doubles.programs import PATIENCE
 from tests.doubles.repositories import Outcome, outcome, repository
-from tests.doubles.servers import PATIENCE
 
 NOW = 1_800_000_000.0
 

@@ -17,8 +17,9 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import read_request
 from tests.doubles.native_case import NOW, NativeCase, reactor
 from tests.doubles.native_repositories import PASSWORD, key_file, name_of
+from tests.doubles.programs import PATIENCE
 from tests.doubles.repositories import Outcome, no_tools, outcome
-from tests.doubles.servers import PATIENCE, restic, snapshots
+from tests.doubles.servers import restic, snapshots
 from tests.doubles.tools import tool
 
 # Who made it, the repository's version, and how it is compressed.

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.doubles.servers import PATIENCE, Folder, Labels
+from tests.doubles.daemons import Labels
+from tests.doubles.programs import PATIENCE, Folder
 from tests.doubles.tools import tool
 
 

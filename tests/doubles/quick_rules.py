@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.doubles.servers import ROOT, Folder
+from tests.doubles.programs import ROOT, Folder
 
 RULES = ROOT / "monitoring" / "restic-reporter.rules.yml"
 

@@ -2,8 +2,8 @@
 
 import subprocess
 
+from tests.doubles.programs import Folder, Program, serves, wait_until
 from tests.doubles.s3_server import S3Server, free_ports
-from tests.doubles.servers import Folder, Program, serves, wait_until
 from tests.doubles.tools import tool
 
 _CONFIG = """

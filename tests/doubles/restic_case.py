@@ -20,8 +20,9 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import read_request
 from tests.doubles.child_programs import PATIENCE
 from tests.doubles.native_repositories import cheapen
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import Outcome, outcome
-from tests.doubles.servers import Folder, restic, snapshots
+from tests.doubles.servers import restic, snapshots
 
 VERSIONS = ("restic-0.14", "restic-0.18", "restic-0.19")
 

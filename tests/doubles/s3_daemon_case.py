@@ -7,8 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import test_values as test_daemon_values
+from tests.doubles.daemons import Daemon
+from tests.doubles.programs import Folder
 from tests.doubles.s3_server import S3Server
-from tests.doubles.servers import EXAMPLE_PASSWORD, Daemon, Folder, copy_example, restic
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic
 
 # Each takes some servers a tenth of a second.
 _SNAPSHOTS = 8

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from tests.doubles.servers import PATIENCE, Folder
+from tests.doubles.programs import PATIENCE, Folder
 
 _PORTS = range(20000, 30000)
 

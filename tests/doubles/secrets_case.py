@@ -13,10 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
 from tests.doubles.fake_vault import FakeVault
-from tests.doubles.servers import (
-    Folder,
-    example,
-)
+from tests.doubles.programs import Folder
+from tests.doubles.servers import example
 from tests.doubles.tools import tool
 
 MARKER = "hunter2"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.doubles.programs import Folder
 from tests.doubles.s3_server import S3Server
-from tests.doubles.servers import Folder, restic
+from tests.doubles.servers import restic
 from tests.doubles.ssh_server import SshServer
 
 HALF_AN_HOUR = 1800.0

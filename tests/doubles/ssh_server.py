@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.doubles.servers import Folder
+from tests.doubles.programs import Folder
 from tests.doubles.tools import tool
 
 

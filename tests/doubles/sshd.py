@@ -8,8 +8,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.doubles.programs import Folder, Program
 from tests.doubles.s3_server import free_ports
-from tests.doubles.servers import Folder, Program
 from tests.doubles.ssh_server import SshServer
 from tests.doubles.tools import tool
 

@@ -11,17 +11,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import (
-    EXAMPLE_PASSWORD,
-    PATIENCE,
-    ROOT,
-    Daemon,
-    Folder,
-    Labels,
-    Metrics,
-    RestServer,
-    copy_example,
-)
+from tests.doubles.daemons import Daemon, Labels, Metrics
+from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 
 SCRIPT = (sys.executable, "-m", "restic_reporter")
 

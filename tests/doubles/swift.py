@@ -6,8 +6,8 @@ Its data folder needs a file system with extended attributes, such as ext4.
 
 from pathlib import Path
 
+from tests.doubles.programs import Folder, Program
 from tests.doubles.s3_server import S3Server, free_ports
-from tests.doubles.servers import Folder, Program
 from tests.doubles.tools import tool
 
 _KINDS = ("account", "container", "object", "proxy")

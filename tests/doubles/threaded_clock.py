@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 
 
 class ThreadedClock(Clock):

@@ -17,7 +17,7 @@ from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.secret_stores.vault import VaultStore
 from restic_reporter.secret_stores.vault.settings import parse_settings
 from tests.doubles.fake_vault import FakeVault
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 from tests.doubles.stepped_reactor import IDLE_TIMEOUT, SteppedReactor
 
 T = TypeVar("T")

@@ -29,8 +29,9 @@ from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.b2_case import B2Case
 from tests.doubles.native_repositories import PASSWORD, SealedRepository, cheapen
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import b2_settings, settings_for
-from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, RestServer, copy_example, restic
+from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
 from tests.doubles.tools import tool
 
 reactor: Any = default_reactor

@@ -20,9 +20,10 @@ from restic_reporter.redaction.secret import Secret
 from restic_reporter.testing import BackendContractTests, MemoryBackend
 from tests.doubles.b2_case import B2Case
 from tests.doubles.fake_s3 import REGION, SECRET
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import no_tools, repository, settings_for
 from tests.doubles.s3_case import S3Case
-from tests.doubles.servers import Folder, RestServer
+from tests.doubles.servers import RestServer
 from tests.doubles.sftp_case import SFTPCase
 
 reactor: Any = default_reactor

@@ -16,7 +16,7 @@ from restic_reporter.readers.native import NativeReader
 from restic_reporter.readers.restic import ResticReader
 from tests.doubles.churn import Operations, churn
 from tests.doubles.churn_storages import STORAGES
-from tests.doubles.servers import Folder
+from tests.doubles.programs import Folder
 from tests.doubles.tools import tool
 
 reactor: Any = default_reactor

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.commands.cli import SHELLS, make_parser
 from restic_reporter.commands.completion import script
 from restic_reporter.commands.options import ALL
-from tests.doubles.servers import PATIENCE, ROOT
+from tests.doubles.programs import PATIENCE, ROOT
 from tests.doubles.tools import tool
 
 # Completes the words after the name of the script, the last of which may be empty.

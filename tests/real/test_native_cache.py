@@ -13,8 +13,8 @@ from restic_reporter.readers.restic import ResticReader
 from restic_reporter.testing import read_request
 from tests.doubles.native_case import NOW, Kept, reactor
 from tests.doubles.native_made import KINDS, BothReaders, backend, copy, entry, made
+from tests.doubles.programs import PATIENCE
 from tests.doubles.repositories import Outcome, outcome
-from tests.doubles.servers import PATIENCE
 from tests.doubles.tools import tool
 
 

@@ -22,8 +22,9 @@ from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.restic_format.file_names import parse_names_in_slices
 from tests.doubles.hostile import HostileServer, ServerConnection, answer
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import name, no_tools, settings_for
-from tests.doubles.servers import Folder, RestServer, copy_example, restic
+from tests.doubles.servers import RestServer, copy_example, restic
 
 reactor: Any = default_reactor
 

@@ -22,9 +22,10 @@ from restic_reporter.model.repository import Repository
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.child_programs import PATIENCE
+from tests.doubles.programs import Folder
 from tests.doubles.repositories import no_tools, settings_for
 from tests.doubles.restic_case import ENVIRON, NOW, PASSWORD, VERSIONS, made
-from tests.doubles.servers import Folder, RestServer
+from tests.doubles.servers import RestServer
 from tests.doubles.tools import tool
 
 reactor: Any = default_reactor

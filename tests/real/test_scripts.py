@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.servers import PATIENCE, ROOT
+from tests.doubles.programs import PATIENCE, ROOT
 from tests.doubles.tools import tool
 
 # Stands in for the console script: checks the config that the daemon would run with.

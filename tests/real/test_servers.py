@@ -2,8 +2,9 @@
 
 import subprocess
 
+from tests.doubles.programs import PATIENCE, serves
 from tests.doubles.server_case import ServerCase
-from tests.doubles.servers import PATIENCE, copy_example, restic, serves, snapshots
+from tests.doubles.servers import copy_example, restic, snapshots
 from tests.doubles.ssh_server import sftp_server
 from tests.doubles.sshd import Sshd, descendants
 from tests.doubles.swift import Swift

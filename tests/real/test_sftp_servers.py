@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 
 from restic_reporter.backends.sftp import SFTPBackend
 from restic_reporter.model.errors import Reason
-from tests.doubles.servers import Folder, copy_example
+from tests.doubles.programs import Folder
+from tests.doubles.servers import copy_example
 from tests.doubles.sftp_case import SFTPCase, sftp_entry
 from tests.doubles.ssh_server import SshServer
 from tests.doubles.sshd import Sshd

@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.browser import Browser
-from tests.doubles.servers import ROOT, Folder
+from tests.doubles.programs import ROOT, Folder
 from tests.doubles.tools import tool
 
 BROKEN = "repository?url=rest%3Ahttps%3A%2F%2Fnas.example.org%3A8000%2Fphotos"

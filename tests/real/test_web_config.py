@@ -11,7 +11,7 @@ from restic_reporter.config.web_config_file import WebConfigFile
 from restic_reporter.model.errors import ConfigError
 from restic_reporter.web.security.tls import CIPHERS, CLIENT_AUTH, CURVES, TLS13_CIPHERS, VERSIONS
 from tests.doubles.certificates import Authority, key_pem
-from tests.doubles.servers import PATIENCE, Folder
+from tests.doubles.programs import PATIENCE, Folder
 from tests.doubles.tools import tool
 
 HASH = bcrypt.hashpw(b"sesame", bcrypt.gensalt(4)).decode()

@@ -1,9 +1,9 @@
 """The daemon over each S3 server of the tests with each restic."""
 
+from tests.doubles.daemons import Daemon
 from tests.doubles.moto import Moto
 from tests.doubles.radosgw import Radosgw
 from tests.doubles.s3_daemon_case import S3DaemonCase
-from tests.doubles.servers import Daemon
 from tests.doubles.swift import Swift
 
 VERSIONS = ("restic-0.14", "restic-0.18", "restic-0.19")

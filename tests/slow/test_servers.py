@@ -3,10 +3,11 @@
 import subprocess
 
 from tests.doubles.moto import Moto
+from tests.doubles.programs import PATIENCE, serves
 from tests.doubles.radosgw import Radosgw
 from tests.doubles.rclone import Rclone
 from tests.doubles.server_case import ServerCase
-from tests.doubles.servers import PATIENCE, restic, serves
+from tests.doubles.servers import restic
 from tests.doubles.sshd import Sshd
 from tests.doubles.swift import Swift
 

@@ -7,9 +7,10 @@ from twisted.internet.defer import Deferred
 from restic_reporter.backends.sftp import SFTPBackend
 from tests.doubles.native_made import BothReaders
 from tests.doubles.native_repositories import PASSWORD
+from tests.doubles.programs import Folder
 from tests.doubles.rclone import Rclone
 from tests.doubles.restic_case import VERSIONS
-from tests.doubles.servers import Folder, restic
+from tests.doubles.servers import restic
 from tests.doubles.sftp_case import SFTPCase, sftp_entry
 from tests.doubles.ssh_server import SshServer
 from tests.doubles.sshd import Sshd

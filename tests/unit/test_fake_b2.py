@@ -21,7 +21,8 @@ from tests.doubles.b2_case import B2Case, name
 from tests.doubles.fake_b2 import FakeB2
 from tests.doubles.fake_b2_account import READ_ONLY, Key, RefusedError
 from tests.doubles.native_repositories import cheap_key, name_of
-from tests.doubles.servers import EXAMPLE_PASSWORD, Folder, restic
+from tests.doubles.programs import Folder
+from tests.doubles.servers import EXAMPLE_PASSWORD, restic
 
 VERSIONS = ("restic-0.14", "restic-0.18", "restic-0.19")
 

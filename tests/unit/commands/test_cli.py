@@ -17,7 +17,7 @@ from restic_reporter.model.schemes import RESTIC_SCHEMES
 from restic_reporter.plugin import BackendMaker
 from restic_reporter.plugin.discovery import BrokenPlugin, Plugins, installed_plugins
 from tests.doubles.environments import table
-from tests.doubles.servers import PATIENCE, ROOT
+from tests.doubles.programs import PATIENCE, ROOT
 
 FACTORY = f"{__name__}.BackendMaker"
 

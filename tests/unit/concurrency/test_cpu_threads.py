@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from restic_reporter.concurrency.cpu_threads import WorkerThreads, usable_cores
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 
 
 class WorkerThreadsTests(TestCase):

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from restic_reporter.concurrency.resolver import DaemonThreadResolver
-from tests.doubles.servers import Folder
+from tests.doubles.programs import Folder
 
 
 @implementer(IResolutionReceiver)

@@ -11,7 +11,7 @@ from restic_reporter.readers.cache.folder import CacheFolder
 from restic_reporter.testing import all_threads_back
 from tests.doubles.native_case import Kept, NativeCase, reactor
 from tests.doubles.native_repositories import SealedRepository, snapshot_json
-from tests.doubles.servers import PATIENCE
+from tests.doubles.programs import PATIENCE
 
 REPOSITORY = "ab" * 32
 LIMIT = 1000

@@ -8,7 +8,7 @@ from pathlib import Path
 from restic_reporter.readers.cache.folder import CacheFolder, ForeignError
 from tests.doubles.native_case import NativeCase
 from tests.doubles.native_repositories import name_of
-from tests.doubles.servers import ROOT
+from tests.doubles.programs import ROOT
 
 REPOSITORY = "ab" * 32
 

@@ -22,8 +22,8 @@ from restic_reporter.restic_format.file_names import (
     parse_names,
     parse_names_in_slices,
 )
+from tests.doubles.programs import ROOT
 from tests.doubles.repositories import name
-from tests.doubles.servers import ROOT
 
 A, B = "a" * 64, "0123456789abcdef" * 4
 

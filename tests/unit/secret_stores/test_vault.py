@@ -14,7 +14,7 @@ from restic_reporter.interfaces import ISecretStore, StoreTools
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.secret_stores.vault import VaultStore
 from tests.doubles.fake_vault import RATE_LIMITED, SEALED, Deleted, Destroyed
-from tests.doubles.servers import ROOT
+from tests.doubles.programs import ROOT
 from tests.doubles.vault_case import VaultCase
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.state.folder import HeldError, StateFolder
-from tests.doubles.servers import ROOT
+from tests.doubles.programs import ROOT
 
 HOLD = (
     "import sys; from pathlib import Path; from restic_reporter.state.folder import *;"
