@@ -29,16 +29,11 @@ def pack_summary(summary: Summary) -> bytes:
     """Return the bytes for one row."""
     if summary is NO_SUMMARY:
         return _PACKED_ABSENT
-    values = (
-        summary.duration,
-        summary.processed_bytes,
-        summary.added_bytes,
-        summary.new_files,
-        summary.changed_files,
-        summary.unmodified_files,
-    )
     return _SUMMARY.pack(
-        *(absent if one is None else one for one, absent in zip(values, _ABSENT, strict=True))
+        *(
+            absent if one is None else one
+            for one, absent in zip(summary.values(), _ABSENT, strict=True)
+        )
     )
 
 

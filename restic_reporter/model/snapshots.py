@@ -27,6 +27,17 @@ class Summary:
     changed_files: int | None = None
     unmodified_files: int | None = None
 
+    def values(self) -> tuple[float | int | None, ...]:
+        """Return the values in the order of the arguments."""
+        return (
+            self.duration,
+            self.processed_bytes,
+            self.added_bytes,
+            self.new_files,
+            self.changed_files,
+            self.unmodified_files,
+        )
+
 
 NO_SUMMARY = Summary()
 

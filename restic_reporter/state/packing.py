@@ -85,7 +85,7 @@ def _content(content: Content) -> dict[str, Any]:
 
 def _set(one: BackupSet) -> list[Any]:
     latest = one.latest
-    summary = () if latest is None else _values(latest.summary)
+    summary = () if latest is None else latest.summary.values()
     return [
         one.host,
         one.user,
@@ -98,17 +98,6 @@ def _set(one: BackupSet) -> list[Any]:
         [[group.paths, group.tags, group.snapshot_count, group.newest] for group in one.groups],
         len(one.history),
     ]
-
-
-def _values(summary: Summary) -> tuple[float | None, ...]:
-    return (
-        summary.duration,
-        summary.processed_bytes,
-        summary.added_bytes,
-        summary.new_files,
-        summary.changed_files,
-        summary.unmodified_files,
-    )
 
 
 def _histories(content: Content) -> bytes:

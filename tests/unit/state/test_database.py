@@ -4,6 +4,7 @@ import random
 import sqlite3
 from array import array
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,25 @@ class VersionTests(DatabaseCase):
     """Versions of the database."""
 
     def test_from_each_version(self) -> None:
-        """A database of every older version is brought to the current one, with all in it."""
-        self.database.write([record()], {"last_success": NOW}, NOW)
-        for version in range(len(MIGRATIONS)):
-            self.database.close()
-            if version == 0:
-                self.folder.database.unlink()
+        """A database of every older version is brought to the next one, with all in it."""
+        more = (*MIGRATIONS, "ALTER TABLE job ADD COLUMN more TEXT;")
+        one = record()
+        for version in range(len(more)):
+            for path in self.folder.path.glob("state.db*"):
+                path.unlink()
+            self.patch(module, "MIGRATIONS", more[:version])
+            if version:
+                self.assertEqual(self.reopen(), [])
+                self.database.write([one], {"last_success": NOW}, NOW)
+            self.patch(module, "MIGRATIONS", more)
             self.assertEqual(self.reopen(), [])
-            with sqlite3.connect(self.folder.database) as connection:
-                (now,) = connection.execute("PRAGMA user_version").fetchone()
-            self.assertEqual(now, len(MIGRATIONS))
+            if version:
+                self.assertEqual(self.read("/p")["/p"][1], one.content)
+                self.assertEqual(self.database.job(), {"last_success": NOW})
+            self.database.close()
+            with closing(sqlite3.connect(self.folder.database)) as connection:
+                self.assertEqual(connection.execute("PRAGMA user_version").fetchone(), (len(more),))
+                connection.execute("SELECT more FROM job")
 
     def test_interrupted_migration(self) -> None:
         """A migration that fails changes nothing, and is done at the next start."""

@@ -40,15 +40,21 @@ class FaultTests(KeeperCase):
         self.restart()
         self.assertTrue(self.restored())
 
-    def test_read_only(self) -> None:
-        """From a database that can only be read all is restored, and the fault is told."""
-        (world,) = self.worlds(1)
-        self.collect()
+    def restart_unwritable(self, log: bytes = b"") -> None:
+        """End the process, and start another that cannot take the folder; SQLite has left a log."""
         self.end()
         self.begun = False
         (self.path / "lock").unlink()
         (self.path / "lock").mkdir()
+        if log:
+            Path(f"{self.folder.database}-wal").write_bytes(log)
         self.restart()
+
+    def test_read_only(self) -> None:
+        """From a database that can only be read all is restored, and the fault is told."""
+        (world,) = self.worlds(1)
+        self.collect()
+        self.restart_unwritable()
         self.use(world)
         self.assertTrue(self.restored())
         self.assertFalse(self.keeper.health.success)
@@ -63,12 +69,7 @@ class FaultTests(KeeperCase):
         """What was not closed in order is not restored without its log."""
         (world,) = self.worlds(1)
         self.collect()
-        self.end()
-        self.begun = False
-        (self.path / "lock").unlink()
-        (self.path / "lock").mkdir()
-        Path(f"{self.folder.database}-wal").write_bytes(b"something")
-        self.restart()
+        self.restart_unwritable(log=b"something")
         self.use(world)
         self.assertFalse(self.restored())
         self.assertIn("lock", self.logged_errors()[0])
