@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from ..schedule.cron_service import CronService
 from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..state.folder import HeldError, StateFolder
-from ..state.keeper import StateKeeper
+from ..state.keeper import LOOK_AFTER, StateKeeper
 from .children import SecretStores
 from .garbage import set_apart
 from .reload import ConfigLoader
@@ -90,9 +91,7 @@ def wire_collection(
     for plugin in plugins.broken:
         _log.error("the plugin {broken}", broken=str(plugin))
     store_makers = by_name(plugins.stores)
-    keeper = _keeper(options["state-dir"], reactor, state, owner)
-    if keeper is not None and one_run:
-        keeper.look_after = 0.0
+    keeper = _keeper(options["state-dir"], reactor, state, owner, one_run)
     shard: Shard = options["shard"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
@@ -170,7 +169,11 @@ def wire_collection(
 
 
 def _keeper(
-    path: str | None, reactor: Any, state: CollectionState, owner: tuple[int | None, int | None]
+    path: str | None,
+    reactor: Any,
+    state: CollectionState,
+    owner: tuple[int | None, int | None],
+    one_run: bool,
 ) -> StateKeeper | None:
     """
     Return the keeper of the state in the folder ``path``, if there is one, locked for ``owner``.
@@ -180,14 +183,14 @@ def _keeper(
     if path is None:
         return None
     folder = StateFolder(Path(path))
-    try:
-        folder.take(*owner)
-    except HeldError as error:
-        raise ValueError(f"--state-dir: {error}") from None
-    except OSError:
-        # The keeper tries again, and reports it.
-        pass
-    return StateKeeper(reactor, time.time, folder, state)
+    # Of any other error the keeper tries again, and reports it.
+    with suppress(OSError):
+        try:
+            folder.take(*owner)
+        except HeldError as error:
+            raise ValueError(f"--state-dir: {error}") from None
+    # One run has no later collection in which to look at the keys.
+    return StateKeeper(reactor, time.time, folder, state, 0.0 if one_run else LOOK_AFTER)
 
 
 def _stores(

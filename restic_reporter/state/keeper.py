@@ -23,6 +23,9 @@ from .tables import is_damage
 # Seconds from a read to its write: at most so much is lost.
 _DELAY = 0.5
 
+# Seconds until the keys of restored repositories are looked at.
+LOOK_AFTER = 3600.0
+
 # Seconds from a failed write to the next attempt.
 _RETRY = 60.0
 
@@ -47,7 +50,7 @@ class StateKeeper:
     _now: Callable[[], float]
     _folder: StateFolder
     _state: CollectionState
-    look_after: float = 3600.0
+    _look_after: float = LOOK_AFTER
     health: StateHealth = field(factory=StateHealth)
     _database: Database = field(init=False)
     _threads: WorkerThreads = field(init=False)
@@ -117,7 +120,7 @@ class StateKeeper:
         by_label = {task.repository.url: task for task in tasks}
         statuses = []
         for label, head, content, packed in self._database.read(by_label):
-            status = restored(by_label[label], head, content, packed, now, moment, self.look_after)
+            status = restored(by_label[label], head, content, packed, now, moment, self._look_after)
             if status is not None:
                 statuses.append(status)
         return statuses, self._database.job()
