@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 from tests.doubles import programs
 from tests.doubles.daemons import Daemon
 from tests.doubles.fake_b2 import FakeB2
-from tests.doubles.fake_b2_account import READ_ONLY, Bucket
+from tests.doubles.fake_b2_objects import READ_ONLY, Bucket
 from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, restic
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.daemon import test_values as test_daemon_values
 from tests.doubles.daemons import Daemon
 from tests.doubles.fake_b2 import FakeB2
-from tests.doubles.fake_b2_account import READ_ONLY, Key
+from tests.doubles.fake_b2_objects import READ_ONLY, Key
 from tests.doubles.native_repositories import SealedRepository
 from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, restic

@@ -17,7 +17,7 @@ from restic_reporter.model.repository import Repository
 from restic_reporter.model.snapshots import Listing, Meter
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.fake_b2 import FakeB2
-from tests.doubles.fake_b2_account import Bucket, Key
+from tests.doubles.fake_b2_objects import Bucket, Key
 from tests.doubles.repositories import b2_settings
 
 PATIENCE = 30.0

@@ -30,7 +30,8 @@ from attrs import define
 
 from tests.doubles.certificates import Authority
 from tests.doubles.connect_proxy import ConnectProxy
-from tests.doubles.fake_b2_account import Account, Key, RefusedError, Version
+from tests.doubles.fake_b2_account import Account
+from tests.doubles.fake_b2_objects import Key, RefusedError, Version
 from tests.doubles.fake_http import FakeService, Fault, Handler, Port, tls_context
 
 # Backblaze's host names, by what they are for.

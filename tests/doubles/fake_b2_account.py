@@ -13,15 +13,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define
 
-ALL_CAPABILITIES = (
-    *("listBuckets", "readBuckets", "writeBuckets", "deleteBuckets"),
-    *("listFiles", "readFiles", "writeFiles", "deleteFiles"),
+from tests.doubles.fake_b2_objects import (
+    ACCOUNT_ID,
+    ALL_CAPABILITIES,
+    Bucket,
+    Key,
+    RefusedError,
+    Token,
+    Version,
+    shown_bucket,
+    shown_version,
 )
-READ_ONLY = ("listBuckets", "listFiles", "readFiles")
-
-ACCOUNT_ID = "0123456789ab"
 
 # What Backblaze bills each call as.
 CLASSES = {
@@ -57,60 +61,6 @@ _FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "b2_get_file_info": ({"fileId"}, set()),
     "b2_delete_file_version": ({"fileId", "fileName"}, {"bypassGovernance"}),
 }
-
-
-class RefusedError(Exception):
-    """B2 says no."""
-
-    def __init__(self, status: int, code: str, message: str = "no") -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status, self.code, self.message = status, code, message
-
-
-@frozen
-class Key:
-    """An application key; ``bucket_ids`` is ``None`` and ``prefix`` is empty for no restriction."""
-
-    id: str
-    secret: str
-    capabilities: tuple[str, ...] = ALL_CAPABILITIES
-    bucket_ids: tuple[str, ...] | None = None
-    prefix: str = ""
-
-
-@frozen
-class Version:
-    """One version of a file, or the marker that hides it."""
-
-    id: str
-    name: str
-    action: str
-    content: bytes = field(repr=False)
-    sha1: str | None
-    timestamp: int
-
-
-@define
-class Bucket:
-    """A bucket: the versions of each name, newest first; ``names`` is sorted as B2 sorts."""
-
-    id: str
-    name: str
-    versions: dict[str, list[Version]] = Factory(dict)
-    names: list[str] = Factory(list)
-
-    def newest(self, name: str) -> Version | None:
-        """What a download by name gives."""
-        versions = self.versions.get(name)
-        return versions[0] if versions and versions[0].action == "upload" else None
-
-
-@define
-class Token:
-    """What an authorization gave."""
-
-    key: Key
-    expired: bool = False
 
 
 @define
@@ -310,7 +260,9 @@ class Account:
             raise RefusedError(400, "bad_request", "Sha1 did not match data received")
         if not name or len(name.encode()) > 1024 or name.startswith("/") or "//" in name:
             raise RefusedError(400, "bad_request", "bad file name")
-        return _shown(self._add(self.buckets[bucket_id], name, "upload", content, sha1), bucket_id)
+        return shown_version(
+            self._add(self.buckets[bucket_id], name, "upload", content, sha1), bucket_id
+        )
 
     def _new(self, kind: str) -> str:
         with self.lock:
@@ -360,14 +312,14 @@ class Account:
             (number is None and name is None) or any(one.id not in allowed for one in found)
         ):
             raise RefusedError(401, "unauthorized", "restricted to buckets")
-        return {"buckets": [_bucket(one) for one in sorted(found, key=lambda one: one.name)]}
+        return {"buckets": [shown_bucket(one) for one in sorted(found, key=lambda one: one.name)]}
 
     def _create_bucket(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         if "writeBuckets" not in key.capabilities or key.bucket_ids is not None:
             raise RefusedError(401, "unauthorized", "not writeBuckets")
         if any(one.name == arguments["bucketName"] for one in self.buckets.values()):
             raise RefusedError(400, "duplicate_bucket_name")
-        return _bucket(self.add_bucket(arguments["bucketName"]))
+        return shown_bucket(self.add_bucket(arguments["bucketName"]))
 
     def _list_file_names(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         files, following = self._page(key, arguments, newest_only=True)
@@ -407,7 +359,7 @@ class Account:
                 folder = prefix + rest[: rest.index(delimiter) + len(delimiter)]
                 files.append({"fileName": folder, "action": "folder", "fileId": None})
             else:
-                files.extend(_shown(version, bucket.id) for version in shown)
+                files.extend(shown_version(version, bucket.id) for version in shown)
         if self.eager and len(files) >= most:
             return files, files[-1]["fileName"] + " "
         return files, None
@@ -427,12 +379,12 @@ class Account:
             raise RefusedError(400, "no_such_file", "File not present")
         if bucket.newest(name) is None:
             raise RefusedError(400, "already_hidden")
-        return _shown(self._add(bucket, name, "hide", b"", None), bucket.id)
+        return shown_version(self._add(bucket, name, "hide", b"", None), bucket.id)
 
     def _get_file_info(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         bucket, version = self._version(arguments["fileId"])
         self._check(key, "readFiles", bucket.id, version.name)
-        return _shown(version, bucket.id)
+        return shown_version(version, bucket.id)
 
     def _delete_file_version(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         try:
@@ -446,39 +398,3 @@ class Account:
         if not bucket.versions[version.name]:
             self.remove(bucket, version.name)
         return {"fileId": version.id, "fileName": version.name}
-
-
-def _bucket(bucket: Bucket) -> Any:
-    return {
-        "accountId": ACCOUNT_ID,
-        "bucketId": bucket.id,
-        "bucketName": bucket.name,
-        "bucketType": "allPrivate",
-        "bucketInfo": {},
-        "corsRules": [],
-        "lifecycleRules": [],
-        "options": [],
-        "revision": 1,
-        "defaultServerSideEncryption": {"isClientAuthorizedToRead": False, "value": None},
-        "fileLockConfiguration": {"isClientAuthorizedToRead": False, "value": None},
-        "replicationConfiguration": {"isClientAuthorizedToRead": False, "value": None},
-    }
-
-
-def _shown(version: Version, bucket_id: str) -> Any:
-    return {
-        "accountId": ACCOUNT_ID,
-        "action": version.action,
-        "bucketId": bucket_id,
-        "contentLength": len(version.content),
-        "contentMd5": None,
-        "contentSha1": version.sha1,
-        "contentType": "application/octet-stream" if version.action == "upload" else None,
-        "fileId": version.id,
-        "fileInfo": {},
-        "fileName": version.name,
-        "uploadTimestamp": version.timestamp,
-        "serverSideEncryption": {"algorithm": None, "mode": None},
-        "fileRetention": {"isClientAuthorizedToRead": False, "value": None},
-        "legalHold": {"isClientAuthorizedToRead": False, "value": None},
-    }

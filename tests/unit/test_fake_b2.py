@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.b2_case import B2Case, name
 from tests.doubles.fake_b2 import FakeB2
-from tests.doubles.fake_b2_account import READ_ONLY, Key, RefusedError
+from tests.doubles.fake_b2_objects import READ_ONLY, Key, RefusedError
 from tests.doubles.native_repositories import cheap_key, name_of
 from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, restic

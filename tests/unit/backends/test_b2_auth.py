@@ -12,7 +12,7 @@ from restic_reporter.concurrency.daemon_threads import in_daemon_thread
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Transport
 from tests.doubles.b2_case import B2Case, fill
-from tests.doubles.fake_b2_account import READ_ONLY
+from tests.doubles.fake_b2_objects import READ_ONLY
 from tests.doubles.fake_http import Held
 
 LIST, AUTH = "b2_list_file_names", "b2_authorize_account"
