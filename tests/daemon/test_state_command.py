@@ -24,13 +24,15 @@ class StateCommandTests(SynchronousTestCase):
         self.hosts = {one["hostname"] for one in snapshots(self.url)}
 
     def daemon(self) -> Daemon:
-        """A daemon that has collected."""
+        """A daemon that serves: it has collected, or restored what was read before."""
         config = [{"repo": self.url, "password": EXAMPLE_PASSWORD}]
         return Daemon(self.folder, config, "--state-dir=state").serving()
 
     def collect(self) -> None:
-        """Run a daemon until it has written its state."""
-        self.daemon().stop()
+        """Run a daemon until it has collected once more, and written its state."""
+        daemon = self.daemon()
+        daemon.collect()
+        daemon.stop()
 
     def run_it(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end."""

@@ -209,7 +209,7 @@ class UnusableTests(StateCase):
         fill(filler)
         daemon = self.start(prefix=enter)
         daemon.program.wait_for("cannot be used")
-        daemon.serving()
+        daemon.serving().program.wait_for("collected 1 repository")
         for _ in range(2):
             restic(self.repository, "backup", "--quiet", str(daemon.config))
             daemon.collect()

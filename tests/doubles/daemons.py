@@ -61,7 +61,7 @@ class Daemon:
         self.config.chmod(0o600)
 
     def serving(self) -> "Daemon":
-        """Wait until the first collection has ended and the web server listens."""
+        """Wait until it listens: after the first collection, or a full restore from the state."""
         self.address = self.program.wait_for(r"listening on (\S+)")[1]
         return self
 
