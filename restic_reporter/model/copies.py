@@ -1,0 +1,64 @@
+"""Which snapshots of a backup set a copy of its repository has. Pure."""
+
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from math import inf
+
+from attrs import frozen
+
+from .backup_sets import Name
+from .columns import Steps
+
+# Seconds before the newest snapshot of a set, in which missing ones are counted.
+WINDOW = 30 * 86400.0
+
+# A snapshot: its set, its time in Unix seconds or NaN, and what identifies it: its persistent id,
+# and its likeness, ``None`` if that is unknown.
+Identity = tuple[Name | None, float, Hashable, Hashable | None]
+
+
+@frozen(slots=True)
+class SetCopy:
+    """
+    How much of a backup set one copy has.
+
+    ``lag`` is by how many seconds the newest snapshot that the copy has is older than the newest
+    one here, infinite if the copy has none. ``missing`` is the number of those of the 30 days
+    before the newest that it lacks.
+    """
+
+    lag: float
+    missing: int
+
+
+def held_by(slices: Iterable[Sequence[Identity]]) -> Steps[set[Hashable]]:
+    """Return all that identifies the snapshots of a copy, for `compare`."""
+    held: set[Hashable] = set()
+    for rows in slices:
+        for _, _, persistent, likeness in rows:
+            held.add(persistent)
+            held.add(likeness)
+        yield
+    held.discard(None)
+    return held
+
+
+def compare(
+    newest: Mapping[Name, float], slices: Iterable[Sequence[Identity]], held: Container[Hashable]
+) -> Steps[dict[Name, SetCopy]]:
+    """
+    Return how much of each set a copy has that ``held`` these snapshots.
+
+    ``newest`` is the time of the newest valid snapshot of each set; later ones do not count yet.
+    """
+    # By set: the time of its newest snapshot that the copy has, and the number of missing ones.
+    latest, missing = dict.fromkeys(newest, -inf), dict.fromkeys(newest, 0)
+    for rows in slices:
+        for name, time, persistent, likeness in rows:
+            if name is None or not time <= newest.get(name, -inf):
+                continue
+            if persistent in held or likeness in held:
+                latest[name] = max(latest[name], time)
+            elif time >= newest[name] - WINDOW:
+                missing[name] += 1
+        yield
+    return {name: SetCopy(newest[name] - latest[name], missing[name]) for name in newest}
