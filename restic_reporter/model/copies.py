@@ -1,5 +1,6 @@
 """Which snapshots of a backup set a copy of its repository has. Pure."""
 
+from array import array
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from math import inf
 
@@ -23,11 +24,13 @@ class SetCopy:
 
     ``lag`` is by how many seconds the newest snapshot that the copy has is older than the newest
     one here, infinite if the copy has none. ``missing`` is the number of those of the 30 days
-    before the newest that it lacks.
+    before the newest that it lacks. ``waits_since`` (Unix seconds) is the time of the oldest
+    snapshot here after the newest that the copy has, ``None`` if there is none.
     """
 
     lag: float
     missing: int
+    waits_since: float | None = None
 
 
 def held_by(slices: Iterable[Sequence[Identity]]) -> Steps[set[Hashable]]:
@@ -50,15 +53,25 @@ def compare(
 
     ``newest`` is the time of the newest valid snapshot of each set; later ones do not count yet.
     """
-    # By set: the time of its newest snapshot that the copy has, and the number of missing ones.
-    latest, missing = dict.fromkeys(newest, -inf), dict.fromkeys(newest, 0)
+    # By set: the time of its newest snapshot that the copy has, and the times of missing ones.
+    latest = dict.fromkeys(newest, -inf)
+    missing = {name: array("d") for name in newest}
     for rows in slices:
         for name, time, persistent, likeness in rows:
             if name is None or not time <= newest.get(name, -inf):
                 continue
             if persistent in held or likeness in held:
                 latest[name] = max(latest[name], time)
-            elif time >= newest[name] - WINDOW:
-                missing[name] += 1
+            else:
+                missing[name].append(time)
         yield
-    return {name: SetCopy(newest[name] - latest[name], missing[name]) for name in newest}
+    result = {}
+    for name, times in missing.items():
+        since = newest[name] - WINDOW
+        result[name] = SetCopy(
+            newest[name] - latest[name],
+            sum(time >= since for time in times),
+            min((time for time in times if time > latest[name]), default=None),
+        )
+        yield
+    return result

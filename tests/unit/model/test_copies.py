@@ -45,13 +45,13 @@ class CompareTests(SynchronousTestCase):
     def test_empty_copy(self) -> None:
         """A copy without any snapshot of the set lags without an end."""
         source = [snapshot(NOW), snapshot(NOW - DAY)]
-        self.assertEqual(compared(source, []), {WEB: SetCopy(inf, 2)})
-        self.assertEqual(compared(source, [snapshot(NOW, DB)]), {WEB: SetCopy(inf, 2)})
+        self.assertEqual(compared(source, []), {WEB: SetCopy(inf, 2, NOW - DAY)})
+        self.assertEqual(compared(source, [snapshot(NOW, DB)]), {WEB: SetCopy(inf, 2, NOW - DAY)})
 
     def test_lag(self) -> None:
         """The newest snapshot that the copy has tells how far it is behind."""
         source = [snapshot(NOW), snapshot(NOW - HOUR), snapshot(NOW - 5 * HOUR)]
-        self.assertEqual(compared(source, source[2:]), {WEB: SetCopy(5 * HOUR, 2)})
+        self.assertEqual(compared(source, source[2:]), {WEB: SetCopy(5 * HOUR, 2, NOW - HOUR)})
 
     def test_missing_in_the_middle(self) -> None:
         """A copy with the newest snapshot does not lag; older ones can be missing."""
@@ -59,13 +59,21 @@ class CompareTests(SynchronousTestCase):
         copy = [one for place, one in enumerate(source) if place not in (3, 4, 7)]
         self.assertEqual(compared(source, copy), {WEB: SetCopy(0.0, 3)})
 
+    def test_waiting(self) -> None:
+        """A set waits since its oldest snapshot after those that the copy has."""
+        source = [snapshot(NOW - days * DAY) for days in (0, 2, 3, 5, 8, 9)]
+        copy = [source[3], source[5]]
+        self.assertEqual(compared(source, copy), {WEB: SetCopy(5 * DAY, 4, NOW - 3 * DAY)})
+
     def test_window(self) -> None:
         """Missing ones are counted back to 30 days before the set's newest, and no further."""
         newest = NOW - 200 * DAY
         source = [snapshot(newest - age) for age in (0, WINDOW, WINDOW + 1)]
         self.assertEqual(compared(source, source[:1]), {WEB: SetCopy(0.0, 1)})
         # An older one tells the lag all the same.
-        self.assertEqual(compared(source, source[2:]), {WEB: SetCopy(WINDOW + 1, 2)})
+        self.assertEqual(
+            compared(source, source[2:]), {WEB: SetCopy(WINDOW + 1, 2, newest - WINDOW)}
+        )
 
     def test_persistent_id(self) -> None:
         """A snapshot with the same persistent id is the same, whatever else was changed."""
@@ -83,13 +91,14 @@ class CompareTests(SynchronousTestCase):
         """Two snapshots whose likeness is unknown are not alike for that."""
         source = [snapshot(NOW, persistent="a", likeness=None)]
         copy = [snapshot(NOW, persistent="b", likeness=None)]
-        self.assertEqual(compared(source, copy), {WEB: SetCopy(inf, 1)})
+        self.assertEqual(compared(source, copy), {WEB: SetCopy(inf, 1, NOW)})
 
     def test_sets(self) -> None:
         """Each set has its own numbers."""
         source = [snapshot(NOW), snapshot(NOW - HOUR, DB), snapshot(NOW - DAY, DB)]
         copy = [source[0], source[2]]
-        self.assertEqual(compared(source, copy), {WEB: SetCopy(0.0, 0), DB: SetCopy(23 * HOUR, 1)})
+        behind = SetCopy(23 * HOUR, 1, NOW - HOUR)
+        self.assertEqual(compared(source, copy), {WEB: SetCopy(0.0, 0), DB: behind})
 
     def test_ignored(self) -> None:
         """Invalid snapshots, those from the future and those without a set do not count."""
@@ -98,7 +107,7 @@ class CompareTests(SynchronousTestCase):
         self.assertEqual(compared([snapshot(nan)], []), {})
 
     def test_steps(self) -> None:
-        """Each slice is a step of its own."""
+        """Each slice and each set is a step of its own."""
         slices = [[snapshot(NOW)], [snapshot(NOW - DAY)], []]
         self.assertEqual(len(list(held_by(slices))), 3)
-        self.assertEqual(len(list(compare({WEB: NOW}, slices, ()))), 3)
+        self.assertEqual(len(list(compare({WEB: NOW}, slices, ()))), 4)
