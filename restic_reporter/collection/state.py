@@ -1,11 +1,13 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
+from ..model.backup_sets import Name
+from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshot_table import SnapshotTable
@@ -73,6 +75,18 @@ class PastRead:
     message: str = ""
 
 
+@frozen
+class CopyStatus:
+    """
+    How much of each backup set one copy has, by host and user.
+
+    ``reads`` tells which good reads of both repositories were compared.
+    """
+
+    reads: str
+    sets: Mapping[Name, SetCopy] = field(repr=False)
+
+
 @define
 class RepositoryStatus:
     """
@@ -84,7 +98,8 @@ class RepositoryStatus:
     has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
     ``unread`` is set until the task in use was read. ``unopened`` is set if the status is from
     before the start, and the reader has not opened the repository since. ``revision`` changes
-    with every read and task. ``reads`` are the latest ones, oldest first.
+    with every read and task. ``reads`` are the latest ones, oldest first. ``copies`` are those
+    compared so far, by label.
     """
 
     task: Task
@@ -105,6 +120,7 @@ class RepositoryStatus:
     meter: Meter = field(factory=Meter)
     revision: int = 0
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
     def table(self) -> SnapshotTable:
