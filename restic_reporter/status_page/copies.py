@@ -29,7 +29,7 @@ _LABELS = {
     CopyState.LATE: "Late",
     CopyState.INCOMPLETE: "Incomplete",
     CopyState.BEHIND: "Behind",
-    CopyState.UNKNOWN: "Not compared yet",
+    CopyState.UNKNOWN: "Unknown",
     CopyState.COMPLETE: "Complete",
 }
 
@@ -201,16 +201,20 @@ def _copy(copy: Copy, in_header: bool, now: float) -> Iterator[Node]:
     # Narrow screens have no header.
     yield tags.span(repository_link(copy.url), class_="of narrow" if in_header else "of")
     yield badge(_LOOKS[copy.state], _LABELS[copy.state])
-    for one in _details(copy, now):
-        yield tags.small(one)
+    details = list(_details(copy, now))
+    if details:
+        yield tags.small([part for one in details for part in (one, " · ")][:-1])
 
 
 def _details(copy: Copy, now: float) -> Iterator[Node]:
     found = copy.found
-    if found is not None and found.waits_since is not None:
-        lag = "" if math.isinf(found.lag) else f"{duration(found.lag)} behind, "
-        yield [lag, moment(found.waits_since, f"waits for {duration(now - found.waits_since)}")]
+    if found is None:
+        yield "not compared yet"
+    elif found.waits_since is not None:
+        if not math.isinf(found.lag):
+            yield f"{duration(found.lag)} behind"
+        yield moment(found.waits_since, f"waits {duration(now - found.waits_since)}")
     if found is not None and found.missing:
-        yield f"{count(found.missing, 'snapshot')} missing"
+        yield f"{found.missing:,} missing"
     if copy.stale:
         yield "as of its last good read"

@@ -130,12 +130,13 @@ class PageTests(SiteTestCase):
         text = await self.text()
         for part in (
             "Copies of 4 backup sets need attention",
-            "18 All 1 No copy 2 Late 1 Incomplete 8 Behind 1 Not compared yet",
-            "No copy waits for 40 days 30 snapshots missing",
-            "Late 3 days 2 h behind, waits for 2 days 21 h 3 snapshots missing",
-            "Incomplete 2 snapshots missing",
-            "Behind 1 day behind, waits for 5 h 1 snapshot missing",
-            "as of its last good read",
+            "18 All 1 No copy 2 Late 1 Incomplete 8 Behind 1 Unknown",
+            "No copy waits 40 days · 30 missing",
+            "Late 3 days 2 h behind · waits 2 days 21 h · 3 missing",
+            "Incomplete 2 missing",
+            "Behind 1 day behind · waits 5 h · 1 missing",
+            "Unknown not compared yet",
+            "Complete as of its last good read",
         ):
             self.assertIn(part, text)
 
