@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from ..redaction.secret import Secret
 from ..schedule.cron import CronExpression
+from .columns import Shape
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
 
@@ -100,6 +101,11 @@ class Repository:
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
     copies: tuple[str, ...] = field(default=(), eq=False)
+
+    @property
+    def shape(self) -> Shape:
+        """Return the shape of the table of its snapshots."""
+        return Shape(self.group_by, self.identified)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""
