@@ -1,20 +1,17 @@
 """Which snapshots of a backup set a copy of its repository has. Pure."""
 
 from array import array
-from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import inf
 
 from attrs import frozen
 
 from .backup_sets import Name
 from .columns import Steps
+from .rows import Identity
 
 # Seconds before the newest snapshot of a set, in which missing ones are counted.
 WINDOW = 30 * 86400.0
-
-# A snapshot: its set, its time in Unix seconds or NaN, and what identifies it: its persistent id,
-# and its likeness, ``None`` if that is unknown.
-Identity = tuple[Name | None, float, Hashable, Hashable | None]
 
 
 @frozen(slots=True)
@@ -33,20 +30,19 @@ class SetCopy:
     waits_since: float | None = None
 
 
-def held_by(slices: Iterable[Sequence[Identity]]) -> Steps[set[Hashable]]:
-    """Return all that identifies the snapshots of a copy, for `compare`."""
-    held: set[Hashable] = set()
+def held_by(slices: Iterable[Sequence[Identity]]) -> Steps[set[bytes]]:
+    """Return what identifies the snapshots of a copy, for `compare`."""
+    held: set[bytes] = set()
     for rows in slices:
-        for _, _, persistent, likeness in rows:
-            held.add(persistent)
+        for _, _, first, likeness in rows:
+            held.add(first)
             held.add(likeness)
         yield
-    held.discard(None)
     return held
 
 
 def compare(
-    newest: Mapping[Name, float], slices: Iterable[Sequence[Identity]], held: Container[Hashable]
+    newest: Mapping[Name, float], slices: Iterable[Sequence[Identity]], held: Container[bytes]
 ) -> Steps[dict[Name, SetCopy]]:
     """
     Return how much of each set a copy has that ``held`` these snapshots.
@@ -57,10 +53,10 @@ def compare(
     latest = dict.fromkeys(newest, -inf)
     missing = {name: array("d") for name in newest}
     for rows in slices:
-        for name, time, persistent, likeness in rows:
+        for name, time, first, likeness in rows:
             if name is None or not time <= newest.get(name, -inf):
                 continue
-            if persistent in held or likeness in held:
+            if first in held or likeness in held:
                 latest[name] = max(latest[name], time)
             else:
                 missing[name].append(time)
