@@ -215,10 +215,11 @@ class SnapshotTable:
         rows, count = copy(self._rows), self._confirmed
         labels = distinct_labels([one for one in rows.sets.values if isinstance(one, tuple)])
         names = [labels[one] if isinstance(one, tuple) else None for one in rows.sets.values]
-        for start in range(0, count, SLICE):
+        # A row takes eight times as long as elsewhere, with what is done to it.
+        for start in range(0, count, SLICE // 8):
             yield [
                 (names[rows.sets.places[row]], rows.times[row], *rows.identity(row))
-                for row in range(start, min(start + SLICE, count))
+                for row in range(start, min(start + SLICE // 8, count))
             ]
 
     def content(self, now: float, shown: Container[Name]) -> Steps[Content]:

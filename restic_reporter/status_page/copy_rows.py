@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,16 +61,29 @@ class Copy:
 
 @frozen(eq=False)
 class CopyRow:
-    """A backup set of the repository with the label ``url``, with its copies."""
+    """
+    A backup set of the repository with the label ``url``, with its copies.
+
+    ``state`` is the worst of theirs. They wait for a snapshot ``since`` then (Unix seconds).
+    """
 
     url: str
     backups: BackupSet
     copies: tuple[Copy, ...]
+    state: CopyState
+    since: float
 
-    @property
-    def state(self) -> CopyState:
-        """Return the worst state of a copy."""
-        return min((one.state for one in self.copies), key=SEVERITY.__getitem__)
+    @classmethod
+    def of(cls, url: str, backups: BackupSet, copies: tuple[Copy, ...]) -> "CopyRow":
+        """Return the row for these."""
+        waiting = [one.found.waits_since for one in copies if one.found is not None]
+        return cls(
+            url,
+            backups,
+            copies,
+            min((one.state for one in copies), key=SEVERITY.__getitem__),
+            min((one for one in waiting if one is not None), default=math.inf),
+        )
 
     def text(self) -> str:
         """Return what a filter looks at, in lower case."""
@@ -87,7 +101,7 @@ def copy_rows(statuses: Mapping[str, RepositoryStatus], now: float) -> Steps[lis
             copies = [_Compared.of(label, status, statuses) for label in repository.copies]
             for one in content.sets:
                 if one.newest is not None and not repository.freshness.is_retired(*_name(one)):
-                    row = CopyRow(url, one, tuple(copy.of_set(one, now) for copy in copies))
+                    row = CopyRow.of(url, one, tuple(copy.of_set(one, now) for copy in copies))
                     ordered[row.state].append(row)
                     made += 1
                     if not made % (SLICE // 4):
@@ -95,7 +109,8 @@ def copy_rows(statuses: Mapping[str, RepositoryStatus], now: float) -> Steps[lis
         if not place % SLICE:
             yield
     for some in ordered.values():
-        some.sort(key=_order)
+        # What waits longest is first; else the sets of a repository stay together.
+        some.sort(key=attrgetter("since"))
         yield
     return [row for some in ordered.values() for row in some]
 
@@ -126,13 +141,6 @@ class _Compared:
     def of_set(self, one: BackupSet, now: float) -> Copy:
         found = self.sets.get(_name(one))
         return Copy(self.url, state_of(found, min(now, self.known_until)), found, self.stale)
-
-
-def _order(row: CopyRow) -> tuple[float, str, str, str]:
-    """Return the key that sorts those that wait longest first."""
-    waiting = [one.found.waits_since for one in row.copies if one.found is not None]
-    since = min((one for one in waiting if one is not None), default=math.inf)
-    return since, row.backups.host, row.backups.user, row.url
 
 
 @frozen
