@@ -66,7 +66,7 @@ def _is_due(status: RepositoryStatus, copy: RepositoryStatus) -> bool:
 def _is_known(status: RepositoryStatus) -> bool:
     """Return whether the table has all snapshots of the last good read."""
     content, names = status.content, status.fingerprint
-    if content is None or names is None or not status.table.shape.identified:
+    if content is None or names is None:
         return False
     # Not after a restart without the table, nor if a listing during a change lacked some. Invalid
     # snapshots are not all in the table.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from math import inf
+from urllib.parse import quote
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -123,6 +124,14 @@ class PageTests(SiteTestCase):
         for path in ("/", "/repositories", "/copies", "/repository"):
             self.assertIn("copies", Text((await self.ask(path)).body).links)
         self.assertIn(b'href="copies" aria-current="page"', (await self.ask("/copies")).body)
+
+    async def test_from_the_repository(self) -> None:
+        """The page of a repository leads to its own rows."""
+        self.use(copied_fleet(NOW))
+        links = Text((await self.ask(f"/repository?url={quote(DATABASES)}")).body).links
+        (link,) = [one for one in links if one.startswith("copies?")]
+        text = await self.text(f"/{link}")
+        self.assertIn("4 backup sets · with rest:https://backup.example.org/databases", text)
 
     async def test_page(self) -> None:
         """The page says how many sets need attention, and what is wrong with which copy."""
