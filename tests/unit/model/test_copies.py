@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from math import inf, nan
+from random import Random
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
@@ -100,6 +103,36 @@ class CompareTests(SynchronousTestCase):
         source = [snapshot(NOW), snapshot(nan), snapshot(NOW + DAY), snapshot(NOW - HOUR, None)]
         self.assertEqual(compared(source, source[:1]), {WEB: SetCopy(0.0, 0)})
         self.assertEqual(compared([snapshot(nan)], []), {})
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 40), st.sampled_from([WEB, DB]), st.booleans())),
+        st.randoms(),
+    )
+    def test_like_the_definition(self, some: list[tuple[int, Name, bool]], random: Random) -> None:
+        """Whatever is copied, the numbers are those of their definition."""
+        source = [
+            (snapshot(NOW - days * DAY, name, b"%d" % number), copied)
+            for number, (days, name, copied) in enumerate(some)
+        ]
+        random.shuffle(source)
+        # Either half of an identity will do.
+        copy = [
+            random.choice([snapshot(0, None, one[2]), snapshot(0, None, b"x", one[3])])
+            for one, copied in source
+            if copied
+        ]
+        # Snapshots of one time and set look the same here.
+        held = {key for one in copy for key in one[2:]}
+        for name, found in compared([one for one, _ in source], copy).items():
+            own = [one for one, _ in source if one[0] == name]
+            there = [one[1] for one in own if not held.isdisjoint(one[2:])]
+            lacking = [one[1] for one in own if held.isdisjoint(one[2:])]
+            newest = max(one[1] for one in own)
+            last = max(there, default=-inf)
+            self.assertEqual(found.lag, newest - last)
+            self.assertEqual(found.missing, sum(newest - time <= WINDOW for time in lacking))
+            waiting = [time for time in lacking if time > last]
+            self.assertEqual(found.waits_since, min(waiting, default=None))
 
     def test_steps(self) -> None:
         """Each slice and each set is a step of its own."""
