@@ -25,7 +25,7 @@ class Reporter:
         self.shell = "sh"
         programs = home / "bin"
         programs.mkdir(parents=True, exist_ok=True)
-        (programs / "restic").symlink_to(tool("restic-0.19"))
+        (programs / "restic").symlink_to(tool("restic-0.18"))
         # No process in the background, unless a test sets another pause.
         self.environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",

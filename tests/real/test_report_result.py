@@ -7,6 +7,7 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
+from string import Template
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -194,20 +195,38 @@ class KeptResultsTests(SynchronousTestCase):
         return not Path("/proc", process).exists()
 
 
+def unit(name: str) -> dict[str, dict[str, list[str]]]:
+    """The values of a unit of systemd by section and key."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    for line in (FOLDER / name).read_text().splitlines():
+        if line.startswith("["):
+            section = sections.setdefault(line.strip("[]"), {})
+        elif line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            section.setdefault(key, []).append(value)
+    return sections
+
+
 class ExampleTests(SynchronousTestCase):
     """The examples beside it."""
 
     def test_units(self) -> None:
-        """systemd takes the units, but for programs that are not installed here."""
-        for unit in (*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")):
-            done = subprocess.run(
-                ["systemd-analyze", "verify", unit],
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-            )
-            lines = [one for one in done.stderr.splitlines() if "is not executable" not in one]
-            self.assertEqual(lines, [])
+        """The service reports as systemd runs it, and the timers start services that exist."""
+        machine = Reporter(Path(self.mktemp()).absolute())
+        service = unit("restic-check.service")
+        for name in ("restic-check", "report-result"):
+            self.assertIn("Timer", unit(f"{name}.timer"))
+            self.assertEqual(unit(f"{name}.service")["Service"]["Type"], ["oneshot"])
+        settings = dict(one.split("=", 1) for one in service["Service"]["Environment"])
+        self.assertEqual(settings["REPORT_RESULT_PAUSE"], "0")
+        (command,) = service["Service"]["ExecStopPost"]
+        command = Template(command).substitute(settings)
+        program, *arguments = command.split()
+        self.assertEqual(program, "/usr/local/bin/report-result")
+        done = machine.run(*arguments, SERVICE_RESULT="signal", EXIT_STATUS="KILL")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (kept,) = machine.kept()
+        self.assertIn(f'"url={settings["RESTIC_REPOSITORY"]}"', kept)
 
     def test_crontab(self) -> None:
         """Each line of the crontab runs the script with options that it knows."""
