@@ -20,7 +20,8 @@ SLICE = 2048
 
 # Duration, processed bytes, added bytes; new, changed and unmodified files.
 _SUMMARY = struct.Struct("=dddIII")
-_ABSENT = (math.nan, math.nan, math.nan, 2**32 - 1, 2**32 - 1, 2**32 - 1)
+_NO_COUNT = 2**32 - 1
+_ABSENT = (math.nan, math.nan, math.nan, _NO_COUNT, _NO_COUNT, _NO_COUNT)
 _PACKED_ABSENT = _SUMMARY.pack(*_ABSENT)
 SUMMARY_SIZE = _SUMMARY.size
 
@@ -41,12 +42,15 @@ def unpack_summary(packed: bytes) -> Summary:
     """Return what `pack_summary` has packed."""
     if packed == _PACKED_ABSENT:
         return NO_SUMMARY
-    duration, *numbers = _SUMMARY.unpack(packed)
-    counts = (
-        None if one != one or one == absent else int(one)
-        for one, absent in zip(numbers, _ABSENT[1:], strict=True)
+    duration, processed, added, new, changed, unmodified = _SUMMARY.unpack(packed)
+    return Summary(
+        duration if duration == duration else None,
+        int(processed) if processed == processed else None,
+        int(added) if added == added else None,
+        new if new != _NO_COUNT else None,
+        changed if changed != _NO_COUNT else None,
+        unmodified if unmodified != _NO_COUNT else None,
     )
-    return Summary(None if duration != duration else duration, *counts)
 
 
 @define
@@ -71,6 +75,11 @@ class RepeatedColumn(Generic[T]):
             self.values.append(value)
         self.places.append(place)
 
+    def put(self, row: int, value: T, index: dict[T, int]) -> None:
+        """Give a row another value; ``index`` is of `index`, and kept up to date."""
+        self.append(value, index)
+        self.places[row] = self.places.pop()
+
     def trim(self) -> None:
         """Give the spare room of a grown array back."""
         self.places = self.places[:]
@@ -92,15 +101,30 @@ class RepeatedColumn(Generic[T]):
 
 
 @frozen
+class Shape:
+    """
+    Which columns a table has besides those that all have.
+
+    ``group_by`` has ``paths``, ``tags``, both or neither. ``identified`` rows can be compared with
+    those of a copy.
+    """
+
+    group_by: tuple[str, ...] = ()
+    identified: bool = False
+
+
+DEFAULT_SHAPE = Shape()
+
+
+@frozen
 class Columns:
     """
-    The content of a `SnapshotTable` (model/snapshot_table.py), to be kept elsewhere.
+    The content of `restic_reporter.model.rows.Rows`, to be kept elsewhere.
 
-    ``times`` are doubles. ``repeated`` are values, and their places for each row, as bytes.
+    ``fixed`` are the columns of `fixed_columns`, as bytes. ``repeated`` are values, and their
+    places for each row, as bytes.
     """
 
-    group_by: tuple[str, ...]
-    ids: bytes
-    times: "array[float]"
-    summaries: bytes
+    shape: Shape
+    fixed: tuple[bytes, ...]
     repeated: tuple[tuple[list[Any], bytes], ...]
