@@ -6,6 +6,7 @@ from copy import copy
 from attrs import define, evolve
 
 from ..collection.state import Locks, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Steps
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
@@ -19,7 +20,7 @@ from .timed_lines import TimedLines, ages, due_times_of, late, retained_days, st
 CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
-    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK),
+    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK, f.KEY_COUNT, f.NEWEST_KEY),
     *(f.FUTURE_COUNT, f.INVALID_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
@@ -62,7 +63,7 @@ def content_samples(
     if content is None:
         return
     backend, reader = sanitise(status.task.backend_name), sanitise(status.task.reader.name)
-    info = label_text({"backend": backend, "reader": reader})
+    info = label_text({"backend": backend, "reader": reader, "version": status.keys.version})
     yield f.REPOSITORY_INFO, 1, f"{url},{info}"
     yield f.SNAPSHOT_COUNT, content.snapshot_count, url
     yield f.FUTURE_COUNT, content.future_count, url
@@ -71,6 +72,8 @@ def content_samples(
     if status.locks is not None:
         yield f.LOCK_COUNT, status.locks.count, url
         yield f.OLDEST_LOCK, min(status.locks.times, default=None), url
+    yield f.KEY_COUNT, status.keys.count, url
+    yield f.NEWEST_KEY, status.keys.newest, url
     yield from set_samples(url, content, status.task.repository.freshness, watched)
 
 
@@ -89,7 +92,7 @@ class KeptLines:
     """
     The lines of one repository.
 
-    ``content`` is valid for this ``task``, ``of_content`` and ``locks``; ``timed`` are
+    ``content`` is valid for this ``task``, ``of_content``, ``locks`` and ``keys``; ``timed`` are
     those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm. These are in
     ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
     """
@@ -98,6 +101,7 @@ class KeptLines:
     task: Task
     of_content: Content | None
     locks: Locks | None
+    keys: KeyFacts
     content: Lines
     read: Lines
     timed: tuple[TimedLines, ...]
@@ -120,7 +124,7 @@ class KeptLines:
         """
         # The status may change between two steps.
         revision, status = status.revision, copy(status)
-        task, content, locks = status.task, status.content, status.locks
+        task, content, locks, keys = status.task, status.content, status.locks, status.keys
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
         read = yield from _lines(READ_FAMILIES, read_samples(url, status))
@@ -129,6 +133,7 @@ class KeptLines:
             and before.task is task
             and before.of_content is content
             and before.locks == locks
+            and before.keys == keys
         ):
             return evolve(before, revision=revision, read=read, judged_until=until)
         freshness = task.repository.freshness
@@ -143,7 +148,7 @@ class KeptLines:
         timed.append(stale_locks(url, locks if content is not None else None))
         lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
         return cls(
-            *(revision, task, content, locks, lines, read, tuple(timed)),
+            *(revision, task, content, locks, keys, lines, read, tuple(timed)),
             late(f.SET_LATE, by_rhythm),
             until,
         )

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import astuple, evolve, field, frozen
 
 from ..collection.state import Locks, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Columns
 from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Content
+from ..model.snapshots import Content, Lock
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
 
@@ -65,7 +66,9 @@ def record_of(
         "last_success": status.last_success,
         "reason": None if status.error is None else str(status.error.reason),
         "names": status.fingerprint,
-        "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
+        "keys": astuple(status.keys),
+        "locks": locks
+        and [locks.count, locks.fingerprint, locks.times, [astuple(one) for one in locks.oldest]],
         "access": access
         and [access.keys, access.config, now - moment + access.moment, access.names],
     }
@@ -98,6 +101,7 @@ def restored(
         task,
         content,
         _locks(head["locks"]),
+        KeyFacts(*head["keys"]),
         unopened=True,
         success=reason is None,
         error=None if reason is None else ReadError(reason, _BEFORE),
@@ -139,7 +143,10 @@ def _names(value: Any) -> tuple[int, str] | None:
 
 
 def _locks(value: Any) -> Locks | None:
-    return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
+    if value is None:
+        return None
+    count, (number, digest), times, oldest = value
+    return Locks(count, (number, digest), tuple(times), tuple(Lock(*one) for one in oldest))
 
 
 def _access(value: Any, now: float, moment: float, look_after: float) -> SeenAccess | None:

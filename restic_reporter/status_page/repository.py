@@ -10,11 +10,12 @@ from ..collection.state import RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from . import units
+from .access_facts import access_facts, locks
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
 from .repositories import read_badge
-from .repository_tables import costs, groups, locks, reads, snapshot_table
+from .repository_tables import costs, groups, reads, snapshot_table
 from .rows import SetRow, State, repository_rows
 from .selection import Selection, most_urgent, page_number
 from .sets_table import set_rows, sets_table
@@ -141,11 +142,7 @@ def _facts(status: RepositoryStatus, now: float) -> Tag:
         }.items():
             if value:
                 facts[text] = f"{value:,}"
-    if status.access is not None and status.access.names:
-        keys = (tags.code(one[:8], title=one) for one in status.access.names)
-        facts["Keys"] = [part for key in keys for part in (key, " ")]
-    elif task.repository.key_hint:
-        facts["Key"] = tags.code(task.repository.key_hint[:8])
+    facts |= access_facts(status, now)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
     return tags.dl(

@@ -1,6 +1,6 @@
 """A backend with a repository in memory."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import Factory, define
 from zope.interface import implementer
@@ -34,6 +34,7 @@ class MemoryBackend:
     shows_keys: bool = False
     location: Secret | None = None
     lock_times: tuple[float, ...] | None = None
+    key_times: Mapping[str, float] | None = None
     concurrent_loads: int = 1
     listings: int = 0
     loads: list[str] = Factory(list)
@@ -62,6 +63,7 @@ class MemoryBackend:
             self.location,
             locks_error=locks_error,
             lock_times=self.lock_times,
+            key_times=self.key_times,
         )
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:

@@ -122,7 +122,8 @@ async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NO
     result = await reader.read(request)
     content = at_once(request.table.content(now, request.known))
     ids = frozenset(request.table.ids())
-    return Outcome(content, ids, result.unreadable, result.nameless, result.lock_times)
+    times = tuple(lock.time for lock in result.locks)
+    return Outcome(content, ids, result.unreadable, result.nameless, times)
 
 
 def no_tools() -> BackendTools:
