@@ -29,6 +29,7 @@ from restic_reporter.model.snapshots import (
     Content,
     Latest,
     Listing,
+    Lock,
     Meter,
     Snapshot,
 )
@@ -114,7 +115,14 @@ class Outcome:
     ids: frozenset[str]
     unreadable: frozenset[str]
     nameless: int
-    lock_times: Sequence[float]
+    locks: Sequence[Lock]
+    newest_key: float | None
+    version: str
+
+    @property
+    def lock_times(self) -> tuple[float, ...]:
+        """When the locks were made."""
+        return tuple(lock.time for lock in self.locks)
 
 
 async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NOW) -> Outcome:
@@ -122,8 +130,15 @@ async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NO
     result = await reader.read(request)
     content = at_once(request.table.content(now, request.known))
     ids = frozenset(request.table.ids())
-    times = tuple(lock.time for lock in result.locks)
-    return Outcome(content, ids, result.unreadable, result.nameless, times)
+    return Outcome(
+        content,
+        ids,
+        result.unreadable,
+        result.nameless,
+        result.locks,
+        result.newest_key,
+        result.version,
+    )
 
 
 def no_tools() -> BackendTools:

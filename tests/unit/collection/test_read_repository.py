@@ -94,6 +94,22 @@ class ReadingTests(ReadingTestCase):
         assert reading.locks is not None
         self.assertEqual(reading.locks.times, (NOW - 5, NOW - 4))
 
+    def test_holders_of_locks(self) -> None:
+        """Of many locks the oldest are kept, while the locks stay the same."""
+        self.world.reader.incremental = True
+        self.world.reader.locks = [Lock(NOW - 60 + number, "h") for number in range(30)]
+        self.world.storage.locks = 30
+        for reads in (1, 1):
+            reading = self.read()
+            assert reading.locks is not None
+            self.assertEqual(reading.locks.oldest, tuple(self.world.reader.locks[:20]))
+            self.assertEqual(len(reading.locks.times), 30)
+            self.assertEqual(self.world.reader.reads, reads)
+        self.world.storage.locks = 0
+        reading = self.read()
+        assert reading.locks is not None
+        self.assertEqual((reading.locks.oldest, reading.locks.times), ((), ()))
+
     def test_unchanged_empty(self) -> None:
         """An empty repository is read once as well."""
         self.world.storage.snapshots.clear()
