@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from attrs import NOTHING, Factory, define, evolve, fields, frozen
+from attrs import NOTHING, Factory, define, evolve, field, fields, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -115,9 +115,10 @@ class Outcome:
     ids: frozenset[str]
     unreadable: frozenset[str]
     nameless: int
-    locks: Sequence[Lock]
-    newest_key: float | None
-    version: str
+    # Only the native reader knows them.
+    locks: Sequence[Lock] = field(eq=False)
+    newest_key: float | None = field(eq=False)
+    version: str = field(eq=False)
 
     @property
     def lock_times(self) -> tuple[float, ...]:
