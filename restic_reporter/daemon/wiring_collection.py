@@ -28,6 +28,7 @@ from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
 from ..model.errors import ConfigError
+from ..pings.pinger import Pinger
 from ..plugin.discovery import by_name, by_scheme, installed_plugins
 from ..readers.cache import SnapshotCache
 from ..readers.native import NativeReader
@@ -60,6 +61,7 @@ class Collection:
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 def wire_collection(
@@ -96,6 +98,7 @@ def wire_collection(
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
+    pinger = Pinger(reactor, time.time, http)
     vault = stores.stores.get("vault")
     page = MetricsPage(
         state,
@@ -111,6 +114,8 @@ def wire_collection(
     def prepare(status: RepositoryStatus) -> None:
         page.prepare(status)
         on_read(status)
+        if not one_run:
+            pinger.note(status)
         if keeper is not None:
             keeper.save(status)
 
@@ -164,7 +169,9 @@ def wire_collection(
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
     return Collection(
-        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http, keeper
+        *(state, page, loader, collector, runs, cron_service, stores, redactor, workers, http),
+        keeper,
+        pinger,
     )
 
 

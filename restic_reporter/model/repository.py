@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from ..redaction.secret import Secret
+from ..redaction.secret import Secret, secret_url_forms
 from ..schedule.cron import CronExpression
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
@@ -70,6 +70,8 @@ class Repository:
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
     ``paths``, ``tags``, both or neither.
 
+    ``ping_url`` is a secret as a whole.
+
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
     ``settings`` then.
@@ -96,6 +98,7 @@ class Repository:
     group_by: tuple[str, ...] = ()
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+    ping_url: Secret | None = field(default=None, eq=False)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""
@@ -104,6 +107,8 @@ class Repository:
             yield self.password
         yield from self.settings.secrets
         yield from self.env.values()
+        if self.ping_url is not None:
+            yield from secret_url_forms(self.ping_url.reveal())
 
 
 @frozen
