@@ -8,16 +8,16 @@ from ..model.snapshots import Listing
 
 
 def listed_keys(
-    before: KeyFacts, listing: Listing, access: Access | None, is_looked_at: bool
+    before: KeyFacts, listing: Listing, access: Access | None, still_known: bool
 ) -> KeyFacts:
     """
     Return what is known before the reader is asked; ``before`` is of the last good read.
 
-    ``access`` are the keys if they were looked at now. ``is_looked_at`` says that they were, now
-    or earlier: not since then only the reader has seen them.
+    ``access`` are the keys if they were looked at now. Otherwise ``still_known`` says that what is
+    known of them still counts; if not, only the reader will see them.
     """
     names, times = access.keys if access is not None else listing.keys, listing.key_times
-    if names is None and not is_looked_at:
+    if names is None and not still_known:
         return evolve(before, count=None, newest=None)
     return KeyFacts(
         before.count if names is None else len(names),

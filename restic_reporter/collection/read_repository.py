@@ -14,7 +14,7 @@ from ..model.access import NO_KEY_FACTS, Access, KeyFacts
 from ..model.backup_sets import with_history
 from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
-from ..model.snapshots import Content, Listing
+from ..model.snapshots import Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import Fingerprint, fingerprint, fingerprint_in_steps
 from .key_facts import listed_keys, read_keys
@@ -95,8 +95,7 @@ class _Read:
         )
         changes = Changes() if same else await self._changes(listing)
         seen, access = await self._look_at_access(backend, listing, same, changes)
-        is_looked_at = access is not None or seen is status.access
-        self._keys = listed_keys(status.keys, listing, access, is_looked_at)
+        self._keys = listed_keys(status.keys, listing, access, seen is status.access)
         before = status.access.token if status.access else None
         must_ask = bool(changes.gone) or (access is not None and access.token != before)
         if reader.incremental and listing.locks:
@@ -178,9 +177,11 @@ class _Read:
                 raise _partial(lost)
             doubtful = False
             changes = await self._changes(listing)
-        return Reading(
-            await self._content(names, unnamed),
-            await self._fingerprint(names),
+        await self._note_stored(listing)
+        reading = await self._reading(names, unnamed)
+        return evolve(
+            reading,
+            fingerprint=await self._fingerprint(names),
             locks=locks,
             locks_error=listing.locks_error,
         )
@@ -197,7 +198,7 @@ class _Read:
                 seen = result.seen or frozenset()
                 gone, _ = await self._run(self._status.table.keep(seen))
                 if not gone:
-                    return Reading(await self._content(seen, result.nameless))
+                    return await self._reading(seen, result.nameless)
             before = unreadable
             await self._pause()
 
@@ -245,17 +246,24 @@ class _Read:
     def _known(self) -> KnownSets:
         return KnownSets.of(self._task.repository.freshness, self._status.content)
 
-    async def _content(self, names: frozenset[str], unnamed: int) -> Content:
-        """Return the content of the snapshots ``names`` and of ``unnamed`` invalid ones."""
+    async def _note_stored(self, listing: Listing) -> None:
+        """Note when the new snapshots were stored, as far as the storage tells."""
+        table = self._status.table
+        if listing.stored_times is not None and (new := table.unconfirmed()):
+            table.note_stored(await listing.stored_times(new))
+
+    async def _reading(self, names: frozenset[str], unnamed: int) -> Reading:
+        """Return what was read: the snapshots ``names`` and ``unnamed`` invalid ones."""
         table = self._status.table
         await self._run(table.keep(names))
         content = await self._run(table.content(self._now, self._known()))
         content = await self._run(with_history(content, self._status.content, self._now))
-        return evolve(
+        content = evolve(
             content,
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )
+        return Reading(content, removed=table.confirm(names))
 
     async def _run(self, steps: Steps[T]) -> T:
         """Work on the table, in turns with other work if it is large."""

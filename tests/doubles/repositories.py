@@ -46,10 +46,14 @@ def name(number: int) -> str:
 
 
 def snapshot(
-    number: int, time: float | None = NOW - 100, host: str | None = "h", user: str = "u"
+    number: int,
+    time: float | None = NOW - 100,
+    host: str | None = "h",
+    user: str = "u",
+    **details: Any,
 ) -> Snapshot:
     """The snapshot of this number."""
-    return Snapshot(name(number), time, host, user)
+    return Snapshot(name(number), time, host, user, **details)
 
 
 def count_sets(
@@ -84,6 +88,7 @@ def count_sets(
             None if latest is None else latest_of(latest[1]),
             BackupDays(last, sum(1 << (last - day) for day in days)),
             array("I", sorted(history)),
+            path_lists=len({every[row].paths for row in tally.rows}),
         )
 
     return at_once(counter.content(build))

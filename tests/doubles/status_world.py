@@ -20,6 +20,7 @@ from restic_reporter.collection.state import (
 )
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model.access import KeyFacts
+from restic_reporter.model.columns import Shape
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.repository import Repository
@@ -85,7 +86,7 @@ def _locks(now: float) -> tuple[Lock, ...]:
 def _status(
     url: str, freshness: Freshness, snapshots: list[Snapshot], now: float
 ) -> RepositoryStatus:
-    table = SnapshotTable(("paths",))
+    table = SnapshotTable(Shape(("paths",)))
     table.add(snapshots, ())
     scheme = url.partition(":")[0]
     entry = Repository(

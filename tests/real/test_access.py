@@ -10,6 +10,7 @@ from twisted.internet import reactor as default_reactor
 from restic_reporter.backends.b2 import B2Backend
 from restic_reporter.backends.local import LocalBackend
 from restic_reporter.backends.rest import RestBackend
+from restic_reporter.model.access import KeyFacts
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings
@@ -156,6 +157,9 @@ class B2Tests(B2Case, AccessCase):
         await self.assert_not_read(Reason.AUTH, 3)
         self.fake.account.put(self.bucket, f"repo/keys/{old}", self.source.files[f"keys/{old}"])
         await self.assert_read(3)
+        status = await self.collect()
+        [version] = self.bucket.versions[f"repo/keys/{old}"][:1]
+        self.assertEqual(status.keys, KeyFacts(2, version.timestamp / 1000, "2"))
         self.fake.account.reset_counts()
         await self.assert_read(3)
         self.assertEqual(self.fake.account.transactions, {"C": 1})

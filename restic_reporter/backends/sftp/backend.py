@@ -90,6 +90,7 @@ class SFTPBackend:
             locks_error=locks_error,
             lock_times=None if times is None else tuple(sorted(times.values())),
             key_times=_known_times(keys),
+            stored_times=snapshots.times_of,
         )
 
     async def _list_or_empty(self, client: SFTPClient, name: str) -> Folder:
