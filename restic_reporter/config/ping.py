@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..http.urls import place_of, split
+from ..http.urls import is_plain, place_of, split
 from ..model.repository import DEFAULT_TRANSPORT
 from ..redaction.secret import Secret
 from .wording import kind
@@ -21,10 +21,14 @@ def _problem(value: Any) -> str | None:
         return "must be a URL without blanks"
     if "#" in value:
         return "must not have a fragment ('#')"
+    origin, rest = split(value)
     try:
-        place = place_of(split(value)[0], DEFAULT_TRANSPORT)
+        place = place_of(origin, DEFAULT_TRANSPORT)
     except ValueError as error:
         return str(error)
+    if place.ipv6 and not is_plain(rest):
+        # Which the HTTP client cannot send.
+        return "use a host name in place of the IPv6 address"
     return "invalid host name" if place.uri is None else None
 
 

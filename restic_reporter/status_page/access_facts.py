@@ -62,7 +62,7 @@ def _row(lock: Lock, now: float) -> Tag:
         row_header(moment(lock.time, f"{units.duration(now - lock.time)} old")),
         cell(name(lock.host), class_="host"),
         cell(name(lock.user), class_="user"),
-        cell(f"{lock.process}" if lock.process else NO_VALUE),
+        cell(str(lock.process) if lock.process else NO_VALUE, **{"data-label": "Process"}),
         cell("exclusive" if lock.exclusive else "shared"),
         _state(lock.time, now),
     )

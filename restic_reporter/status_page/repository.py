@@ -60,11 +60,8 @@ async def repository_page(
         ),
         _section("sets", "Backup sets", _sets_part(url, sets, now)),
         _section("reads", "Latest reads", reads(list(status.reads), now)),
-        tags.div(
-            _section("locks", "Locks", locks(status.locks, now)),
-            _section("costs", "Requests since the start", costs(status.meter)),
-            class_="pair",
-        ),
+        _section("locks", "Locks", locks(status.locks, now)),
+        _section("costs", "Requests since the start", costs(status.meter)),
         _section("groups", "Groups", groups(status, now)),
         _section(
             "snapshots",

@@ -14,7 +14,8 @@ class PingURLTests(ConfigCase):
         for url in (
             f"https://hc-ping.com/{TOKEN}",
             "http://127.0.0.1:8000/ping/slug/?token=x&a=%20b",
-            "http://[::1]:80",
+            "http://[::1]:80/p?a=b",
+            "http://example.org",
             "https://bücher.example/ä?ö",
         ):
             found = self.one(ping_url=url).ping_url
@@ -42,6 +43,7 @@ class PingURLTests(ConfigCase):
             (f"https://me:{MARKER}@h/", "URL must not contain credentials"),
             (f"https://h:x/{MARKER}", "invalid URL"),
             (f"https://a..b/{MARKER}", "invalid host name"),
+            (f"https://[::1]/?a={MARKER}:b", "use a host name in place of the IPv6 address"),
         ):
             self.assertEqual(self.problem({**GOOD, "ping_url": value}), f"ping_url: {problem}")
 
