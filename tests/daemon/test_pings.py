@@ -158,9 +158,9 @@ class DaemonTests(PingsCase):
 class CommandTests(PingsCase):
     """Commands, which ping nobody."""
 
-    def run_command(self, *arguments: str) -> str:
+    def run_command(self, *arguments: str, status: int = 0, entries: Any = ()) -> str:
         """What ``restic-reporter`` prints."""
-        self.folder.write("config.json", json.dumps([self.entry()]), 0o600)
+        self.folder.write("config.json", json.dumps([self.entry(), *entries]), 0o600)
         done = subprocess.run(
             [sys.executable, "-m", "restic_reporter", *arguments, "--config=config.json"],
             cwd=self.folder.path,
@@ -170,13 +170,17 @@ class CommandTests(PingsCase):
             text=True,
             timeout=PATIENCE,
         )
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, status, done.stderr)
         self.assertNotIn(TOKEN, done.stdout + done.stderr)
         return done.stdout
 
     def test_commands(self) -> None:
         """``check-config`` masks it; a single run does not use it."""
         self.assertIn('"ping_url": "***"', self.run_command("check-config"))
-        self.run_command("check-config", "--connect", "--reader=native")
-        self.run_command("collect", "--reader=native")
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            # So that it does not end at once.
+            hanging = f"rest:http://127.0.0.1:{listening.getsockname()[1]}/"
+            entries = [{"repo": hanging, "password": "x", "timeout": 1}]
+            for command in (["check-config", "--connect"], ["collect"]):
+                self.run_command(*command, "--reader=native", status=3, entries=entries)
         self.assertEqual(self.service.all(), [])

@@ -83,6 +83,9 @@ class ChangesTests(PageCase):
         self.collect()
         self.assertEqual(self.values("backup_key_count"), [1])
         self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 9])
+        self.world.backend.key_times = {keys[0]: NOW - 7}
+        self.collect()
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 7])
         keys.append(name(98))
         self.world.reader.version = "1"
         self.collect()
