@@ -12,6 +12,7 @@ from ..model.columns import Steps
 from ..model.results import Results
 from . import units
 from .access_facts import access_facts, locks
+from .copy_rows import CopySelection
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
@@ -152,6 +153,10 @@ def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
             if value:
                 facts[text] = f"{value:,}"
     facts |= access_facts(status, now)
+    if task.repository.copies:
+        text = units.count(len(task.repository.copies), "copy")
+        link = CopySelection(task.repository.url).link()
+        facts["Copied to"] = tags.a(text, href=link)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
     return tags.dl(
