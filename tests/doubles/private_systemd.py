@@ -11,10 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.doubles import programs
 from tests.doubles.programs import ROOT, Folder, Program, wait_until
+from tests.doubles.tools import tool
 
 _SYSTEMD = "/lib/systemd/systemd"
 
@@ -29,7 +31,7 @@ mount -t cgroup2 cgroup2 "$base/control"
 group="$base/control/restic-reporter-test-$$"
 mkdir "$group"
 sh -c 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"' - "$group" \
-    unshare --pid --fork --kill-child --mount --cgroup --uts --ipc --net \
+    setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --cgroup --uts --ipc --net \
     sh -c "$2" - "$base" || true
 find "$group" -depth -type d -exec rmdir {} +
 """
@@ -78,7 +80,7 @@ def why_not() -> str:
     """Why there can be no private systemd here; empty if there can."""
     if os.getuid() != 0:
         return "only root can make the namespaces"
-    for program in (_SYSTEMD, "unshare", "nsenter", "pivot_root", "ip", "journalctl"):
+    for program in (_SYSTEMD, "unshare", "setpriv", "nsenter", "pivot_root", "ip", "journalctl"):
         if shutil.which(program) is None:
             return f"there is no {program}"
     tried = subprocess.run(
@@ -96,7 +98,9 @@ class PrivateSystemd:
         self._folder = folder
         base = folder.path / "systemd"
         base.mkdir()
-        self._program = folder.run(["unshare", "--mount", "sh", "-c", _OUTSIDE, "-", str(base), _INSIDE])
+        # It ends with the tests, however they end.
+        words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _OUTSIDE, "-"]
+        self._program = folder.run([*words, str(base), _INSIDE])
         folder.stack.callback(self._end)
         self.pid = 0
         wait_until(self._runs)
@@ -184,7 +188,7 @@ class PrivateSystemd:
         self.write(
             f"{folder}/bin/restic-reporter",
             f"#!{os.path.realpath(sys.executable)}\nimport sys\nsys.path[:0] = {visible}\n"
-            "from restic_reporter.commands.cli import main\nmain()\n",
+            "from restic_reporter.commands.cli import main\nsys.exit(main())\n",
             0o755,
         )
         if sys.base_prefix.startswith(("/home/", "/root/")):
@@ -198,6 +202,18 @@ class PrivateSystemd:
         self.write(f"{folder}/{number}.conf", f"[{section}]\n{lines}\n")
         self.call("systemctl", "daemon-reload")
 
+    def install_tools(self, *names: str) -> None:
+        """Put programs of the tests on the services' path, as ``tool=name`` or just ``tool``."""
+        self._bind(Path(tool("restic-0.18")).parents[1], "/opt/tools")
+        for name in names:
+            source, _, target = name.partition("=")
+            program = Path(tool(source)).name
+            self.write(
+                f"/usr/local/bin/{target or source}",
+                f'#!/bin/sh\nexec /opt/tools/bin/{program} "$@"\n',
+                0o755,
+            )
+
     def _bind(self, source: Path, path: str) -> None:
         target = self.root / path.lstrip("/")
         if source.is_dir():
@@ -208,6 +224,20 @@ class PrivateSystemd:
         self.call("mount", "--bind", str(source), path)
 
 
+class InNetwork(Folder):
+    """A folder whose programs run in the network of a private systemd."""
+
+    def __init__(self, systemd: PrivateSystemd) -> None:
+        super().__init__()
+        self._enter = ["nsenter", f"--net=/proc/{systemd.pid}/ns/net", "--"]
+
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> Program:
+        """Start a program there, with the machine's own files."""
+        return super().run([*self._enter, *arguments], environment)
+
+
 def descendants(pid: int) -> list[int]:
     """The process ids of all children, and theirs."""
     found: list[int] = []
@@ -216,4 +246,3 @@ def descendants(pid: int) -> list[int]:
             for child in (task / "children").read_text().split():
                 found += [int(child), *descendants(int(child))]
     return found
-
