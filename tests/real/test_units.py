@@ -53,7 +53,10 @@ class UnitsTests(SynchronousTestCase):
     def test_security(self) -> None:
         """The exposure is low, and the docs give the reason of each point that is left."""
         found = self.analyze(
-            "security", "--offline=true", f"--threshold={EXPOSURE * 10:.0f}", "restic-reporter.service"
+            "security",
+            "--offline=true",
+            f"--threshold={EXPOSURE * 10:.0f}",
+            "restic-reporter.service",
         )
         level = re.search(r"exposure level for restic-reporter.service: (\d+\.\d) ", found)
         assert level is not None, found
