@@ -8,7 +8,7 @@ from typing import Any
 from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
-from . import freshness, restic_options
+from . import freshness, restic_options, upkeep
 from .document import repeated_keys
 from .wording import kind, unknown
 
@@ -92,6 +92,7 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "timeout": _seconds,
     "cron": _nonempty,
     **freshness.CHECKS,
+    **upkeep.CHECKS,
 }
 
 

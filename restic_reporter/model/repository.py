@@ -8,6 +8,7 @@ from ..redaction.secret import Secret
 from ..schedule.cron import CronExpression
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
+from .upkeep import Upkeep
 
 
 @frozen
@@ -96,6 +97,7 @@ class Repository:
     group_by: tuple[str, ...] = ()
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+    upkeep: Upkeep = field(factory=Upkeep, eq=False)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""
