@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .model.settings import BackendSettings, Key, OwnKeys
     from .model.snapshot_table import SnapshotTable
     from .model.snapshots import Listing, Meter
+    from .model.upkeep import Size
     from .redaction.secret import Secret
 
 
@@ -72,6 +73,20 @@ class IBackend(Interface):
         :raises ReadError: ``not_found`` if there is no such file, ``too_large`` if it has more
             than ``limit`` bytes, ``protocol`` if it is truncated or altered: see
             `restic_reporter.restic_format.file_hash.check_content`.
+        """
+
+
+class IMeasurable(Interface):
+    """A backend that can also tell the size of its repository: optional."""
+
+    def measure(deadline: Deadline, meter: Meter) -> Awaitable[Size]:
+        """
+        Return the number and the size of the packs, the files with 64 hex digits in ``data/``.
+
+        Called for a backend of its own, so it may overlap with calls of another one for the same
+        repository. The rules of `IBackend.list` apply; it must not keep the millions of names.
+
+        :raises ReadError: with the reason, and a message without secrets.
         """
 
 

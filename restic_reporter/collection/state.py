@@ -11,6 +11,7 @@ from ..model.repository import Repository
 from ..model.results import Result
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content, Listing, Meter
+from ..model.upkeep import Size
 from ..readers.access import SeenAccess
 from ..restic_format.file_names import Fingerprint, fingerprint
 
@@ -74,6 +75,14 @@ class PastRead:
     message: str = ""
 
 
+@frozen(slots=True)
+class Measured:
+    """The size of a repository, as of ``time`` (Unix seconds)."""
+
+    size: Size
+    time: float
+
+
 @define
 class RepositoryStatus:
     """
@@ -85,7 +94,8 @@ class RepositoryStatus:
     has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
     ``unread`` is set until the task in use was read. ``unopened`` is set if the status is from
     before the start, and the reader has not opened the repository since. ``revision`` changes
-    with every read and task. ``reads`` are the latest ones, oldest first.
+    with every read and task. ``reads`` are the latest ones, oldest first. ``size`` is as of the
+    latest listing of all packs.
     """
 
     task: Task
@@ -106,6 +116,7 @@ class RepositoryStatus:
     meter: Meter = field(factory=Meter)
     revision: int = 0
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    size: Measured | None = None
 
     @property
     def table(self) -> SnapshotTable:
@@ -158,6 +169,20 @@ class JobStatus:
 
 
 @define
+class Underway:
+    """
+    A job that one repository after another gets, such as a check.
+
+    It runs for the repository ``label`` since ``began`` (Unix seconds); ``waiting`` has the
+    labels of the next ones in order, as keys.
+    """
+
+    label: str | None = None
+    began: float = 0.0
+    waiting: dict[str, None] = field(factory=dict)
+
+
+@define
 class ConfigStatus:
     """The outcome of the latest config load, and the time of the last successful one."""
 
@@ -184,10 +209,16 @@ class CollectionState:
 
     The collector, the queue of runs and the daemon write it; the metrics page and the status page
     read it. ``results`` are the latest of each kind, by label; a repository that was not read yet
-    can have some.
+    can have some. ``checks`` are those by the daemon itself.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     config: ConfigStatus = field(factory=ConfigStatus)
     results: dict[str, dict[str, Result]] = field(factory=dict)
+    checks: Underway = field(factory=Underway)
+
+    def meter_of(self, label: str) -> Meter:
+        """Return the meter of a repository; before its first read, one that nobody sees."""
+        status = self.statuses.get(label)
+        return Meter() if status is None else status.meter
