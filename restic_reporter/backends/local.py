@@ -7,17 +7,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from zope.interface import implementer
 
 from ..concurrency.daemon_threads import BusyError, KeyedThreads
 from ..concurrency.deadline import Deadline, within
-from ..interfaces import BackendTools, IBackend
+from ..interfaces import BackendTools, IBackend, IMeasurable
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Listing, Meter
+from ..model.upkeep import Size
 from ..restic_format.file_hash import check_content
 from ..restic_format.file_names import is_file_name
+from .pack_sum import PACK_FOLDERS, PackSum
 
 T = TypeVar("T")
 
@@ -64,6 +66,26 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
         locks_error=locks_error,
         lock_times=None if locks_error else tuple(sorted(lock_times)),
     )
+
+
+def packs_in(root: str, folder: str) -> PackSum:
+    """
+    Sum up the packs in a ``folder`` of the repository at ``root``; may block for ever.
+
+    :raises ReadError: it cannot be listed.
+    """
+    packs, path = PackSum(), os.path.join(root, folder)
+    try:
+        with os.scandir(_encoded(path)) as entries:
+            for entry in entries:
+                # It may vanish meanwhile.
+                with suppress(FileNotFoundError):
+                    packs.add(entry.name.decode("ascii", "replace"), entry.stat().st_size)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _explained(path, error) from None
+    return packs
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -150,7 +172,7 @@ def _explained(path: str, error: OSError) -> ReadError:
     return ReadError(reason, f"{path!r}: {error.strerror or type(error).__name__}")
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class LocalBackend:
     """
@@ -190,6 +212,19 @@ class LocalBackend:
         content = await self._call(deadline, self.read, self.root, path, limit)
         meter.count_bytes("load", len(content))
         return check_content(path, content)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the packs, folder by folder."""
+        # With threads of its own, as a read of the snapshots may be running.
+        other, packs = evolve(self, label=f"{self.label}\0packs"), PackSum()
+        for folder in PACK_FOLDERS:
+            meter.count_request("list")
+            found = await other._call(deadline, packs_in, self.root, folder)
+            packs.bytes += found.bytes
+            packs.packs += found.packs
+        if not packs.packs:
+            await other._call(deadline, _look_at_config, self.root)
+        return packs.size()
 
     async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
         async def in_thread() -> T:

@@ -7,6 +7,9 @@ from ..model.upkeep import Size
 from ..restic_format.file_names import is_file_name
 from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
 
+# The folders in ``data/``, in restic's layout of file systems.
+PACK_FOLDERS = tuple(f"data/{number:02x}" for number in range(256))
+
 # A listing of ten million packs has so many bytes.
 LISTING_LIMIT = 2**30
 

@@ -91,7 +91,7 @@ def parse_page(body: bytes, what: str) -> Page | S3Error:
         texts["IsTruncated"].strip() == "true",
         texts.get("NextContinuationToken") or None,
         marker or None,
-        document.sizes,
+        tuple(document.sizes),
     )
 
 
