@@ -154,7 +154,7 @@ def wire_collection(
         time.time,
         state,
         makers,
-        Checks(reactor, state, time.time, check, book.add),
+        Checks(reactor, state, time.time, check.run, book.add),
         Sizes(reactor, state, time.time, prepare),
     )
     workers = WorkerThreads(reactor)

@@ -35,9 +35,9 @@ def upkeep_warnings(
         if upkeep.size_cron is not None and not can_measure(task):
             unmeasured[task.backend_name] += 1
     for key, counts, problem in (
-        ("check", unchecked, "restic cannot read it"),
-        ("size_cron", unmeasured, "its packs cannot be listed"),
+        ("check", unchecked, "which restic cannot read"),
+        ("size_cron", unmeasured, "which cannot list its packs"),
     ):
         for name, count in counts.items():
             repositories = f"{count} {plural('repository', count)}"
-            yield f"{key}: ignored for {repositories} of the backend {name!r}: {problem}"
+            yield f"{key}: ignored for {repositories} of the backend {name!r}, {problem}"

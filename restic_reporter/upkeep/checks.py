@@ -1,6 +1,6 @@
 """Checks a repository, and notes the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attrs import define, evolve
@@ -15,7 +15,7 @@ from ..model.repository import Repository
 from ..model.results import Result
 from ..model.schemes import RESTIC_SCHEMES
 from ..model.upkeep import Check
-from .restic_check import CheckFailedError, ResticCheck
+from .restic_check import CheckFailedError
 
 _KIND = "check"
 
@@ -23,16 +23,23 @@ _KIND = "check"
 _EXITS = {Reason.TIMEOUT: 124, Reason.EXEC: 127}
 
 
+RunCheck = Callable[[Repository, str | None, Deadline], Coroutine[Any, Any, None]]
+
+
 @define(eq=False)
 class Checks:
-    """Checks repositories by ``restic``; ``add`` gets the label and the result of each check."""
+    """
+    Checks repositories by ``run``, as `ResticCheck.run`.
+
+    ``add`` gets the label and the result of each check, unless it was cancelled.
+    """
 
     _log = Logger()
 
     _reactor: Any
     _state: CollectionState
     _now: Callable[[], float]
-    _restic: ResticCheck
+    _run: RunCheck
     _add: Callable[[str, Result], object]
 
     async def check(self, task: Task | ReadError, repository: Repository) -> None:
@@ -46,7 +53,7 @@ class Checks:
         try:
             if isinstance(task, ReadError):
                 raise task
-            await within(deadline, self._run(task, check, deadline), "restic check")
+            await within(deadline, self._check(task, check, deadline), "restic check")
         except CancelledError:
             raise
         except Exception as error:
@@ -62,11 +69,11 @@ class Checks:
             )
         self._add(repository.url, Result(_KIND, self._now(), exit, message))
 
-    async def _run(self, task: Task, check: Check, deadline: Deadline) -> None:
+    async def _check(self, task: Task, check: Check, deadline: Deadline) -> None:
         repository = task.repository
         if repository.scheme not in RESTIC_SCHEMES and task.backend is not None:
             # Only the listing has a location for restic.
             meter = self._state.meter_of(repository.url)
             listing = await task.backend.list(deadline, meter)
             repository = evolve(repository, location=listing.location or repository.location)
-        await self._restic.run(repository, check.read_data_subset, deadline)
+        await self._run(repository, check.read_data_subset, deadline)
