@@ -80,14 +80,7 @@ class IMeasurable(Interface):
     """A backend that can also tell the size of its repository: optional."""
 
     def measure(deadline: Deadline, meter: Meter) -> Awaitable[Size]:
-        """
-        Return the number and the size of the packs, the files with 64 hex digits in ``data/``.
-
-        Called for a backend of its own, so it may overlap with calls of another one for the same
-        repository. The rules of `IBackend.list` apply; it must not keep the millions of names.
-
-        :raises ReadError: with the reason, and a message without secrets.
-        """
+        """Return the size of all packs, without holding their names; rules as for `list`."""
 
 
 @frozen
@@ -266,9 +259,7 @@ class ISecretStore(Interface):
         Return the document at ``path``; its values may have any type.
 
         An ``async def`` or a Deferred. Many calls may run at one time; each must end by
-        ``deadline``. Caching is not needed.
-
-        :raises ReadError: ``secret``; the message contains no value of the document.
+        ``deadline``. Caching is not needed. A `ReadError` contains no value of the document.
         """
 
     def forget_failures() -> None:
@@ -303,7 +294,5 @@ class ISecretStoreMaker(IPlugin):
         """
         Return the store, configured by the daemon's environment ``environ``.
 
-        Does no I/O.
-
-        :raises ValueError: the configuration is incomplete; the message names what is missing.
+        Does no I/O. A ValueError names what is missing in the configuration.
         """

@@ -152,7 +152,7 @@ def check_failure(
     """Return the error that the ``exit`` of a check means: with the first error that it found."""
     secrets = list(secrets)
     error = failure(exit, location, secrets)
-    if error is None or _FOUND not in error.message:
+    if error is None or _FOUND not in exit.stderr:
         return error
     texts = (_message(line)[0] for line in exit.stderr.splitlines())
     found = (text for text in texts if text.strip() and not _NO_FINDING.search(text))
