@@ -1,7 +1,7 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
@@ -14,6 +14,7 @@ from ..model.snapshots import Content, Listing, Meter
 from ..model.upkeep import Size
 from ..readers.access import SeenAccess
 from ..restic_format.file_names import Fingerprint, fingerprint
+from ..schedule.cron import CronExpression
 
 
 @frozen
@@ -179,9 +180,10 @@ class Underway:
     A job that one repository after another gets, such as a check.
 
     It runs for the repository ``label`` since ``began`` (Unix seconds); ``waiting`` has the
-    labels of the next ones in order, as keys.
+    labels of the next ones in order, as keys. ``schedules`` are by label.
     """
 
+    schedules: Mapping[str, CronExpression] = field(factory=dict)
     label: str | None = None
     began: float = 0.0
     waiting: dict[str, None] = field(factory=dict)

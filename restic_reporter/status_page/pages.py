@@ -16,6 +16,7 @@ from .overview import Schedule, headline, overview
 from .repositories import repositories_page
 from .repository import not_found, repository_page
 from .selection import Selection
+from .upkeep import upkeep_facts
 
 # Seconds that viewers share the states of all sets.
 _SHARED_FOR = 1.0
@@ -84,8 +85,13 @@ class StatusPages:
             return 404, await self._page("Not found · restic-reporter", "", not_found())
 
         async def render() -> bytes:
-            content = await repository_page(self._reactor, status, arguments, self._now())
-            title = f"{status.task.repository.url} · restic-reporter"
+            url = status.task.repository.url
+            results = self._state.results.get(url, {})
+            upkeep = upkeep_facts(status, self._state.checks, self._now())
+            content = await repository_page(
+                self._reactor, status, results, upkeep, arguments, self._now()
+            )
+            title = f"{url} · restic-reporter"
             return await self._page(title, "", content)
 
         return 200, await self._lock.run(render)

@@ -1,6 +1,6 @@
 """Does a job for one repository after another."""
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from ..collection.state import Underway
+from ..schedule.cron import CronExpression
 
 
 @define(eq=False)
@@ -43,9 +44,10 @@ class JobQueue:
             self._working = True
             self._work = Deferred.fromCoroutine(self._do_all())
 
-    def keep_only(self, labels: Collection[str]) -> None:
-        """Let no other label wait any more."""
-        for label in self._underway.waiting.keys() - set(labels):
+    def set_schedules(self, schedules: Mapping[str, CronExpression]) -> None:
+        """Show these schedules, and let no label wait that has none."""
+        self._underway.schedules = schedules
+        for label in self._underway.waiting.keys() - schedules.keys():
             del self._underway.waiting[label]
 
     async def _do_all(self) -> None:

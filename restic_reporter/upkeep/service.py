@@ -69,7 +69,7 @@ class UpkeepService(MultiService):
         for queue, cron, schedules in zip(
             (self._checks, self._sizes), self._crons, (checks, sizes), strict=True
         ):
-            queue.keep_only(schedules)
+            queue.set_schedules(schedules)
             cron.set_schedules(schedules)
 
     async def _do(self, job: Job, label: str) -> None:
