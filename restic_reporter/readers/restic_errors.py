@@ -156,7 +156,10 @@ def check_failure(
         return error
     texts = (_message(line)[0] for line in exit.stderr.splitlines())
     found = (text for text in texts if text.strip() and not _NO_FINDING.search(text))
-    said = _printable(next(found), secrets)
+    first = next(found)
+    if first.rstrip().endswith(":"):
+        first += next(found, "")
+    said = _printable(first, secrets)
     return ReadError(Reason.RESTIC, f"restic check found errors: {said}")
 
 

@@ -138,6 +138,15 @@ class CheckFailureTests(SynchronousTestCase):
         ]
         self.assertEqual(self.said("\n".join(lines)), expected)
 
+    def test_two_lines(self) -> None:
+        """An error about a tree has its cause on the next line."""
+        self.assertEqual(
+            self.said(
+                "error for tree 97da2619:\n  pack is damaged\nFatal: repository contains errors"
+            ),
+            "restic check found errors: error for tree 97da2619: pack is damaged",
+        )
+
     def test_no_first_error(self) -> None:
         """A restic that says no more than that there are errors is quoted."""
         self.assertEqual(
