@@ -26,6 +26,9 @@ T = TypeVar("T")
 # About as many as in the longest listing allowed from a REST server.
 NAMES_LIMIT = 170_000
 
+# Seconds for one of the 256 folders with packs.
+_FOLDER_TIMEOUT = 300.0
+
 # Any other error counts as `Reason.NETWORK`: mounts fail with EIO, ESTALE or ENOTCONN when
 # their server is unreachable.
 _REASONS = {
@@ -234,7 +237,9 @@ class LocalBackend:
         other, packs = evolve(self, label=f"{self.label}\0packs"), PackSum()
         for folder in PACK_FOLDERS:
             meter.count_request("list")
-            found = await other._call(deadline, packs_in, self.root, folder)
+            # Others wait, so a dead mount must not use up all the time.
+            limit = deadline.sooner(_FOLDER_TIMEOUT)
+            found = await other._call(limit, packs_in, self.root, folder)
             packs.bytes += found.bytes
             packs.packs += found.packs
         if not packs.packs:

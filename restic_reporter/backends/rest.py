@@ -25,6 +25,9 @@ _LOCKS_SHARE = 0.25
 
 _LISTING_LIMIT = 16 * 2**20
 
+# Seconds until a server begins to list the packs: it looks at each of them before.
+_PACKS_SILENCE = 900.0
+
 # Parsing this many bytes takes about ten milliseconds; longer listings are parsed in slices.
 _AT_ONCE = 2**20
 
@@ -86,7 +89,6 @@ class RestBackend:
             listings.append(JSONPacks.make())
             return listings[-1].feed
 
-        # A server looks at each file before it responds.
         response = await self.http.request(
             "GET",
             f"{self.base}data/",
@@ -96,7 +98,7 @@ class RestBackend:
             body_limit=LISTING_LIMIT,
             meter=meter,
             operation="list",
-            idle_timeout=deadline.remaining(),
+            idle_timeout=_PACKS_SILENCE,
             stream=begin,
         )
         size = Size(0, 0)

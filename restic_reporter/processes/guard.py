@@ -110,7 +110,9 @@ def become(arguments: list[str], guard: int) -> None:
     for descriptor in (LIFELINE, REPORT):
         os.set_inheritable(descriptor, False)
     if arguments[0] == NICE:
-        os.nice(_NICENESS)
+        # A sandbox may forbid it.
+        with suppress(OSError):
+            os.nice(_NICENESS)
         arguments = arguments[1:]
     try:
         os.execvpe(arguments[0], arguments, environment())

@@ -7,7 +7,7 @@ from attrs import define
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from ..collection.outcomes import log_failure
+from ..collection.outcomes import log_failure, plural
 from ..collection.state import CollectionState, Measured, RepositoryStatus, Task
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import IMeasurable
@@ -44,7 +44,7 @@ class Sizes:
             log_failure("size of {url} not known, keeping the last one", error, repository)
         else:
             self._log.info(
-                "size of {url}: {bytes} bytes in {packs} packs",
+                f"size of {{url}}: {{bytes}} bytes in {{packs}} {plural('pack', size.packs)}",
                 url=repository.url,
                 bytes=size.bytes,
                 packs=size.packs,
