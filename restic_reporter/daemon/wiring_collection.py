@@ -122,11 +122,11 @@ def wire_collection(
             keeper.save(status)
 
     def note_result(label: str) -> None:
+        if keeper is not None:
+            keeper.save_results(label)
         if label in state.statuses:
             page.prepare(state.statuses[label])
             on_read(state.statuses[label])
-        if keeper is not None:
-            keeper.save_results(label)
 
     def tidy() -> None:
         set_apart()

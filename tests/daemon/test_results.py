@@ -1,7 +1,11 @@
 """The whole daemon with results of other jobs: ``POST /-/results``."""
 
+import signal
 import time
 
+from restic_reporter.state.database import Database
+from restic_reporter.state.folder import StateFolder
+from tests.doubles.programs import wait_until
 from tests.doubles.results_case import ResultsCase
 
 OK = (200, "OK\n")
@@ -32,6 +36,25 @@ class ResultsTests(ResultsCase):
         self.assertEqual(self.post(kind="prune", exit=0, time=1700000000), OK)
         self.assertEqual(self.results()["prune"], (1, 1700000000))
         daemon.program.wait_for("collected 1 repository")
+
+    def test_killed(self) -> None:
+        """A result of a second ago outlasts a KILL, without any collection."""
+        daemon = self.start()
+        now = time.time()
+        self.assertEqual(self.post(kind="copy", exit=4, time=now), OK)
+        wait_until(self.is_written)
+        daemon.stop(signal.SIGKILL)
+        self.start()
+        self.assertEqual(self.results(), {"copy": (0, now)})
+
+    def is_written(self) -> bool:
+        """Whether the database has a result."""
+        database = Database(StateFolder(self.folder.path / "state"))
+        database.open_to_read()
+        try:
+            return bool(database.results(["repo"]))
+        finally:
+            database.close()
 
     def test_labels_come_and_go(self) -> None:
         """Results of a new entry are taken before it is read; those of a removed one go."""

@@ -155,6 +155,35 @@ class KeptResultsTests(SynchronousTestCase):
         message = 'dropped after a week: "url=/p" "kind=check" "exit=5" "time=1700000000"'
         self.assertIn(message, done.stderr)
 
+    def shadow(self, name: str, script: str) -> None:
+        """Let a script be called instead of this program."""
+        program = self.machine.home / "bin" / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def test_nobody_answers(self) -> None:
+        """While nobody answers, one attempt is enough for all results: a job is not held up."""
+        self.shadow("curl", "echo asked >>asked; exit 28")
+        for self.machine.shell in SHELLS:
+            for _ in range(3):
+                self.machine.run(*JOB, "-s", "0")
+                asked = self.machine.home / "asked"
+                self.assertEqual(asked.read_text(), "asked\n")
+                asked.unlink()
+
+    def test_pauses(self) -> None:
+        """The pauses grow up to an hour; then they stay so."""
+        self.shadow("sleep", "echo $1 >>pauses; [ $(wc -l <pauses) -lt 12 ]")
+        for self.machine.shell in SHELLS:
+            self.machine.run(*JOB, "-s", "0", REPORT_RESULT_PAUSE="10")
+            wait_until(lambda: not (self.machine.spool / "sender").exists())
+            pauses = self.machine.home / "pauses"
+            self.assertEqual(
+                [int(line) for line in pauses.read_text().split()],
+                [*(10 * 2**number for number in range(9)), 3600, 3600, 3600],
+            )
+            pauses.unlink()
+
     def test_ended_by_signal(self) -> None:
         """A job that is ended with its report-result is reported too."""
         for self.machine.shell in SHELLS:
