@@ -128,7 +128,7 @@ class QueueTests(UpkeepCase):
         self.pass_time(HOUR)
         self.successResultOf(self.service.stopService())
         self.assertTrue(self.runs[0].cancelled)
-        self.assertEqual(self.state.results, {})
+        self.assertEqual((self.state.results, self.state.checks.waiting), ({}, {}))
         self.pass_time(DAY)
         self.assertEqual(self.checked, ["/a"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
