@@ -30,6 +30,9 @@ class Upkeep:
     size_cron: CronExpression | None = None
 
 
+NO_UPKEEP = Upkeep()
+
+
 @frozen
 class Size:
     """How many packs a repository has, and their ``bytes`` in all."""
