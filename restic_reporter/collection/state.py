@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
+from ..model.backup_sets import Name
+from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.results import Result
@@ -84,6 +86,18 @@ class Measured:
     time: float
 
 
+@frozen
+class CopyStatus:
+    """
+    How much of each backup set one copy has, by host and user.
+
+    ``reads`` tells which good reads of both repositories were compared.
+    """
+
+    reads: str
+    sets: Mapping[Name, SetCopy] = field(repr=False)
+
+
 @define
 class RepositoryStatus:
     """
@@ -97,7 +111,8 @@ class RepositoryStatus:
     before the start, and the reader has not opened the repository since. ``revision`` changes
     with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
     were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
-    the last time. ``size`` is as of the latest listing of all packs.
+    the last time. ``copies`` are those compared so far, by label.
+    ``size`` is as of the latest listing of all packs.
     """
 
     task: Task
@@ -121,6 +136,7 @@ class RepositoryStatus:
     last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
     size: Measured | None = None
+    copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
     def table(self) -> SnapshotTable:
