@@ -259,9 +259,6 @@ class BackendContractTests(_Base):
         self.assertEqual(await backend.measure(self._deadline(), self.meter), expected)
         self.assertGreater(self.meter.requests["list"], requests)
         self.assertNotIn("load", self.meter.requests)
-        for name in sizes:
-            self.remove(f"data/{name[:2]}/{name}")
-        self.assertEqual(await backend.measure(self._deadline(), self.meter), Size(0, 0))
 
     async def test_deadline(self) -> None:
         """A call that exceeds its deadline is ``timeout`` and leaves no timer."""
