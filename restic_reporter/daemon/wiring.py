@@ -76,7 +76,7 @@ def wire(
     # After the reactor has got its clock, for the rate limit.
     security = Security(reactor)
     watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
-    orders = Orders(collection.loader, collection.runs, collection.stores)
+    orders = Orders(collection.loader, collection.runs, collection.stores, collection.book)
     page = collection.page
     site = make_site(
         reactor,
@@ -98,11 +98,13 @@ def wire(
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
+        upkeep=collection.upkeep,
         web=WebServer(reactor, listener, site),
         web_config_watch=watch,
         workers=collection.workers,
         http=collection.http,
         keeper=collection.keeper,
+        pinger=collection.pinger,
     )
     pidfile = twistd_options.get("pidfile")
     return ReporterService(

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from ..collection.collector import Collector, nothing_known
 from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
+from ..collection.result_book import ResultBook
 from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState, RepositoryStatus
@@ -28,6 +29,7 @@ from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
 from ..model.errors import ConfigError
+from ..pings.pinger import Pinger
 from ..plugin.discovery import by_name, by_scheme, installed_plugins
 from ..readers.cache import SnapshotCache
 from ..readers.native import NativeReader
@@ -38,6 +40,10 @@ from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..state.folder import HeldError, StateFolder
 from ..state.keeper import LOOK_AFTER, StateKeeper
+from ..upkeep.checks import Checks
+from ..upkeep.restic_check import ResticCheck
+from ..upkeep.service import UpkeepService
+from ..upkeep.sizes import Sizes
 from .children import SecretStores
 from .garbage import set_apart
 from .reload import ConfigLoader
@@ -54,12 +60,15 @@ class Collection:
     loader: ConfigLoader
     collector: Collector
     runs: Runs
+    book: ResultBook
     cron_service: "CronService[str | None]"
+    upkeep: UpkeepService
     stores: SecretStores
     redactor: Redactor
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 def wire_collection(
@@ -98,6 +107,7 @@ def wire_collection(
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
+    pinger = Pinger(reactor, time.time, http)
     vault = stores.stores.get("vault")
     page = MetricsPage(
         state,
@@ -113,8 +123,17 @@ def wire_collection(
     def prepare(status: RepositoryStatus) -> None:
         page.prepare(status)
         on_read(status)
+        if not one_run:
+            pinger.note(status)
         if keeper is not None:
             keeper.save(status)
+
+    def note_result(label: str) -> None:
+        if keeper is not None:
+            keeper.save_results(label)
+        if label in state.statuses:
+            page.prepare(state.statuses[label])
+            on_read(state.statuses[label])
 
     def tidy() -> None:
         set_apart()
@@ -132,8 +151,18 @@ def wire_collection(
         open_restored=not one_run,
     )
     runs = Runs(collector, tidy)
+    book = ResultBook(state, note_result)
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
+    )
+    check = ResticCheck(reactor, options["restic"], dict(environ), options["cache-dir"])
+    upkeep = UpkeepService(
+        reactor,
+        time.time,
+        state,
+        makers,
+        Checks(reactor, state, time.time, check.run, book.add),
+        Sizes(reactor, state, time.time, prepare),
     )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
@@ -159,6 +188,7 @@ def wire_collection(
         http=http,
         cron=options["cron"],
         cron_service=cron_service,
+        upkeep=upkeep,
         now=time.time,
         on_reload=on_reload,
     )
@@ -167,7 +197,20 @@ def wire_collection(
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
     return Collection(
-        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http, keeper
+        state,
+        page,
+        loader,
+        collector,
+        runs,
+        book,
+        cron_service,
+        upkeep,
+        stores,
+        redactor,
+        workers,
+        http,
+        keeper,
+        pinger,
     )
 
 

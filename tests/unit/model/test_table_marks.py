@@ -129,6 +129,21 @@ class BackdatedTests(SynchronousTestCase):
         ):
             self.assertEqual(self.count(snapshot, stored), expected, (snapshot, stored))
 
+    def test_moved(self) -> None:
+        """A repository that was copied there as a whole is no reason to suspect each snapshot."""
+        moved = NOW + 30 * DAY
+        for count, begun, expected in ((10, 0, 2), (9, 0, 11), (10, 1, 12)):
+            old = [one(number) for number in range(1, count + 1)]
+            others = [one(50, time=moved + 2 * DAY), one(51, time=moved - 40 * DAY)]
+            table = table_of(old[:begun])
+            table.confirm(frozenset())
+            table.add([*old[begun:], *others, one(52, time=moved + 9 * DAY)], ())
+            times = {name(number): moved + 3600 * number for number in range(1, count + 1)}
+            # As it should be; and a day after the move.
+            times |= {name(50): moved + 2 * DAY, name(51): moved + DAY + 3601}
+            table.note_stored({**times, name(52): moved})
+            self.assertEqual(content(table).backdated_count, expected - begun, count)
+
     def test_new_ones_only(self) -> None:
         """Only those that were not in the last successful read need their times."""
         table = table_of([one(1)])
@@ -201,6 +216,7 @@ class IdentityTests(SynchronousTestCase):
     def identities(self, *some: Snapshot) -> list[tuple[bytes, bytes]]:
         """Both parts of each."""
         table = table_of(some, Shape(identified=True))
+        table.confirm(frozenset())
         found = [row for rows in table.identities() for row in rows]
         self.assertEqual([row[0] for row in found], [("h", "u")] * len(some))
         self.assertEqual([row[1] for row in found], [each.time for each in some])
@@ -228,6 +244,8 @@ class IdentityTests(SynchronousTestCase):
         """Rows keep theirs while others go, and after a restart."""
         some = [one(number, tree=f"{number:064x}") for number in range(5)]
         table = table_of(some, Shape(identified=True))
+        self.assertEqual(list(table.identities()), [])
+        table.confirm(frozenset())
         [rows] = table.identities()
         at_once(table.keep(frozenset(map(name, (1, 3)))))
         columns = table.columns()
