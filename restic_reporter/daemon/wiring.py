@@ -55,7 +55,7 @@ def wire(
     log_queue = LogQueue()
     # If the start fails, the reactor never runs.
     atexit.register(log_queue.finish)
-    listener = _checked_listener(options["bind"])
+    listener = _checked_listener(options["bind"], environ)
     limits = _web_limits(options["concurrency"])
     state = CollectionState()
     status_pages = StatusPages(
@@ -98,6 +98,7 @@ def wire(
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
+        upkeep=collection.upkeep,
         web=WebServer(reactor, listener, site),
         web_config_watch=watch,
         workers=collection.workers,
@@ -119,14 +120,15 @@ def wire(
     )
 
 
-def _checked_listener(address: Address) -> Listener:
+def _checked_listener(address: Address, environ: Mapping[str, str]) -> Listener:
     """Return the listener for ``address``; raise a ValueError while the user still sees it."""
     listener = Listener(address)
     try:
         listener.bind()
         listener.release()
     except AddressError as error:
-        raise ValueError(f"--bind: {error}") from None
+        hint = "; did you mean the socket of systemd, 'systemd:domain=INET6:index=0'?"
+        raise ValueError(f"--bind: {error}{hint if 'LISTEN_FDS' in environ else ''}") from None
     return listener
 
 

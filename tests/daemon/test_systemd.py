@@ -90,7 +90,7 @@ class SystemdTests(SynchronousTestCase):
         self.assertEqual([self.show("ActiveState"), self.show("MainPID")], ["active", pid])
 
     def test_restart(self) -> None:
-        """After a restart the last good values are served at once, while a collection is running."""
+        """After a restart the last good values are served at once, also of what cannot be read."""
         self.start()
         os.rename(self.systemd.root / "srv/repository", self.systemd.root / "srv/gone")
         self.systemd.call("systemctl", "restart", SERVICE)
@@ -139,7 +139,7 @@ class SystemdTests(SynchronousTestCase):
 
     def test_user(self) -> None:
         """A user of the service's name, if there is one, is the one that it runs as."""
-        self.systemd.call("useradd", "--system", "restic-reporter")
+        self.systemd.call("useradd", "--system", "--no-create-home", "restic-reporter")
         config = [{"repo": "/srv/repository", "password": EXAMPLE_PASSWORD}]
         self.configure(config, 0o640)
         path = "/etc/restic-reporter/config.json"

@@ -35,7 +35,7 @@ class ResultBookTests(CollectorCase):
         self.assertEqual(self.told, ["/0"] * 4)
 
     def test_last_success(self) -> None:
-        """After a failure it is known when such a job succeeded last, in whatever order they come."""
+        """After a failure it is known when such a job succeeded last, in any order of arrival."""
         for time, exit, expected in (
             (NOW, 1, None),
             (NOW - 9, 0, NOW - 9),
