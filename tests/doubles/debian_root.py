@@ -29,12 +29,12 @@ exec chroot "$changes/root" "$@"
 _NOT_SOURCE = (".git", ".tools", ".venv", ".tox", "dist", "build", "*_cache", "__pycache__")
 
 
-def debian(suite: str) -> Path:
+def debian(suite: str, packages: Sequence[str] = ("systemd",)) -> Path:
     """The folder with that Debian; made, which takes minutes, if it is not there."""
-    folder = _ROOTS / suite
+    folder = _ROOTS / "-".join((suite, *packages))
     if not folder.exists():
-        script = ROOT / "scripts" / "make-root"
-        subprocess.run([sys.executable, script, suite, folder, "systemd"], check=True)
+        script = str(ROOT / "scripts" / "make-root")
+        subprocess.run([sys.executable, script, suite, str(folder), *packages], check=True)
     return folder
 
 
@@ -77,14 +77,14 @@ def build_package(suite: str, folder: Path) -> Path:
 def older(package: Path, version: str) -> Path:
     """The same package with another version."""
     files = package.parent / "older"
-    subprocess.run(["dpkg-deb", "--raw-extract", package, files], check=True)
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(files)], check=True)
     control = files / "DEBIAN" / "control"
     lines = control.read_text().splitlines(keepends=True)
     control.write_text(
         "".join(f"Version: {version}\n" if line.startswith("Version:") else line for line in lines)
     )
     target = package.parent / f"{version}.deb"
-    words = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", files, target]
+    words = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", str(files), str(target)]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     return target
 
