@@ -23,6 +23,7 @@ from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
 from ..config import ConfigContext, load_config
+from ..config.environment import EnvironmentConfig
 from ..config.secrets_of_config import secrets_of
 from ..config.sharding import Shard
 from ..http import BoundedHTTPClient
@@ -173,6 +174,10 @@ def wire_collection(
         loader.load()
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
+    if isinstance(options["config"], EnvironmentConfig):
+        _log.info("no config.json, using the environment's RESTIC_REPOSITORY")
+        for warning in options["config"].warnings(options["compat"] is not None):
+            _log.warn("{warning}", warning=warning)
     return Collection(
         state,
         page,
