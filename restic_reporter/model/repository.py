@@ -70,6 +70,7 @@ class Repository:
     options (``-o``); they show in the process list, so none is secret. ``timeout`` (seconds),
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
     ``paths``, ``tags``, both or neither. It is ``identified`` if it is compared with a copy.
+    ``client_paths`` is as in `Shape`.
 
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
@@ -96,13 +97,14 @@ class Repository:
     cron: CronExpression | None = None
     group_by: tuple[str, ...] = ()
     identified: bool = False
+    client_paths: bool | None = None
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
 
     @property
     def shape(self) -> Shape:
         """Return the shape of the table of its snapshots."""
-        return Shape(self.group_by, self.identified)
+        return Shape(self.group_by, self.identified, self.client_paths)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""
