@@ -111,9 +111,12 @@ class EnvironmentConfig:
         if not any(key.startswith("password") for key in entry):
             *others, last = (_KEYS[key] for key in _KEYS if key.startswith("password"))
             raise ConfigError([f"{NAME}: no password; set {', '.join(others)} or {last}"])
+        # Of two values restic takes the same.
         if {"password_file", "password_command"} & entry.keys():
-            # As restic has it.
             entry.pop("password", None)
+        if "@" in repo.partition("://")[2].partition("/")[0]:
+            entry.pop("rest_username", None)
+            entry.pop("rest_password", None)
         prefixes = _PREFIXES.get(scheme, ())
         env = {name: text for name, text in self.environ.items() if name.startswith(prefixes)}
         return [{**entry, "env": env} if env else entry]
