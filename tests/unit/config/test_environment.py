@@ -1,7 +1,6 @@
 """Tests of `restic_reporter.config.environment`."""
 
 import re
-from typing import Any
 
 from restic_reporter.config.environment import EnvironmentConfig, is_true
 from restic_reporter.config.load import load_config
@@ -29,7 +28,7 @@ class EnvironmentCase(ConfigCase):
         error = self.assertRaises(ConfigError, self.loaded, **environ)
         (problem,) = error.problems
         self.assertTrue(problem.startswith("environment: "), problem)
-        return problem.removeprefix("environment: ")
+        return str(problem).removeprefix("environment: ")
 
 
 class DocumentTests(EnvironmentCase):
@@ -187,7 +186,7 @@ class OptionsTests(EnvironmentCase):
             self.assertTrue(is_true({"A": word}, "A"), word)
         self.assertFalse(is_true({}, "A"))
 
-    def warned(self, paths_shown: bool = False, **environ: str) -> list[Any]:
+    def warned(self, environ: dict[str, str], paths_shown: bool = False) -> list[str]:
         """The variables that a line each is about."""
         lines = EnvironmentConfig(environ).warnings(paths_shown)
         return [line.partition(" ")[0].partition("=")[0] for line in lines]
@@ -197,16 +196,16 @@ class OptionsTests(EnvironmentCase):
         skipped = ("NO_CHECK", "NO_GLOBAL_STATS", "NO_LEGACY_STATS")
         asked = ("NO_LOCKS", "EXIT_ON_ERROR", "INSECURE_TLS")
         for name in skipped:
-            self.assertEqual(self.warned(**{name: "false"}), [name])
-            self.assertEqual(self.warned(**{name: "true"}), [])
+            self.assertEqual(self.warned({name: "false"}), [name])
+            self.assertEqual(self.warned({name: "true"}), [])
         for name in asked:
-            self.assertEqual(self.warned(**{name: "true"}), [name])
-            self.assertEqual(self.warned(**{name: "false"}), [])
+            self.assertEqual(self.warned({name: "true"}), [name])
+            self.assertEqual(self.warned({name: "false"}), [])
         every = {**dict.fromkeys(skipped, "0"), **dict.fromkeys(asked, "1")}
-        self.assertEqual(self.warned(**every), [*skipped, *asked])
-        self.assertEqual(self.warned(**dict.fromkeys((*skipped, *asked), "")), [])
+        self.assertEqual(self.warned(every), [*skipped, *asked])
+        self.assertEqual(self.warned(dict.fromkeys((*skipped, *asked), "")), [])
 
     def test_paths(self) -> None:
         """Paths are only shown with the metrics that have a label for them."""
-        self.assertEqual(self.warned(INCLUDE_PATHS="1"), ["INCLUDE_PATHS"])
-        self.assertEqual(self.warned(paths_shown=True, INCLUDE_PATHS="1"), [])
+        self.assertEqual(self.warned({"INCLUDE_PATHS": "1"}), ["INCLUDE_PATHS"])
+        self.assertEqual(self.warned({"INCLUDE_PATHS": "1"}, paths_shown=True), [])

@@ -47,7 +47,7 @@ class CompatTests(PageCase):
         """The values after a collection, by name; the labels must be as expected."""
         self.page.compat = Compat(url=url)
         self.collect()
-        found = {}
+        found: dict[str, float] = {}
         for one in self.samples():
             if one.name in NAMES:
                 expected = dict(zip(CLIENT_LABELS, HOST, strict=True))

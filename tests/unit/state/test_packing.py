@@ -3,6 +3,7 @@
 import sys
 from array import array
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,7 +63,9 @@ def table_of(some: list[Snapshot], shape: Shape = DEFAULT_SHAPE) -> SnapshotTabl
     """A table of these snapshots, which get ids."""
     table = SnapshotTable(shape)
     rows = [
-        Snapshot(name(number), *(getattr(one, field) for field in FIELDS), client=one.client)
+        evolve(
+            Snapshot(name(number), *(getattr(one, field) for field in FIELDS)), client=one.client
+        )
         for number, one in enumerate(some)
     ]
     table.add(rows, ())

@@ -1,0 +1,80 @@
+"""
+restic-exporter itself beside the daemon, on the same repository.
+
+It is in no registry, so the test runs the program that RESTIC_EXPORTER names: the path of its
+``exporter.py``, which needs prometheus_client only.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.doubles.daemons import Metrics
+from tests.doubles.environment_daemon import RUN, EnvironmentDaemon
+from tests.doubles.programs import Folder
+from tests.doubles.restic_exporter import restic_metrics
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, restic
+from tests.doubles.tools import tool
+
+# What only that program computes, by `restic stats` and `restic check`; and what is measured.
+COMPUTED = {
+    *("restic_check_success", "restic_size_total", "restic_uncompressed_size_total"),
+    *("restic_compression_ratio", "restic_blob_count_total", "restic_scrape_duration_seconds"),
+}
+
+# That program takes the local time of a snapshot for its own: so much later are those of these
+# hosts of the example, in seconds.
+OFFSETS = {"db-1": 3600, "nas-1": -5 * 3600}
+
+
+class ComparisonTests(SynchronousTestCase):
+    """All series of both."""
+
+    def test_same(self) -> None:
+        """Names, labels and values are the same but for what only that program computes."""
+        program = os.environ.get("RESTIC_EXPORTER")
+        if not program:
+            raise SkipTest("set RESTIC_EXPORTER to the path of restic-exporter's exporter.py")
+        folder = Folder()
+        self.addCleanup(folder.close)
+        repository = copy_example(folder.path / "repository")
+        for host, tags in (("café", []), ("web", ["--tag=z", '--tag=a "b",c'])):
+            for paths in (["one"], ["one", "two"]):
+                files = [str(folder.write(name, host)) for name in paths]
+                restic(repository, "backup", "--host", host, *tags, *files)
+        (folder.path / "restic").symlink_to(tool("restic-0.18"))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        given = {
+            "RESTIC_REPOSITORY": str(repository),
+            "RESTIC_PASSWORD": EXAMPLE_PASSWORD,
+            "INCLUDE_PATHS": "true",
+            "NO_LEGACY_STATS": "true",
+            "PATH": f"{folder.path}:{os.environ['PATH']}",
+            "HOME": str(folder.path),
+            "TZ": "UTC",
+        }
+        pages = []
+        for command, options, ready, number in (
+            ([sys.executable, str(Path(program).resolve())], (), r"Refreshing stats", port),
+            (RUN, ("--compat=restic-exporter",), r"listening on (\S+)", 0),
+        ):
+            daemon = EnvironmentDaemon(
+                folder, {**given, "LISTEN_PORT": str(number)}, *options, command=command
+            )
+            found = daemon.program.wait_for(ready)
+            daemon.address = f"127.0.0.1:{port}" if number else found[1]
+            pages.append(restic_metrics(Metrics(daemon.get("/metrics"))))
+            daemon.stop()
+        theirs, ours = pages
+        self.assertEqual(theirs.keys(), ours.keys())
+        self.assertGreater(len(theirs), 50)
+        for (name, labels), value in theirs.items():
+            difference = value - ours[name, labels]
+            if name == "restic_backup_timestamp":
+                difference -= OFFSETS.get(dict(labels)["client_hostname"], 0)
+            if name not in COMPUTED:
+                self.assertAlmostEqual(difference, 0, places=5, msg=f"{name} {labels}")
