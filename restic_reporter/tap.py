@@ -19,7 +19,6 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
-from .concurrency.deadline import LONGEST_TIMEOUT
 from .daemon.garbage import set_apart
 from .daemon.signals import hold_signals, install_handlers
 from .model.compat import COMPATS, Compat
@@ -152,6 +151,7 @@ class Options(UsageOptions):
     def postOptions(self) -> None:
         """Check and convert the values; make paths absolute, as twistd changes directory."""
         from .config.environment import is_true
+        from .config.option_values import folder, seconds, whole_number
         from .config.sharding import parse_shard
         from .daemon.log_observer import take_logger
         from .schedule.cron import parse_cron
@@ -168,15 +168,15 @@ class Options(UsageOptions):
         )
         self["reader"] = self._one_of("reader", READERS)
         self["log-level"] = self._one_of("log-level", LOG_LEVELS)
-        self["concurrency"] = self._checked("concurrency", _whole_number)
-        self["timeout"] = self._checked("timeout", _seconds)
+        self["concurrency"] = self._checked("concurrency", whole_number)
+        self["timeout"] = self._checked("timeout", seconds)
         self["shard"] = self._checked("shard", parse_shard)
         if self["cache-dir"] is not None:
-            self["cache-dir"] = self._checked("cache-dir", _folder)
+            self["cache-dir"] = self._checked("cache-dir", folder)
         if self["state-dir"] is None:
             self["state-dir"] = _systemd_folder()
         if self["state-dir"] is not None:
-            self["state-dir"] = self._checked("state-dir", _folder)
+            self["state-dir"] = self._checked("state-dir", folder)
         if self["compat"] is not None:
             self._one_of("compat", COMPATS)
             from_file = isinstance(self["config"], str)
@@ -241,33 +241,9 @@ def _current_folder() -> str:
         return os.curdir
 
 
-def _whole_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError(f"invalid value {text!r}; must be a whole number greater than 0")
-    return int(text)
-
-
 def _systemd_folder() -> str | None:
     """Return the folder that systemd has made for the daemon; several are joined by colons."""
     return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None
-
-
-def _folder(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("must name a folder")
-    return os.path.abspath(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= LONGEST_TIMEOUT:
-        raise ValueError(
-            f"invalid value {text!r}; must be a number of seconds greater than 0, at most a year"
-        )
-    return value
 
 
 def _environ(options: Options) -> Mapping[str, str]:

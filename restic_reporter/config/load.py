@@ -8,6 +8,7 @@ from ..model.errors import ConfigError
 from ..model.repository import Config, Repository
 from . import keys
 from .context import ConfigContext
+from .copies import CopyLinks
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .environment import NAME, EnvironmentConfig
@@ -52,6 +53,7 @@ def build_config(document: Any, source: Source, context: ConfigContext) -> Confi
     repositories: list[Repository] = []
     warnings: list[str] = []
     labels: dict[str, int] = {}
+    links = CopyLinks()
     open_files: dict[tuple[str, str], list[int]] = {}
     for position, entry in enumerate(entries, 1):
         loader = EntryLoader(position, entry, defaults, context)
@@ -60,6 +62,7 @@ def build_config(document: Any, source: Source, context: ConfigContext) -> Confi
         warnings.extend(_placed(warning, position, source) for warning in loader.warnings)
         for file in loader.open_files:
             open_files.setdefault(file, []).append(position)
+        links.add(position, loader.repo, loader.label, loader.copies)
         if loader.label is None:
             continue
         first = labels.setdefault(loader.label, position)
@@ -70,14 +73,17 @@ def build_config(document: Any, source: Source, context: ConfigContext) -> Confi
             )
         if repository is not None:
             repositories.append(repository)
+    links.check(problems)
     problems.raise_any(name)
+    whole, of_copies = links.resolve(repositories)
+    warnings += of_copies
     if isinstance(source, str):
         place = os.path.join(context.directory, source)
         warnings += config_warnings(place, entries, defaults, context.secret_keys)
     warnings += file_warnings(open_files, context.directory, context.environ)
     if not repositories:
         warnings.append(f"no repository is {'in this shard' if labels else 'enabled'}")
-    return Config(tuple(repositories), tuple(f"{name}: {one}" for one in warnings), name)
+    return Config(whole, tuple(f"{name}: {one}" for one in warnings), name)
 
 
 def _placed(problem: str, position: int, source: Source) -> str:

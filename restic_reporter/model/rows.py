@@ -193,6 +193,12 @@ class Rows:
         return result
 
 
+def group_of(snapshot: Snapshot, group_by: Sequence[str]) -> GroupColumn:
+    """Return the paths and tags that tell the snapshot's group apart."""
+    paths = snapshot.paths if "paths" in group_by else ""
+    return paths, snapshot.tags if "tags" in group_by else ""
+
+
 def mark_of(snapshot: Snapshot) -> MarkColumn:
     """Return a digest of the snapshot's paths, and its flags."""
     flags = DERIVED if snapshot.original is not None else DATED * snapshot.dated

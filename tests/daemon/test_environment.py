@@ -8,8 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.doubles.daemons import Daemon
 from tests.doubles.environment_daemon import RUN, EnvironmentDaemon
 from tests.doubles.programs import Folder
-from tests.doubles.restic_exporter import LABELS, OF_CLIENT, OF_REPOSITORY, restic_metrics
-from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, example, restic
+from tests.doubles.restic_exporter import (
+    LABELS,
+    OF_CLIENT,
+    OF_REPOSITORY,
+    documented,
+    restic_metrics,
+)
+from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example, example, restic, snapshots
 from tests.doubles.tools import tool
 
 TWISTD = (str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", "restic-reporter")
@@ -147,6 +153,10 @@ class CompatTests(SynchronousTestCase):
                 self.assertEqual({key for key, _ in labels}, LABELS if name in OF_CLIENT else set())
             del found["restic_scrape_duration_seconds", ()]
             pages.append(found)
+        expected = documented(snapshots(self.repository))
+        self.assertEqual(expected.keys(), {one for one in pages[0] if one[0] in OF_CLIENT})
+        for one, value in expected.items():
+            self.assertAlmostEqual(pages[0][one], value, places=5, msg=str(one))
         self.assertEqual(pages[0], pages[1])
         self.assertEqual(pages[0], pages[2])
         tags = {

@@ -1,5 +1,9 @@
 """What is known of ngosang/restic-exporter, version 2.1.2: names and queries."""
 
+import hashlib
+from datetime import datetime
+from typing import Any
+
 from tests.doubles.daemons import Labels, Metrics
 
 # Of the repository, without a label.
@@ -33,3 +37,54 @@ def restic_metrics(metrics: Metrics) -> dict[tuple[str, Labels], float]:
         for (name, labels), value in metrics.samples.items()
         if name in OF_REPOSITORY + OF_CLIENT
     }
+
+
+def documented(listed: list[dict[str, Any]]) -> dict[tuple[str, Labels], float]:
+    """What it shows of each client, from the output of ``restic snapshots --json``."""
+    clients: dict[str, list[dict[str, Any]]] = {}
+    for one in listed:
+        named = f"{one['hostname']}{one.get('username', '')}{','.join(one['paths'])}"
+        clients.setdefault(hashlib.sha256(named.encode()).hexdigest(), []).append(one)
+    found: dict[tuple[str, Labels], float] = {}
+    for digest, some in clients.items():
+        newest = max(some, key=lambda one: _seconds(one["time"]))
+        tags, summary = newest.get("tags") or [], newest.get("summary", {})
+        labels = {
+            "client_hostname": newest["hostname"],
+            "client_username": newest.get("username", ""),
+            "client_version": newest.get("program_version", ""),
+            "snapshot_hash": digest,
+            "snapshot_tag": tags[0] if tags else "",
+            "snapshot_tags": ",".join(tags),
+            "snapshot_paths": ",".join(newest["paths"]),
+        }
+        duration = -1.0
+        if summary:
+            duration = _seconds(summary["backup_end"]) - _seconds(summary["backup_start"])
+        values = {
+            "restic_backup_timestamp": int(_seconds(newest["time"])),
+            "restic_backup_snapshots_total": len(some),
+            "restic_backup_duration_seconds": duration,
+            **{f"restic_backup_{name}": summary.get(key, -1) for name, key in _SUMMARY.items()},
+        }
+        for name, value in values.items():
+            found[name, tuple(sorted(labels.items()))] = value
+    return found
+
+
+# Members of a summary, by the metrics that show them.
+_SUMMARY = {
+    "files_total": "total_files_processed",
+    "size_total": "total_bytes_processed",
+    "files_new": "files_new",
+    "files_changed": "files_changed",
+    "files_unmodified": "files_unmodified",
+    "dirs_new": "dirs_new",
+    "dirs_changed": "dirs_changed",
+    "dirs_unmodified": "dirs_unmodified",
+    "data_added_bytes": "data_added",
+}
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
