@@ -48,14 +48,10 @@ OPTIONS = {
 }
 _DEFAULT_PORT = "9121"
 
-# Variables of restic-exporter that cannot be honoured: the value that asks for what it is, and
-# what to do instead.
+# Variables of restic-exporter that are ignored: with which value, and what to do instead.
 _IGNORED = {
-    "NO_CHECK": (
-        False,
-        "restic check is never run; report its result: restic-reporter report-result",
-    ),
-    "NO_GLOBAL_STATS": (False, "restic stats is never run"),
+    "NO_CHECK": (False, "run restic check elsewhere, and report its result by POST /-/results"),
+    "NO_GLOBAL_STATS": (False, "a collection runs no restic stats"),
     "NO_LEGACY_STATS": (False, "backups by restic before 0.17 have no statistics"),
     "NO_LOCKS": (True, "locks are counted, at the cost of one request at most"),
     "EXIT_ON_ERROR": (True, "alert on backup_read_error_count, or use restic-reporter collect"),
