@@ -166,6 +166,22 @@ class CompatTests(SynchronousTestCase):
         }
         self.assertEqual(tags, {"z,a,b"})
 
+    def test_switched_on(self) -> None:
+        """With a state from before the option, one collection brings the metrics."""
+        given = {"RESTIC_REPOSITORY": str(self.repository), "RESTIC_PASSWORD": EXAMPLE_PASSWORD}
+        state = f"--state-dir={self.folder.path / 'state'}"
+        for options in ([], [COMPAT], []):
+            daemon = EnvironmentDaemon(self.folder, given, state, *options)
+            address = None
+            # A restored daemon listens before it collects, another one afterwards.
+            for _ in range(2):
+                found = daemon.program.wait_for(r"listening on (\S+)|collected 1 repository")
+                address = address or found[1]
+            daemon.address = str(address)
+            names = {name for name, _ in restic_metrics(daemon.metrics())}
+            self.assertEqual(names, {*OF_REPOSITORY, *OF_CLIENT} if options else set())
+            daemon.stop()
+
     def test_config_file(self) -> None:
         """With a config file the repositories are told apart by their label."""
         config = [
