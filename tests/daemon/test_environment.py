@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon
+from tests.doubles.daemons import Daemon, Labels
 from tests.doubles.environment_daemon import RUN, EnvironmentDaemon
 from tests.doubles.programs import Folder
 from tests.doubles.restic_exporter import (
@@ -132,6 +132,32 @@ class CompatTests(SynchronousTestCase):
             for paths in ([str(folder)], [str(folder), str(folder / host)]):
                 restic(self.repository, "backup", "--host", host, *tags, *paths)
 
+    def check(self, found: dict[tuple[str, Labels], float]) -> None:
+        """A page must have what is documented of each client."""
+        expected = documented(snapshots(self.repository))
+        self.assertEqual(expected.keys(), {one for one in found if one[0] in OF_CLIENT})
+        for one, value in expected.items():
+            self.assertAlmostEqual(found[one], value, places=5, msg=str(one))
+
+    def test_changes(self) -> None:
+        """A single new snapshot, a new client and a removed snapshot show in the next read."""
+        given = {
+            "RESTIC_REPOSITORY": str(self.repository),
+            "RESTIC_PASSWORD": EXAMPLE_PASSWORD,
+            "INCLUDE_PATHS": "true",
+        }
+        daemon = EnvironmentDaemon(self.folder, given, COMPAT, "--reader=native").serving()
+        path = str(self.folder.write("new", "new"))
+        newest = snapshots(self.repository)[-1]["id"]
+        for command in (
+            ("backup", "--host=web", "--tag=later", str(self.folder.path / "files")),
+            ("backup", "--host=new", path),
+            ("forget", newest),
+        ):
+            restic(self.repository, *command)
+            daemon.collect()
+            self.check(restic_metrics(daemon.metrics()))
+
     def test_readers(self) -> None:
         """Both readers give the same, and all that is documented; so does a restart."""
         given = {
@@ -153,10 +179,7 @@ class CompatTests(SynchronousTestCase):
                 self.assertEqual({key for key, _ in labels}, LABELS if name in OF_CLIENT else set())
             del found["restic_scrape_duration_seconds", ()]
             pages.append(found)
-        expected = documented(snapshots(self.repository))
-        self.assertEqual(expected.keys(), {one for one in pages[0] if one[0] in OF_CLIENT})
-        for one, value in expected.items():
-            self.assertAlmostEqual(pages[0][one], value, places=5, msg=str(one))
+        self.check(pages[0])
         self.assertEqual(pages[0], pages[1])
         self.assertEqual(pages[0], pages[2])
         tags = {
