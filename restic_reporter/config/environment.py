@@ -50,8 +50,8 @@ _DEFAULT_PORT = "9121"
 
 # Variables of restic-exporter that are ignored: with which value, and what to do instead.
 _IGNORED = {
-    "NO_CHECK": (False, "run restic check elsewhere, and report its result by POST /-/results"),
-    "NO_GLOBAL_STATS": (False, "a collection runs no restic stats"),
+    "NO_CHECK": (False, "use the key check of a config file, or report results by POST /-/results"),
+    "NO_GLOBAL_STATS": (False, "use the key size_cron of a config file"),
     "NO_LEGACY_STATS": (False, "backups by restic before 0.17 have no statistics"),
     "NO_LOCKS": (True, "locks are counted, at the cost of one request at most"),
     "EXIT_ON_ERROR": (True, "alert on backup_read_error_count, or use restic-reporter collect"),

@@ -32,7 +32,9 @@ def compat_read_samples(
     check = results.get("check")
     yield f.CHECK_SUCCESS, f.NO_CHECK if check is None else int(check.success), labels
     yield f.SCRAPE_DURATION, status.duration, labels
-    for family in (f.SIZE, f.UNCOMPRESSED_SIZE, f.COMPRESSION_RATIO, f.BLOB_COUNT):
+    size = status.size
+    yield f.SIZE, f.UNKNOWN if size is None else size.size.bytes, labels
+    for family in (f.UNCOMPRESSED_SIZE, f.COMPRESSION_RATIO, f.BLOB_COUNT):
         yield family, f.UNKNOWN, labels
 
 

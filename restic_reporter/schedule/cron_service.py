@@ -150,7 +150,9 @@ class CronService(Service, Generic[K]):
     def _plan(self) -> None:
         known = self._plans
         self._plans = {
-            one: known.get(one) or _Plan(one, self._wall) for one in self._schedules.values()
+            one: known.get(one) or _Plan(one, self._wall)
+            # Thousands of schedules may share one.
+            for one in set(self._schedules.values())
         }
 
     def _sleep(self) -> None:

@@ -10,14 +10,16 @@ NO_CHECK = 2
 # Of each repository.
 CHECK_SUCCESS = gauge(
     "restic_check_success",
-    "1 if the latest reported check succeeded, 0 if it failed, 2 if none was reported",
-    "As of the last report, not of a scheduled collection",
+    "1 if the latest check succeeded, 0 if it failed, 2 if none is known",
+    "As of the last check, not of a scheduled collection",
 )
 LOCKS = content("restic_locks_total", "Number of lock files in the repository")
 SCRAPE_DURATION = gauge(
     "restic_scrape_duration_seconds", "Duration of the latest read of the repository in seconds"
 )
-SIZE = gauge("restic_size_total", "Size in bytes of all packs in the repository; -1 if unknown")
+SIZE = gauge(
+    "restic_size_total", "Size in bytes of all packs in the repository; -1 if it is not listed"
+)
 UNCOMPRESSED_SIZE = gauge("restic_uncompressed_size_total", "Always -1: it is not computed")
 COMPRESSION_RATIO = gauge("restic_compression_ratio", "Always -1: it is not computed")
 BLOB_COUNT = gauge("restic_blob_count_total", "Always -1: it is not computed")

@@ -4,11 +4,13 @@ from typing import Any
 
 from attrs import evolve
 
+from restic_reporter.collection.state import Measured
 from restic_reporter.metrics.compat_samples import COMPAT_CONTENT_FAMILIES, COMPAT_READ_FAMILIES
 from restic_reporter.model.compat import Compat
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.results import Result
 from restic_reporter.model.snapshots import CLIENT_LABELS, Client, Snapshot, Summary
+from restic_reporter.model.upkeep import Size
 from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import NOW, World, snapshot
 
@@ -112,6 +114,13 @@ class CompatTests(PageCase):
             self.assertEqual(self.show()["restic_check_success"], value)
         self.collector.state.results["/p"] = {"prune": Result("prune", NOW, 1)}
         self.assertEqual(self.show()["restic_check_success"], 2)
+
+    def test_size(self) -> None:
+        """The size of all packs is shown where it is listed."""
+        self.collect()
+        status = self.collector.state.statuses["/p"]
+        status.size = Measured(Size(123, 4), NOW)
+        self.assertEqual(self.show()["restic_size_total"], 123)
 
     def test_failed_reads(self) -> None:
         """A failed read keeps the values; a repository that was never read has none."""
