@@ -6,11 +6,16 @@ Buckets list names in the order of their UTF-8 bytes, which is also Python's ord
 all three.
 """
 
+from collections.abc import Callable, Collection, Mapping
+from typing import Generic, TypeVar
+
 from attrs import Factory, define
 
 from ..model.errors import ReadError, Reason
 from ..model.snapshots import Listing
 from ..restic_format.file_names import is_file_name
+
+T = TypeVar("T")
 
 FOLDERS = ("keys/", "locks/", "snapshots/")
 
@@ -19,26 +24,32 @@ PAGE, MOST_PAGES = 1000, 250
 
 
 @define
-class BucketFiles:
-    """The files found so far below ``base``, which is empty or ends with a slash."""
+class BucketFiles(Generic[T]):
+    """
+    The files found so far below ``base``, which is empty or ends with a slash.
+
+    ``time_of`` returns Unix seconds of the time in a listing, ``None`` if that is invalid.
+    """
 
     base: str
-    _found: dict[str, set[str]] = Factory(lambda: {folder: set() for folder in FOLDERS})
-    _lock_times: dict[str, float] = Factory(dict)
+    _time_of: Callable[[T], float | None]
+    _found: dict[str, dict[str, T]] = Factory(lambda: {folder: {} for folder in FOLDERS})
 
-    def add(self, name: str) -> bool:
-        """Add the file if it is one of the repository's; return whether it is a lock."""
+    def add(self, name: str, stored: T) -> None:
+        """Add the file if it is one of the repository's, with the time in the listing."""
         for folder, found in self._found.items():
             start = self.base + folder
             if name.startswith(start) and is_file_name(name[len(start) :]):
-                found.add(name[len(start) :])
-                return folder == "locks/"
-        return False
+                found[name[len(start) :]] = stored
+                return
 
-    def add_lock_time(self, name: str, time: float | None) -> None:
-        """Note when a lock was stored, by the server's clock in Unix seconds, if that is known."""
-        if time is not None:
-            self._lock_times[name] = time
+    def _times(self, folder: str, names: Collection[str]) -> Mapping[str, float]:
+        found = self._found[folder]
+        times = ((name, self._time_of(found[name])) for name in names if name in found)
+        return {name: time for name, time in times if time is not None}
+
+    async def _stored_times(self, names: Collection[str]) -> Mapping[str, float]:
+        return self._times("snapshots/", names)
 
     def folder_at(self, place: str) -> str | None:
         """
@@ -61,4 +72,10 @@ class BucketFiles:
         keys, locks, snapshots = (frozenset(self._found[folder]) for folder in FOLDERS)
         if not keys:
             raise ReadError(Reason.NOT_FOUND, "no repository found: no key files; check the path")
-        return Listing(snapshots, locks, keys, lock_times=tuple(sorted(self._lock_times.values())))
+        return Listing(
+            snapshots,
+            locks,
+            keys,
+            lock_times=tuple(sorted(self._times("locks/", locks).values())),
+            stored_times=self._stored_times,
+        )

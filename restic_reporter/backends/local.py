@@ -3,11 +3,11 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from zope.interface import implementer
 
 from ..concurrency.daemon_threads import BusyError, KeyedThreads
@@ -64,6 +64,16 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
         locks_error=locks_error,
         lock_times=None if locks_error else tuple(sorted(lock_times)),
     )
+
+
+def times_of(root: str, names: Collection[str]) -> dict[str, float]:
+    """Return when these snapshots were written, in Unix seconds; may block for ever."""
+    times = {}
+    for name in names:
+        # It may have vanished.
+        with suppress(OSError):
+            times[name] = os.stat(_encoded(os.path.join(root, "snapshots", name))).st_mtime
+    return times
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -178,7 +188,12 @@ class LocalBackend:
     async def list(self, deadline: Deadline, meter: Meter) -> Listing:
         """List the names in ``snapshots/``, ``locks/`` and ``keys/``."""
         meter.count_request("list")
-        return await self._call(deadline, self.look, self.root)
+        listing = await self._call(deadline, self.look, self.root)
+
+        async def stored_times(names: Collection[str]) -> Mapping[str, float]:
+            return await self._call(deadline, times_of, self.root, names)
+
+        return evolve(listing, stored_times=stored_times)
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """List the names in ``keys/``."""

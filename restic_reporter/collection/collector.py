@@ -155,7 +155,7 @@ class Collector:
         for label, task in self._tasks.items():
             status = self.state.statuses.get(label)
             if status is None:
-                table = SnapshotTable(task.repository.group_by)
+                table = SnapshotTable(task.repository.shape)
                 status = self.state.statuses[label] = RepositoryStatus(task, table=table)
             is_due = labels is None or label in labels or status.unread
             if status.task is not task:
@@ -164,8 +164,8 @@ class Collector:
                     status.fingerprint = status.access = None
                     status.memory = Memory()
                     status.unread = is_due = True
-                    if status.table.group_by != task.repository.group_by:
-                        status.table = SnapshotTable(task.repository.group_by)
+                    if status.table.shape != task.repository.shape:
+                        status.table = SnapshotTable(task.repository.shape)
                 status.task = task
                 status.revision += 1
             if is_due:

@@ -27,6 +27,9 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     status.fingerprint = reading.fingerprint
     status.access = reading.access
     status.locks = reading.locks
+    if reading.removed:
+        status.removed += reading.removed
+        status.last_removal = now
     sets = len(content.sets) + content.dropped_sets
     emit = _log.debug if reading.unchanged else _log.info
     # Words belong into the format: those in values may be masked, if they are passwords.

@@ -15,7 +15,7 @@ from ..model.backup_sets import with_history
 from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
 from ..model.freshness import Freshness
-from ..model.snapshots import Content, Listing
+from ..model.snapshots import Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import Fingerprint, fingerprint, fingerprint_in_steps
 from .outcomes import plural
@@ -172,9 +172,11 @@ class _Read:
                 raise _partial(lost)
             doubtful = False
             changes = await self._changes(listing)
-        return Reading(
-            await self._content(names, unnamed),
-            await self._fingerprint(names),
+        await self._note_stored(listing)
+        reading = await self._reading(names, unnamed)
+        return evolve(
+            reading,
+            fingerprint=await self._fingerprint(names),
             locks=locks,
             locks_error=listing.locks_error,
         )
@@ -191,7 +193,7 @@ class _Read:
                 seen = result.seen or frozenset()
                 gone, _ = await self._run(self._status.table.keep(seen))
                 if not gone:
-                    return Reading(await self._content(seen, result.nameless))
+                    return await self._reading(seen, result.nameless)
             before = unreadable
             await self._pause()
 
@@ -242,17 +244,24 @@ class _Read:
             self._task.repository.freshness, frozenset((one.host, one.user) for one in sets)
         )
 
-    async def _content(self, names: frozenset[str], unnamed: int) -> Content:
-        """Return the content of the snapshots ``names`` and of ``unnamed`` invalid ones."""
+    async def _note_stored(self, listing: Listing) -> None:
+        """Note when the new snapshots were stored, as far as the storage tells."""
+        table = self._status.table
+        if listing.stored_times is not None and (new := table.unconfirmed()):
+            table.note_stored(await listing.stored_times(new))
+
+    async def _reading(self, names: frozenset[str], unnamed: int) -> Reading:
+        """Return what was read: the snapshots ``names`` and ``unnamed`` invalid ones."""
         table = self._status.table
         await self._run(table.keep(names))
         content = await self._run(table.content(self._now, self._known()))
         content = await self._run(with_history(content, self._status.content, self._now))
-        return evolve(
+        content = evolve(
             content,
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )
+        return Reading(content, removed=table.confirm(names))
 
     async def _run(self, steps: Steps[T]) -> T:
         """Work on the table, in turns with other work if it is large."""

@@ -84,7 +84,9 @@ class RepositoryStatus:
     has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
     ``unread`` is set until the task in use was read. ``unopened`` is set if the status is from
     before the start, and the reader has not opened the repository since. ``revision`` changes
-    with every read and task. ``reads`` are the latest ones, oldest first.
+    with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
+    were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
+    the last time.
     """
 
     task: Task
@@ -104,6 +106,8 @@ class RepositoryStatus:
     failures: dict[Reason, int] = field(factory=dict)
     meter: Meter = field(factory=Meter)
     revision: int = 0
+    removed: int = 0
+    last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
 
     @property
@@ -128,7 +132,8 @@ class Reading:
     The result of a successful read.
 
     ``unchanged`` means that the listing was as before and ``content`` is the previous one.
-    ``locks_error`` is set if listing the locks has failed.
+    ``locks_error`` is set if listing the locks has failed. ``removed`` is the number of snapshots
+    that the successful read before has found and this one has not.
     """
 
     content: Content
@@ -137,6 +142,7 @@ class Reading:
     locks: Locks | None = None
     locks_error: ReadError | None = None
     unchanged: bool = False
+    removed: int = 0
 
 
 @define

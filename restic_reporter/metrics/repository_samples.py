@@ -20,11 +20,12 @@ CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
     *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK),
-    *(f.FUTURE_COUNT, f.INVALID_COUNT, f.SERIES_DROPPED),
+    *(f.FUTURE_COUNT, f.INVALID_COUNT, f.BACKDATED_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
+    *(f.REMOVED, f.LAST_REMOVAL),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
@@ -45,6 +46,8 @@ def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
     for reason, count in status.failures.items():
         yield f.READ_FAILURES, count, f"{url},{label_text({'reason': reason})}"
     if status.content is not None:
+        yield f.REMOVED, status.removed, url
+        yield f.LAST_REMOVAL, status.last_removal, url
         for operation, count in status.meter.requests.items():
             yield f.STORAGE_REQUESTS, count, f"{url},{label_text({'operation': operation})}"
         for operation, count in status.meter.received_bytes.items():
@@ -67,6 +70,7 @@ def content_samples(
     yield f.SNAPSHOT_COUNT, content.snapshot_count, url
     yield f.FUTURE_COUNT, content.future_count, url
     yield f.INVALID_COUNT, content.invalid_count, url
+    yield f.BACKDATED_COUNT, content.backdated_count, url
     yield f.SERIES_DROPPED, content.dropped_sets, url
     if status.locks is not None:
         yield f.LOCK_COUNT, status.locks.count, url

@@ -27,6 +27,11 @@ SET_FAMILIES = (
     f.NEWEST_ADDED,
     f.NEWEST_FILES,
     f.NEWEST_INFO,
+    f.NEWEST_PROCESSED_RATIO,
+    f.NEWEST_ADDED_RATIO,
+    f.NEWEST_FILES_RATIO,
+    f.NEWEST_CHANGED_RATIO,
+    f.SET_PATH_GROUPS,
     f.GROUP_NEWEST,
     f.GROUP_COUNT,
 )
@@ -64,8 +69,14 @@ def set_samples(
                 yield f.SET_DUE, limit.due(one.newest), labels
         else:
             yield f.SET_LEARNED, one.learned_max_age, labels
+        yield f.SET_PATH_GROUPS, one.path_lists, labels
         if one.latest is not None:
             yield from _latest_samples(labels, one.latest)
+            ratios = one.ratios
+            yield f.NEWEST_PROCESSED_RATIO, ratios.processed_bytes, labels
+            yield f.NEWEST_ADDED_RATIO, ratios.added_bytes, labels
+            yield f.NEWEST_FILES_RATIO, ratios.files, labels
+            yield f.NEWEST_CHANGED_RATIO, ratios.changed_files, labels
         for group in one.groups:
             labels_of_group = {"paths": group.paths, "tags": group.tags}
             text = f"{labels},{label_text(labels_of_group)}"

@@ -8,32 +8,12 @@ on them.
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from attrs import frozen
-
-from .snapshots import Summary
+from .snapshots import Ratios, Summary
 
 # The snapshots that the newest is compared with, and the least of them with a value: one odd backup
 # in five, or two, do not move the median much.
 MOST_BEFORE = 10
 LEAST_BEFORE = 5
-
-
-@frozen(slots=True)
-class Ratios:
-    """
-    The newest snapshot's values, each divided by the median of those before it.
-
-    ``None`` for a value that the newest lacks, fewer than five before it have, or whose median
-    is 0.
-    """
-
-    processed_bytes: float | None = None
-    added_bytes: float | None = None
-    files: float | None = None
-    changed_files: float | None = None
-
-
-NO_RATIOS = Ratios()
 
 
 def ratios(newest: Summary, before: Sequence[Summary]) -> Ratios:

@@ -71,6 +71,11 @@ class RepeatedColumn(Generic[T]):
             self.values.append(value)
         self.places.append(place)
 
+    def put(self, row: int, value: T, index: dict[T, int]) -> None:
+        """Give a row another value; ``index`` is of `index`, and kept up to date."""
+        self.append(value, index)
+        self.places[row] = self.places.pop()
+
     def trim(self) -> None:
         """Give the spare room of a grown array back."""
         self.places = self.places[:]
@@ -92,15 +97,30 @@ class RepeatedColumn(Generic[T]):
 
 
 @frozen
+class Shape:
+    """
+    Which columns a table has besides those that all have.
+
+    ``group_by`` has ``paths``, ``tags``, both or neither. ``identified`` rows can be compared with
+    those of a copy.
+    """
+
+    group_by: tuple[str, ...] = ()
+    identified: bool = False
+
+
+DEFAULT_SHAPE = Shape()
+
+
+@frozen
 class Columns:
     """
-    The content of a `SnapshotTable` (model/snapshot_table.py), to be kept elsewhere.
+    The content of `restic_reporter.model.rows.Rows`, to be kept elsewhere.
 
-    ``times`` are doubles. ``repeated`` are values, and their places for each row, as bytes.
+    ``fixed`` are the columns of `fixed_columns`, as bytes. ``repeated`` are values, and their
+    places for each row, as bytes.
     """
 
-    group_by: tuple[str, ...]
-    ids: bytes
-    times: "array[float]"
-    summaries: bytes
+    shape: Shape
+    fixed: tuple[bytes, ...]
     repeated: tuple[tuple[list[Any], bytes], ...]

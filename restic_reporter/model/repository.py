@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from ..redaction.secret import Secret
 from ..schedule.cron import CronExpression
+from .columns import Shape
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
 
@@ -68,7 +69,7 @@ class Repository:
     are absolute; ``transport`` has the content of these files. ``options`` are restic's extended
     options (``-o``); they show in the process list, so none is secret. ``timeout`` (seconds),
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
-    ``paths``, ``tags``, both or neither.
+    ``paths``, ``tags``, both or neither. It is ``identified`` if it is compared with a copy.
 
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
@@ -94,8 +95,14 @@ class Repository:
     timeout: float | None = None
     cron: CronExpression | None = None
     group_by: tuple[str, ...] = ()
+    identified: bool = False
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+
+    @property
+    def shape(self) -> Shape:
+        """Return the shape of the table of its snapshots."""
+        return Shape(self.group_by, self.identified)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Iterator, Mapping
 from copy import copy
 from heapq import merge
 from math import inf
-from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from .backup_sets import MAX_SETS, Name, SetCounter, Tally, backup_days, history_of, limit_groups
-from .columns import (
-    SLICE,
-    SUMMARY_SIZE,
-    Columns,
-    RepeatedColumn,
-    Steps,
-    pack_summary,
-    unpack_summary,
-)
+from .backup_sets import MAX_SETS, Name, SetCounter, distinct_labels, limit_groups
+from .columns import DEFAULT_SHAPE, SLICE, Columns, RepeatedColumn, Shape, Steps
 from .labels import sanitise
-from .snapshots import BackupSet, Content, Group, Latest, Snapshot
-
-ID_SIZE = 32
-_UNUSABLE = float("nan")
+from .rows import ELSEWHEN, GroupColumn, Identity, InfoColumn, MarkColumn, Rows, SetColumn, mark_of
+from .snapshots import Content, Snapshot
+from .table_sets import SetMaker, backdated_count, stored_elsewhen
 
 # The most sets with names, as in `SetCounter`; and the number of named sets below which
 # others get names again.
@@ -37,43 +26,37 @@ _ROOM_AT = _NAMED_LIMIT // 2
 # stay, the second is the most.
 _INFOS_CLEANUP, _INFOS_LIMIT = 4000, 16_000
 
+# The most lists of paths that are told apart.
+_MARKS_LIMIT = 4000
+
 # The most groups to count, and to show.
 _GROUPS_LIMIT, MAX_GROUPS = 4000, 1000
-
-# Host and user; or their hash, for a set beyond the limit; or None for no set.
-_Set = tuple[str, str] | int | None
-
-# Tags and version of the program; None beyond the limit.
-_Info = tuple[str, str] | None
-
-# Paths and tags, each empty if not grouped by it; None beyond the limit.
-_Group = tuple[str, str] | None
 
 
 @define
 class SnapshotTable:
     """
-    The id, time, set, group and statistics of each snapshot, in about 90 bytes.
+    The id, time, set, group and statistics of each snapshot, in about 100 bytes.
 
-    ``group_by`` has ``paths``, ``tags``, both or neither. Methods that take long with many
-    rows are generators with short steps.
+    It knows the ones of the last successful read from those read since. Methods that take long with
+    many rows are generators with short steps.
     """
 
-    group_by: tuple[str, ...] = ()
-    _ids: bytes = b""
-    _times: array[float] = field(factory=lambda: array("d"))
-    _summaries: bytes = b""
-    _sets: RepeatedColumn[_Set] = field(factory=lambda: RepeatedColumn("I"))
-    _infos: RepeatedColumn[_Info] = field(factory=lambda: RepeatedColumn("H"))
-    _groups: RepeatedColumn[_Group] = field(factory=lambda: RepeatedColumn("H"))
+    shape: Shape = DEFAULT_SHAPE
+    _rows: Rows = field(init=False)
+    # The first rows, which were in the last successful read; and those of them gone since.
+    _confirmed: int = 0
+    _lost: frozenset[str] = frozenset()
+
+    def __attrs_post_init__(self) -> None:
+        self._rows = Rows(self.shape)
 
     @classmethod
     def of(cls, columns: Columns) -> SnapshotTable:
-        """Return the table with this content."""
-        table = cls(columns.group_by, columns.ids, columns.times, columns.summaries)
-        for column, (values, places) in zip(table._repeated(), columns.repeated, strict=True):
-            column.values = values
-            column.places.frombytes(places)
+        """Return the table of a successful read with this content."""
+        table = cls(columns.shape)
+        table._rows = Rows.of(columns)
+        table._confirmed = len(table)
         return table
 
     def columns(self) -> Columns | None:
@@ -82,22 +65,17 @@ class SnapshotTable:
 
         It is ``None`` if some sets have only hashes for names: these are of this process.
         """
-        if any(isinstance(one, int) for one in self._sets.values):
+        if any(isinstance(one, int) for one in self._rows.sets.values):
             return None
-        repeated = tuple((list(one.values), one.places.tobytes()) for one in self._repeated())
-        return Columns(self.group_by, self._ids, self._times, self._summaries, repeated)
-
-    def _repeated(self) -> tuple[RepeatedColumn[Any], ...]:
-        return self._sets, self._infos, self._groups
+        return self._rows.columns()
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self._rows)
 
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """Return the ids (64 hex digits) in the rows from ``start`` to ``stop``."""
         stop = len(self) if stop is None else stop
-        text = self._ids[start * ID_SIZE : stop * ID_SIZE].hex()
-        return [text[at : at + 64] for at in range(0, len(text), 64)]
+        return self._rows.names(start, stop)
 
     def compare(self, listed: frozenset[str]) -> Steps[tuple[list[str], list[str]]]:
         """Return the ids that are not ``listed``, and the listed ones that are missing here."""
@@ -113,7 +91,11 @@ class SnapshotTable:
         rows: list[int] = []
         gone, known = yield from self._compare(listed, rows)
         if gone:
+            kept = bisect_left(rows, self._confirmed)
+            # All rows are in order, so the gone ones too.
+            lost = gone[: self._confirmed - kept]
             yield from self._take(rows)
+            self._lost |= frozenset(lost)
             if (yield from self._make_room_for_names()):
                 _, known = yield from self._compare(listed, [])
         return gone, list(listed - known)
@@ -140,22 +122,41 @@ class SnapshotTable:
 
         ``shown`` has the label values of sets whose names are always kept.
         """
-        if len(self._infos.values) >= _INFOS_CLEANUP:
+        rows, snapshots = self._rows, list(snapshots)
+        if len(rows.infos.values) >= _INFOS_CLEANUP:
             self._forget_infos()
-        sets, infos, groups = self._sets.index(), self._infos.index(), self._groups.index()
-        ids, times, summaries = [self._ids], self._times[:], [self._summaries]
+        sets, infos, groups = rows.sets.index(), rows.infos.index(), rows.groups.index()
+        marks = rows.marks.index()
         for one in snapshots:
-            ids.append(bytes.fromhex(one.id or ""))
-            times.append(_UNUSABLE if one.time is None else one.time)
-            summaries.append(pack_summary(one.summary))
-            self._sets.append(self._set_of(one, sets, shown), sets)
+            rows.sets.append(self._set_of(one, sets, shown), sets)
+            rows.marks.append(_limited(mark_of(one), marks), marks)
             info = (one.tags, one.program_version)
-            self._infos.append(info if info in infos or len(infos) < _INFOS_LIMIT else None, infos)
-            if self.group_by:
-                self._groups.append(self._group_of(one, groups), groups)
-        self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
-        for column in self._repeated():
+            rows.infos.append(info if info in infos or len(infos) < _INFOS_LIMIT else None, infos)
+            if self.shape.group_by:
+                rows.groups.append(self._group_of(one, groups), groups)
+        rows.add_fixed(snapshots)
+        for column in rows.repeated():
             column.trim()
+
+    def unconfirmed(self) -> list[str]:
+        """Return the ids of the snapshots that were not in the last successful read."""
+        return self.ids(self._confirmed)
+
+    def note_stored(self, times: Mapping[str, float]) -> None:
+        """Note when `unconfirmed` snapshots were stored, in Unix seconds, as far as known."""
+        rows, marks = self._rows, self._rows.marks.index()
+        for row, name in enumerate(self.unconfirmed(), self._confirmed):
+            stored = times.get(name)
+            if stored is not None and stored_elsewhen(rows, row, stored):
+                paths, flags = rows.marks.values[rows.marks.places[row]]
+                rows.marks.put(row, _limited((paths, flags | ELSEWHEN), marks), marks)
+
+    def confirm(self, listed: frozenset[str]) -> int:
+        """Note a successful read of these; return how many of the one before are not ``listed``."""
+        removed = len(self._lost - listed)
+        self._lost = frozenset()
+        self._confirmed = len(self)
+        return removed
 
     def newest(self, start: int, count: int) -> Steps[list[Snapshot]]:
         """
@@ -164,10 +165,10 @@ class SnapshotTable:
         Those without a valid time are last. Another step of work may change the table meanwhile.
         """
         # The columns as they are now: rows are only added to them, or they are replaced.
-        table = copy(self)
+        table = copy(self._rows)
 
         def age(row: int) -> float:
-            time = table._times[row]
+            time = table.times[row]
             return inf if time != time else -time
 
         runs = []
@@ -182,13 +183,13 @@ class SnapshotTable:
                 rows.append(row)
             if not place % SLICE:
                 yield
-        return [table._snapshot(row) for row in rows]
+        return [self._snapshot(table, row) for row in rows]
 
-    def _snapshot(self, row: int) -> Snapshot:
-        latest, name = self._latest(row), self._sets.values[self._sets.places[row]]
+    def _snapshot(self, table: Rows, row: int) -> Snapshot:
+        latest, name = table.latest(row), table.sets.values[table.sets.places[row]]
         host, user = name if isinstance(name, tuple) else (None, "")
-        group = self._groups.values[self._groups.places[row]] if self.group_by else None
-        time = self._times[row]
+        group = table.groups.values[table.groups.places[row]] if table.shape.group_by else None
+        time = table.times[row]
         return Snapshot(
             latest.id,
             None if time != time else time,
@@ -200,84 +201,56 @@ class SnapshotTable:
             latest.summary,
         )
 
+    def identities(self) -> Iterator[list[Identity]]:
+        """Yield what identifies the snapshots, in slices; the table must be ``identified``."""
+        rows = copy(self._rows)
+        labels = distinct_labels([one for one in rows.sets.values if isinstance(one, tuple)])
+        names = [labels[one] if isinstance(one, tuple) else None for one in rows.sets.values]
+        for start in range(0, len(rows), SLICE):
+            yield [
+                (names[rows.sets.places[row]], rows.times[row], *rows.identity(row))
+                for row in range(start, min(start + SLICE, len(rows)))
+            ]
+
     def content(self, now: float, shown: Container[Name]) -> Steps[Content]:
         """Count all snapshots, as of ``now`` (Unix seconds)."""
+        table = self._rows
         counter = SetCounter(now, shown)
-        rows: list[list[int]] = [[] for _ in self._sets.values]
-        for start in range(0, len(self), SLICE):
-            for row, place in enumerate(self._sets.places[start : start + SLICE], start):
+        rows: list[list[int]] = [[] for _ in table.sets.values]
+        for start in range(0, len(table), SLICE):
+            for row, place in enumerate(table.sets.places[start : start + SLICE], start):
                 rows[place].append(row)
             yield
-        for name, some in zip(self._sets.values, rows, strict=True):
-            counter.add_set(name, some, [self._times[row] for row in some])
+        for name, some in zip(table.sets.values, rows, strict=True):
+            counter.add_set(name, some, [table.times[row] for row in some])
             yield
-        content = yield from counter.content(
-            lambda labels, tally: self._backup_set(labels, tally, now)
-        )
-        return limit_groups(content, MAX_GROUPS)
+        content = yield from counter.content(SetMaker(table, now).backup_set)
+        return limit_groups(evolve(content, backdated_count=backdated_count(table)), MAX_GROUPS)
 
-    def _backup_set(self, labels: Name, tally: Tally, now: float) -> BackupSet:
-        newest = tally.newest
-        latest = None
-        if newest is not None:
-            same = (
-                row for row, time in zip(tally.usable, tally.times, strict=True) if time == newest
-            )
-            latest = self._latest(max(same, key=self._id))
-        return BackupSet(
-            *labels,
-            tally.count,
-            newest,
-            min(tally.times, default=None),
-            latest,
-            backup_days(tally.times, now),
-            history_of(tally.times, now),
-            self._groups_of(tally),
-        )
-
-    def _id(self, row: int) -> bytes:
-        return self._ids[row * ID_SIZE : (row + 1) * ID_SIZE]
-
-    def _latest(self, row: int) -> Latest:
-        tags, version = self._infos.values[self._infos.places[row]] or ("", "")
-        summary = self._summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE]
-        return Latest(self._id(row).hex(), tags, version, unpack_summary(summary))
-
-    def _groups_of(self, tally: Tally) -> tuple[Group, ...]:
-        if not self.group_by:
-            return ()
-        counts = Counter(self._groups.places[row] for row in tally.rows)
-        newest: dict[int, float] = {}
-        for row, time in zip(tally.usable, tally.times, strict=True):
-            place = self._groups.places[row]
-            newest[place] = max(time, newest.get(place, time))
-        named = ((self._groups.values[place], place) for place in counts)
-        return tuple(
-            Group(*name, counts[place], newest.get(place))
-            for name, place in sorted((name, place) for name, place in named if name is not None)
-        )
-
-    def _group_of(self, one: Snapshot, groups: dict[_Group, int]) -> _Group:
+    def _group_of(self, one: Snapshot, groups: dict[GroupColumn, int]) -> GroupColumn:
+        group_by = self.shape.group_by
         group = (
-            one.paths if "paths" in self.group_by else "",
-            one.tags if "tags" in self.group_by else "",
+            one.paths if "paths" in group_by else "",
+            one.tags if "tags" in group_by else "",
         )
         return group if group in groups or len(groups) < _GROUPS_LIMIT else None
 
     def _forget_infos(self) -> None:
         """Keep only the tags and version of the newest snapshot in each set."""
-        newest: dict[int, int] = {}
-        for row, place in enumerate(self._sets.places):
-            if place not in newest or self._times[row] > self._times[newest[place]]:
+        rows, newest = self._rows, dict[int, int]()
+        for row, place in enumerate(rows.sets.places):
+            if place not in newest or rows.times[row] > rows.times[newest[place]]:
                 newest[place] = row
-        kept, index = set(newest.values()), dict[_Info, int]()
-        infos: RepeatedColumn[_Info] = RepeatedColumn("H")
-        for row, place in enumerate(self._infos.places):
-            infos.append(self._infos.values[place] if row in kept else None, index)
+        kept, index = set(newest.values()), dict[InfoColumn, int]()
+        infos: RepeatedColumn[InfoColumn] = RepeatedColumn("H")
+        for row, place in enumerate(rows.infos.places):
+            infos.append(rows.infos.values[place] if row in kept else None, index)
         infos.trim()
-        self._infos = infos
+        rows.infos = infos
 
-    def _set_of(self, snapshot: Snapshot, sets: dict[_Set, int], shown: Container[Name]) -> _Set:
+    def _set_of(
+        self, snapshot: Snapshot, sets: dict[SetColumn, int], shown: Container[Name]
+    ) -> SetColumn:
         if snapshot.host is None:
             return None
         name = (snapshot.host, snapshot.user)
@@ -293,28 +266,21 @@ class SnapshotTable:
 
         Returns whether any was removed.
         """
-        nameless = {place for place, one in enumerate(self._sets.values) if isinstance(one, int)}
-        if not nameless or len(self._sets.values) - len(nameless) >= _ROOM_AT:
+        sets = self._rows.sets
+        nameless = {place for place, one in enumerate(sets.values) if isinstance(one, int)}
+        if not nameless or len(sets.values) - len(nameless) >= _ROOM_AT:
             return False
         yield from self._take(
-            [row for row, place in enumerate(self._sets.places) if place not in nameless]
+            [row for row, place in enumerate(sets.places) if place not in nameless]
         )
         return True
 
-    def _take(self, rows: Sequence[int]) -> Steps[None]:
-        """Keep only these rows, and only the values in them."""
-        ids: list[bytes] = []
-        summaries: list[bytes] = []
-        times = array("d")
-        for start in range(0, len(rows), SLICE):
-            for row in rows[start : start + SLICE]:
-                ids.append(self._id(row))
-                summaries.append(self._summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE])
-                times.append(self._times[row])
-            yield
-        sets = yield from self._sets.taken(rows)
-        infos = yield from self._infos.taken(rows)
-        groups = yield from self._groups.taken(rows if self.group_by else ())
+    def _take(self, rows: list[int]) -> Steps[None]:
+        """Keep only these rows, which are in order."""
         # If this is stopped between two steps, the table stays unchanged.
-        self._ids, self._times, self._summaries = b"".join(ids), times[:], b"".join(summaries)
-        self._sets, self._infos, self._groups = sets, infos, groups
+        self._rows = yield from self._rows.taken(rows)
+        self._confirmed = bisect_left(rows, self._confirmed)
+
+
+def _limited(mark: MarkColumn, marks: dict[MarkColumn, int]) -> MarkColumn:
+    return mark if mark in marks or len(marks) < _MARKS_LIMIT else (0, mark[1])

@@ -1,7 +1,7 @@
 """The frozen values that flow from storage to the metrics page."""
 
 from array import array
-from collections.abc import Hashable, Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Set
 
 from attrs import Factory, define, field, frozen
 
@@ -43,6 +43,24 @@ NO_SUMMARY = Summary()
 
 
 @frozen(slots=True)
+class Ratios:
+    """
+    The values of a set's newest snapshot, each divided by the median of those before it.
+
+    ``None`` for a value that the newest lacks, fewer than five before it have, or whose median
+    is 0.
+    """
+
+    processed_bytes: float | None = None
+    added_bytes: float | None = None
+    files: float | None = None
+    changed_files: float | None = None
+
+
+NO_RATIOS = Ratios()
+
+
+@frozen(slots=True)
 class Snapshot:
     """
     One snapshot from a reader.
@@ -51,6 +69,10 @@ class Snapshot:
     is in Unix seconds, or ``None`` if the content is invalid: such a snapshot counts, but is
     never the newest. ``host`` is ``None`` if the names are invalid too; such a snapshot
     belongs to no set. ``paths`` and ``tags`` are label values: sorted, joined by commas.
+
+    ``original`` is the id of the first snapshot that this one was made from, by ``restic copy``,
+    ``tag`` or ``rewrite``; ``None`` for a backup's own. ``tree`` is the id of its content.
+    ``dated`` is set if its time differs by more than an hour from when the backup began.
     """
 
     id: str | None
@@ -61,6 +83,13 @@ class Snapshot:
     tags: str = ""
     program_version: str = ""
     summary: Summary = NO_SUMMARY
+    original: str | None = None
+    tree: str = ""
+    dated: bool = False
+
+
+# Returns when snapshots of a listing were stored, in Unix seconds, as far as known.
+StoredTimes = Callable[[Collection[str]], Awaitable[Mapping[str, float]]]
 
 
 @frozen(slots=True)
@@ -73,7 +102,8 @@ class Listing:
     not list them or it would cost a request. Names may be `ListedNames`, parsed when used.
 
     ``lock_times`` are when the listed locks were stored, by the storage's clock in Unix seconds;
-    ``None`` if the backend does not tell.
+    ``None`` if the backend does not tell. ``stored_times`` returns those of snapshots, without a
+    request.
 
     ``config`` is any value whose ``repr`` changes with the repository's config file, ``None`` if
     that needs a request. ``locks_error`` is set if listing the locks has failed.
@@ -89,6 +119,7 @@ class Listing:
     config: Hashable = None
     locks_error: ReadError | None = None
     lock_times: tuple[float, ...] | None = None
+    stored_times: StoredTimes | None = field(default=None, eq=False, repr=False)
 
 
 @frozen(slots=True)
@@ -143,7 +174,8 @@ class BackupSet:
     ``newest`` and ``oldest`` are Unix seconds, ``None`` without a valid snapshot. ``history``
     are the times of its backups in the last 400 days, also of those whose snapshots have been
     removed since, in whole Unix seconds and in order. ``learned_max_age`` (seconds) is how old
-    the newest may be, by the set's own rhythm; ``None`` if too little is known.
+    the newest may be, by the set's own rhythm; ``None`` if too little is known. ``path_lists`` is
+    the number of distinct lists of paths among its snapshots.
     """
 
     host: str
@@ -156,6 +188,8 @@ class BackupSet:
     history: "array[int]" = field(factory=lambda: array("I"), hash=False)
     groups: tuple[Group, ...] = ()
     learned_max_age: float | None = None
+    path_lists: int = 0
+    ratios: Ratios = NO_RATIOS
 
     @property
     def known_since(self) -> float | None:
@@ -172,7 +206,8 @@ class Content:
     are part of ``snapshot_count``. ``dropped_sets`` and ``dropped_groups`` are the numbers of
     backup sets and groups beyond the limit. ``matures_at`` (Unix seconds) is when the first
     future snapshot becomes a normal one, ``None`` without one. ``past`` are the histories of
-    sets without a snapshot now, by host and user.
+    sets without a snapshot now, by host and user. ``backdated_count`` are the snapshots whose time
+    was given by hand or forged.
     """
 
     snapshot_count: int
@@ -183,6 +218,7 @@ class Content:
     matures_at: float | None
     dropped_groups: int = 0
     past: Mapping[tuple[str, str], "array[int]"] = field(factory=dict, hash=False)
+    backdated_count: int = 0
 
 
 @define

@@ -18,8 +18,14 @@ _EPOCH = datetime(1970, 1, 1)
 
 # The members read from a snapshot that is too long to be built whole.
 MEMBERS = frozenset(
-    ("id", "time", "hostname", "username", "paths", "tags", "program_version", "summary")
+    (
+        *("id", "time", "hostname", "username", "paths", "tags", "program_version", "summary"),
+        *("original", "tree"),
+    )
 )
+
+# Seconds that a snapshot's time may differ from when its backup began, without being given by hand.
+_DATED = 3600.0
 
 # Stands for a list that is too long to be built.
 TOO_LONG = "(too long)"
@@ -70,7 +76,9 @@ def parse_snapshot(value: Any) -> Snapshot:
             instant = parse_time(time)
         except ValueError:
             instant = None
-    version = value.get("program_version")
+    version, summary = value.get("program_version"), value.get("summary")
+    original, tree = value.get("original"), value.get("tree")
+    began = _moment(summary, "backup_start")
     return Snapshot(
         identifier,
         instant,
@@ -79,7 +87,10 @@ def parse_snapshot(value: Any) -> Snapshot:
         paths=_joined(value.get("paths", [])),
         tags=_joined(value.get("tags", [])),
         program_version=sanitise(version) if isinstance(version, str) else "",
-        summary=_summary(value.get("summary")),
+        summary=_summary(summary, began),
+        original=original if is_file_name(original) else None,
+        tree=tree if isinstance(tree, str) and is_file_name(tree) else "",
+        dated=instant is not None and began is not None and abs(instant - began) > _DATED,
     )
 
 
@@ -91,14 +102,20 @@ def _joined(texts: Any) -> str:
     return sanitise(",".join(sorted(one for one in texts if isinstance(one, str))))
 
 
-def _summary(value: Any) -> Summary:
+def _moment(summary: Any, name: str) -> float | None:
+    if not isinstance(summary, dict) or isinstance(summary, Ambiguous):
+        return None
+    try:
+        return parse_time(summary[name])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _summary(value: Any, began: float | None) -> Summary:
     if not isinstance(value, dict) or isinstance(value, Ambiguous):
         return NO_SUMMARY
-    duration: float | None
-    try:
-        duration = parse_time(value["backup_end"]) - parse_time(value["backup_start"])
-    except (KeyError, TypeError, ValueError):
-        duration = None
+    ended = _moment(value, "backup_end")
+    duration = None if began is None or ended is None else ended - began
     return Summary(
         duration=duration if duration is not None and duration >= 0 else None,
         processed_bytes=_number(value.get("total_bytes_processed"), 2**53),

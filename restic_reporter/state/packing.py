@@ -9,9 +9,10 @@ from array import array
 from itertools import accumulate
 from typing import Any
 
-from ..model.columns import SUMMARY_SIZE, Columns
-from ..model.snapshot_table import ID_SIZE, SnapshotTable
-from ..model.snapshots import BackupDays, BackupSet, Content, Group, Latest, Summary
+from ..model.columns import Columns, Shape
+from ..model.rows import ID_SIZE, fixed_columns
+from ..model.snapshot_table import SnapshotTable
+from ..model.snapshots import BackupDays, BackupSet, Content, Group, Latest, Ratios, Summary
 
 # Fast; a higher level saves little, as digests cannot be compressed.
 _LEVEL = 1
@@ -20,7 +21,7 @@ _SIZES = struct.Struct("<II")
 _SEAL = 8
 
 # The kinds of the columns with places, as in `SnapshotTable`.
-_PLACES = "IHH"
+_PLACES = "IHHH"
 
 # Where the row of a set has the length of its history.
 _LENGTH = -1
@@ -79,12 +80,13 @@ def _content(content: Content) -> dict[str, Any]:
         "matures_at": content.matures_at,
         "dropped": [content.dropped_sets, content.dropped_groups],
         "sets": [_set(one) for one in content.sets],
+        "backdated": content.backdated_count,
         "past": [[*name, len(history)] for name, history in content.past.items()],
     }
 
 
 def _set(one: BackupSet) -> list[Any]:
-    latest = one.latest
+    latest, ratios = one.latest, one.ratios
     summary = () if latest is None else latest.summary.values()
     return [
         one.host,
@@ -96,18 +98,20 @@ def _set(one: BackupSet) -> list[Any]:
         [one.days.last, one.days.bits],
         one.learned_max_age,
         [[group.paths, group.tags, group.snapshot_count, group.newest] for group in one.groups],
+        one.path_lists,
+        [ratios.processed_bytes, ratios.added_bytes, ratios.files, ratios.changed_files],
         len(one.history),
     ]
 
 
 def _histories(content: Content) -> bytes:
     histories = [*(one.history for one in content.sets), *content.past.values()]
-    return b"".join(map(_little, histories))
+    return b"".join(_little("I", one.tobytes()) for one in histories)
 
 
 def _unpacked_content(header: Any, histories: bytes) -> Content:
     rows, past = header["sets"], header["past"]
-    every = _array("I", histories)
+    every = array("I", _little("I", histories))
     ends = list(accumulate([row[_LENGTH] for row in rows] + [length for _, _, length in past]))
     parts = [every[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     return Content(
@@ -119,11 +123,12 @@ def _unpacked_content(header: Any, histories: bytes) -> Content:
         header["matures_at"],
         header["dropped"][1],
         {(host, user): one for (host, user, _), one in zip(past, parts[len(rows) :], strict=True)},
+        header["backdated"],
     )
 
 
 def _unpacked_set(row: list[Any], history: "array[int]") -> BackupSet:
-    host, user, count, newest, oldest, latest, days, learned, groups, _ = row
+    host, user, count, newest, oldest, latest, days, learned, groups, path_lists, ratios, _ = row
     if latest is not None:
         id, tags, version, *summary = latest
         latest = Latest(id, tags, version, Summary(*summary))
@@ -138,46 +143,43 @@ def _unpacked_set(row: list[Any], history: "array[int]") -> BackupSet:
         history,
         tuple(Group(*group) for group in groups),
         learned,
+        path_lists,
+        Ratios(*ratios),
     )
 
 
 def _pack_table(table: Columns) -> bytes:
+    shape, (ids, *others) = table.shape, table.fixed
     header = {
-        "group_by": table.group_by,
+        "group_by": shape.group_by,
+        "identified": shape.identified,
         "values": [values for values, _ in table.repeated],
     }
-    columns = [_little(table.times), table.summaries]
-    for kind, (_, places) in zip(_PLACES, table.repeated, strict=True):
-        columns.append(_little(array(kind, places)))
+    kinds = [kind for _, kind in fixed_columns(shape)[1:]]
+    columns = [_little(kind, data) for kind, data in zip(kinds, others, strict=True)]
+    for kind, (_, places) in zip(_PLACES, table.repeated, strict=False):
+        columns.append(_little(kind, places))
     # Ids are digests, which cannot be compressed.
     compressed = zlib.compress(_with_header(header, b"".join(columns)), _LEVEL)
-    return struct.pack("<I", len(table.times)) + table.ids + compressed
+    return struct.pack("<I", len(ids) // ID_SIZE) + ids + compressed
 
 
 def unpack_table(packed: bytes) -> SnapshotTable:
     """Return the table from `unpack`."""
     (rows,) = struct.unpack_from("<I", packed)
     start = 4 + ID_SIZE * rows
-    header, columns = _parted(zlib.decompress(packed[start:]))
-    sizes = [8, SUMMARY_SIZE, *(array(kind).itemsize for kind in _PLACES)]
-    if not header["group_by"]:
-        sizes[-1] = 0
-    ends = list(accumulate(size * rows for size in sizes))
-    parts = [columns[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    sets, infos, groups = header["values"]
-    values: tuple[list[Any], ...] = (_named(sets), _named(infos), _named(groups))
-    return SnapshotTable.of(
-        Columns(
-            tuple(header["group_by"]),
-            packed[4:start],
-            _array("d", parts[0]),
-            parts[1],
-            tuple(
-                (some, _array(kind, part).tobytes())
-                for some, kind, part in zip(values, _PLACES, parts[2:], strict=True)
-            ),
-        )
-    )
+    header, data = _parted(zlib.decompress(packed[start:]))
+    shape = Shape(tuple(header["group_by"]), header["identified"])
+    kinds = _PLACES[: len(header["values"])]
+    columns = [*fixed_columns(shape)[1:], *((array(kind).itemsize, kind) for kind in kinds)]
+    ends = list(accumulate(size * rows for size, _ in columns))
+    parts = [
+        _little(kind, data[begin:end])
+        for (_, kind), begin, end in zip(columns, [0, *ends], ends, strict=False)
+    ]
+    fixed, places = (packed[4:start], *parts[: -len(kinds)]), parts[-len(kinds) :]
+    repeated = zip(map(_named, header["values"]), places, strict=True)
+    return SnapshotTable.of(Columns(shape, fixed, tuple(repeated)))
 
 
 def rows_of(packed: bytes) -> int:
@@ -190,16 +192,11 @@ def _named(values: list[Any]) -> list[Any]:
     return [None if one is None else tuple(one) for one in values]
 
 
-# Numbers are little-endian, on whatever machine.
-def _little(values: "array[Any]") -> bytes:
-    if sys.byteorder == "big":
-        values = values[:]
-        values.byteswap()
-    return values.tobytes()
-
-
-def _array(kind: str, data: bytes) -> "array[Any]":
+def _little(kind: str, data: bytes) -> bytes:
+    """Return the items of an array in this machine's order, or the reverse; nothing else."""
+    # Numbers are little-endian, on whatever machine.
+    if not kind or sys.byteorder == "little":
+        return data
     values = array(kind, data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    values.byteswap()
+    return values.tobytes()

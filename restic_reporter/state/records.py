@@ -66,6 +66,7 @@ def record_of(
         "reason": None if status.error is None else str(status.error.reason),
         "names": status.fingerprint,
         "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
+        "removed": [status.removed, status.last_removal],
         "access": access
         and [access.keys, access.config, now - moment + access.moment, access.names],
     }
@@ -103,13 +104,14 @@ def restored(
         error=None if reason is None else ReadError(reason, _BEFORE),
         last_success=head["last_success"],
     )
+    status.removed, status.last_removal = head["removed"]
     same_shape = head["shape"] == _shape(task)
     if same_shape and rows_of(packed) > _MANY:
         status.table = unpack_table(packed)
     elif same_shape and packed:
         status.fill_later(partial(unpack_table, packed))
     else:
-        status.table = SnapshotTable(task.repository.group_by)
+        status.table = SnapshotTable(task.repository.shape)
     if same_shape and reason not in UNOPENED:
         status.fingerprint = _names(head["names"])
         status.access = _access(head["access"], now, moment, look_after)
@@ -126,7 +128,8 @@ def _location(task: Task) -> str:
 
 def _shape(task: Task) -> str:
     """Return a digest of what decides which details of a snapshot are known."""
-    return _digest(task.reader.name, *task.repository.group_by)
+    shape = task.repository.shape
+    return _digest(task.reader.name, *shape.group_by, *["identified"] * shape.identified)
 
 
 def _digest(*parts: str) -> str:

@@ -83,6 +83,7 @@ def count_sets(
             None if latest is None else latest_of(latest[1]),
             BackupDays(last, sum(1 << (last - day) for day in days)),
             array("I", sorted(history)),
+            path_lists=len({every[row].paths for row in tally.rows}),
         )
 
     return at_once(counter.content(build))

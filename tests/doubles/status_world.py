@@ -19,6 +19,7 @@ from restic_reporter.collection.state import (
     Task,
 )
 from restic_reporter.concurrency.cooperative import at_once
+from restic_reporter.model.columns import Shape
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.repository import Repository
@@ -69,7 +70,7 @@ def _snapshots(
 def _status(
     url: str, freshness: Freshness, snapshots: list[Snapshot], now: float
 ) -> RepositoryStatus:
-    table = SnapshotTable(("paths",))
+    table = SnapshotTable(Shape(("paths",)))
     table.add(snapshots, ())
     scheme = url.partition(":")[0]
     entry = Repository(

@@ -23,10 +23,10 @@ class Names:
     base: str
     start: str | None = None
     pages: int = 0
-    _files: BucketFiles = field(init=False)
+    _files: BucketFiles[object] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._files = BucketFiles(self.base)
+        self._files = BucketFiles(self.base, _time_of)
         self.start = self.base + FOLDERS[0]
 
     def arguments(self) -> dict[str, Any]:
@@ -48,18 +48,13 @@ class Names:
             if not isinstance(name, str):
                 raise ReadError(Reason.PARSE, f"{_CALL}: a file without a name in the response")
             if file.get("action", "upload") == "upload":
-                self._take(name, file.get("uploadTimestamp"))
+                self._files.add(name, file.get("uploadTimestamp"))
         before, self.start = self.start, self._next_start(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
             raise ReadError(Reason.PROTOCOL, f"{_CALL}: the next page goes backwards")
         if self.start is not None and self.pages >= MOST_PAGES:
             raise ReadError(Reason.TOO_LARGE, f"{_CALL}: more than {MOST_PAGES * PAGE} names")
-
-    def _take(self, name: str, milliseconds: object) -> None:
-        is_lock = self._files.add(name)
-        if is_lock and isinstance(milliseconds, int) and milliseconds < 2**48:
-            self._files.add_lock_time(name, milliseconds / 1000)
 
     def _next_start(self, following: str | None) -> str | None:
         """Return the start of the next page, where B2 proposes ``following``."""
@@ -71,3 +66,9 @@ class Names:
     def listing(self) -> Listing:
         """Return the listing, after the last page: see `BucketFiles.listing`."""
         return self._files.listing()
+
+
+def _time_of(milliseconds: object) -> float | None:
+    if isinstance(milliseconds, int) and 0 <= milliseconds < 2**48:
+        return milliseconds / 1000
+    return None

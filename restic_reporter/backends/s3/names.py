@@ -38,10 +38,10 @@ class Names:
     _list: dict[str, str] = Factory(dict)
     _after: str = ""
     _tokens: set[str] = Factory(set)
-    _files: BucketFiles = field(init=False)
+    _files: BucketFiles[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._files = BucketFiles(self.base)
+        self._files = BucketFiles(self.base, time_of)
         self._begin(FOLDERS[0])
 
     def add(self, page: Page) -> None:
@@ -56,8 +56,7 @@ class Names:
             if self.in_order and name <= self._after:
                 raise WrongOrderError
             self._after = name
-            if self._files.add(name):
-                self._files.add_lock_time(name, time_of(modified))
+            self._files.add(name, modified)
         self.pages += 1
         self._go_on(page)
         if self.query is not None and self.pages >= MOST_PAGES:

@@ -87,6 +87,7 @@ class SFTPBackend:
             config=_token(config),
             locks_error=locks_error,
             lock_times=None if locks_error else _known_times(locks),
+            stored_times=snapshots.times_of,
         )
 
     async def _list_or_empty(self, client: SFTPClient, name: str) -> Folder:

@@ -1,7 +1,7 @@
 """Lists a folder and reads a file, with several requests under way for slow lines."""
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -56,6 +56,11 @@ class Folder:
     def names(self) -> frozenset[str]:
         """Return the names."""
         return frozenset(self.times)
+
+    async def times_of(self, names: Collection[str]) -> dict[str, float]:
+        """Return when these files were stored, as far as known."""
+        times = ((name, self.times.get(name)) for name in names)
+        return {name: float(time) for name, time in times if time is not None}
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from restic_reporter.model.anomalies import NO_RATIOS, Ratios, files, ratios
-from restic_reporter.model.snapshots import NO_SUMMARY, Summary
+from restic_reporter.model.anomalies import files, ratios
+from restic_reporter.model.snapshots import NO_RATIOS, NO_SUMMARY, Ratios, Summary
 
 USUAL = Summary(
     duration=60.0,

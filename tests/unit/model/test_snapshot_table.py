@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model import snapshot_table
 from restic_reporter.model.backup_sets import MAX_SETS, backup_days, history_of, with_history
-from restic_reporter.model.columns import SLICE
+from restic_reporter.model.columns import SLICE, Shape
 from restic_reporter.model.snapshot_table import MAX_GROUPS, SnapshotTable
 from restic_reporter.model.snapshots import Group, Latest, Snapshot, Summary
 from tests.doubles.local_time import local_time
@@ -263,7 +263,7 @@ class GroupTests(SynchronousTestCase):
 
     def groups(self, *group_by: str) -> tuple[Group, ...]:
         """Those of the only set."""
-        kept = SnapshotTable(group_by)
+        kept = SnapshotTable(Shape(group_by))
         kept.add(self.SOME, ())
         (one,) = at_once(kept.content(NOW, ())).sets
         return one.groups
@@ -289,7 +289,7 @@ class GroupTests(SynchronousTestCase):
     def test_limit(self) -> None:
         """A repository shows its 1,000 largest groups, and takes little memory for more."""
         flood = [detailed(number, paths=f"/{number:0200}") for number in range(10_000)]
-        kept = SnapshotTable(("paths",))
+        kept = SnapshotTable(Shape(("paths",)))
         tracemalloc.start()
         try:
             kept.add([*self.SOME[:2], *flood[3:]], ())
@@ -324,7 +324,7 @@ class NewestTests(SynchronousTestCase):
 
     def test_values(self) -> None:
         """Each has all that is known of it, in values that can be shown."""
-        table = SnapshotTable(("paths",))
+        table = SnapshotTable(Shape(("paths",)))
         summary = Summary(1.5, 2, 3, 4, 5, 6)
         table.add([Snapshot(name(1), NOW, "h\n", "\udcff", "/a,/b", "t", "v", summary)], ())
         table.add([snapshot(2, None, None)], ())

@@ -87,7 +87,7 @@ class DecodeTests(SynchronousTestCase):
     def test_names_kept_of_unusable_time(self) -> None:
         """A time that cannot be leaves the snapshot with its set."""
         text = json.dumps(snapshot_json("0000-01-01T00:00:00Z", hostname="a")).encode()
-        self.assertEqual(self.one(text), Snapshot(NAME, None, "a", "u"))
+        self.assertEqual(self.one(text), Snapshot(NAME, None, "a", "u", tree="0" * 64))
 
     def test_flaws(self) -> None:
         """A broken seal, too much content, and an unknown encoding are told apart."""

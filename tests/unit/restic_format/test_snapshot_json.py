@@ -104,9 +104,35 @@ class ParseSnapshotTests(SynchronousTestCase):
             parse_snapshot(value),
             Snapshot(
                 ID, 1_700_000_000, "h", "u", "/a\ufffd,/x", "s,t", "restic 0.17.1",
-                Summary(1800.5, 7, 5, 1, 2, 3),
+                Summary(1800.5, 7, 5, 1, 2, 3), dated=True,
             ),
         )  # fmt: skip
+
+    def test_origin(self) -> None:
+        """Where it is from: the snapshot it was made from, and its tree, if they are valid ids."""
+        found = parse_snapshot({**GOOD, "original": "a" * 64, "tree": "b" * 64})
+        valid = Snapshot(ID, 1_700_000_000, "h", "u", original="a" * 64, tree="b" * 64)
+        self.assertEqual(found, valid)
+        strange: tuple[Any, ...] = (None, 5, [], "a", "z" * 64)
+        for bad in strange:
+            found = parse_snapshot({**GOOD, "original": bad, "tree": bad})
+            self.assertEqual(found, Snapshot(ID, 1_700_000_000, "h", "u"))
+
+    def test_dated(self) -> None:
+        """A time counts as given by hand if it is more than an hour from the backup's begin."""
+        for start, dated in (
+            ("2023-11-14T23:13:20Z", False),
+            ("2023-11-14T21:13:20Z", False),
+            ("2023-11-15T00:13:20+01:00", False),
+            ("2023-11-14T23:13:21Z", True),
+            ("2023-11-14T21:13:19Z", True),
+            ("nonsense", False),
+        ):
+            found = parse_snapshot({**GOOD, "summary": {"backup_start": start}})
+            self.assertEqual((found.dated, found.summary), (dated, NO_SUMMARY), start)
+        summary = {"backup_start": "2023-11-14T21:13:19Z"}
+        unusable = {**GOOD, "time": "0000-01-01T00:00:00Z", "summary": summary}
+        self.assertFalse(parse_snapshot(unusable).dated)
 
     def test_invalid_details(self) -> None:
         """Invalid details are left out, each by itself; the snapshot is valid."""
@@ -119,7 +145,8 @@ class ParseSnapshotTests(SynchronousTestCase):
         self.assertEqual(
             parse_snapshot(value),
             Snapshot(
-                ID, 1_700_000_000, "h", "u", tags="t", summary=Summary(unmodified_files=3)
+                ID, 1_700_000_000, "h", "u", tags="t", summary=Summary(unmodified_files=3),
+                dated=True,
             ),
         )  # fmt: skip
         values: tuple[Any, ...] = (None, 5, [], {"backup_start": 5, "backup_end": None})

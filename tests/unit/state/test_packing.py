@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model.backup_sets import with_history
+from restic_reporter.model.columns import Shape
 from restic_reporter.model.snapshot_table import SnapshotTable
 from restic_reporter.model.snapshots import BackupSet, Content, Snapshot, Summary
 from restic_reporter.state.packing import (
@@ -45,12 +46,14 @@ SNAPSHOTS = st.lists(
 
 def table_of(some: list[Snapshot], group_by: tuple[str, ...] = ()) -> SnapshotTable:
     """A table of these snapshots, which get ids."""
-    table = SnapshotTable(group_by)
+    table = SnapshotTable(Shape(group_by))
     rows = [
         Snapshot(name(number), *(getattr(one, field) for field in FIELDS))
         for number, one in enumerate(some)
     ]
     table.add(rows, ())
+    # As it is after a successful read.
+    table.confirm(frozenset())
     return table
 
 
