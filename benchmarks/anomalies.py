@@ -18,13 +18,16 @@ from attrs import Factory, define
 from benchmarks.anomaly_faults import FAULTS, struck
 from benchmarks.anomaly_kinds import KINDS, Kind, backups
 from benchmarks.anomaly_rules import RULES, Seen, Series, begins
-from benchmarks.anomaly_worlds import FIRST, LAST, WARM, Random
+from benchmarks.anomaly_worlds import FIRST, LAST, WARM, Backup, Random
 from benchmarks.rhythm_worlds import DAY, HOUR, Retention, midnight
 from restic_reporter.model.anomalies import MOST_BEFORE, ratios
 from restic_reporter.model.snapshots import Summary
 
-_KEPT = (
+Keep = Sequence[tuple[str, int]]
+
+_KEPT: tuple[Keep | None, ...] = (
     None,
+    (("daily", 5),),
     (("hourly", 24), ("daily", 7), ("weekly", 5), ("monthly", 12)),
     (("daily", 7), ("weekly", 4), ("monthly", 6)),
 )
@@ -56,6 +59,18 @@ class Result:
             self.found.setdefault(name, []).extend(delays)
 
 
+class _Left:
+    """What retention leaves of the snapshots of a list of paths."""
+
+    def __init__(self, made: Sequence[Backup], places: Sequence[int], keep: Keep) -> None:
+        self._place_of = {int(made[place].when): place for place in places}
+        self._kept = Retention([made[place].when for place in places], keep)
+
+    def at(self, now: float) -> list[int]:
+        """Their places, at a time."""
+        return [self._place_of[one] for one in self._kept.left(now)]
+
+
 class Set:
     """A set of a kind: its backups, and which snapshots each of them is compared with."""
 
@@ -63,23 +78,30 @@ class Set:
         self.made = backups(kind, chance)
         self._phase = chance.uniform(0, HOUR)
         keep = chance.choice(_KEPT)
+        self._changing = kind.lists == 0
         lists: dict[int, list[int]] = {}
         for place, one in enumerate(self.made):
             lists.setdefault(one.paths, []).append(place)
-        self._changing = kind.lists == 0
-        whens = [one.when for one in self.made]
-        groups = [list(range(len(self.made)))] if self._changing else list(lists.values())
-        self._before: dict[int, list[int]] = {}
-        for places in groups:
-            of_time = {int(whens[place]): place for place in places}
-            kept = Retention([whens[place] for place in places], keep) if keep else None
-            for number, place in enumerate(places):
-                if kept is None or self._changing:  # each list of paths is kept for itself
-                    before = places[max(number - MOST_BEFORE, 0) : number][::-1]
-                else:
-                    left = sorted((of_time[one] for one in kept.left(whens[place])), reverse=True)
-                    before = [one for one in left if one < place][:MOST_BEFORE]
-                self._before[place] = before
+        # Each list of paths is kept for itself, so of those that always change nothing goes.
+        self._left = (
+            {}
+            if self._changing or keep is None
+            else {paths: _Left(self.made, places, keep) for paths, places in lists.items()}
+        )
+        self._before = [self._compared(place) for place in range(len(self.made))]
+
+    def _compared(self, place: int) -> Sequence[int]:
+        """As `restic_reporter.model.table_sets` chooses the snapshots to compare with."""
+        when, paths = self.made[place].when, self.made[place].paths
+        if not self._left:
+            recent = [
+                one
+                for one in range(max(place - 4 * MOST_BEFORE, 0), place)
+                if self._changing or self.made[one].paths == paths
+            ]
+            return recent[-MOST_BEFORE:]
+        left = self._left[paths]
+        return [one for one in sorted(left.at(when)) if one < place][-MOST_BEFORE:]
 
     def count(self, place: int, until: float) -> int:
         """How many backups of the same paths were made from one on, up to a time."""

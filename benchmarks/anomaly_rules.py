@@ -12,11 +12,10 @@ from attrs import define, field, frozen
 from benchmarks.rhythm_worlds import DAY, HOUR
 from restic_reporter.model.anomalies import (
     VANISHED_BELOW,
-    Ratios,
     files,
     nearly_all_changed,
 )
-from restic_reporter.model.snapshots import Summary
+from restic_reporter.model.snapshots import Ratios, Summary
 
 # What is compared with lies so many days back.
 _SINCE, _UNTIL = 14 * DAY, 6 * DAY

@@ -6,7 +6,7 @@ from heapq import nlargest
 
 from attrs import frozen
 
-from .anomalies import LEAST_BEFORE, MOST_BEFORE, ratios
+from .anomalies import MOST_BEFORE, ratios
 from .backup_sets import Name, Tally, backup_days, history_of
 from .columns import SUMMARY_SIZE, unpack_summary
 from .rows import DATED, DERIVED, ELSEWHEN, Rows
@@ -82,11 +82,10 @@ class SetMaker:
         Return the rows of the snapshots to compare the newest with, the newest of them first.
 
         Hosts may back up /home and /etc one by one, so only snapshots of the same paths are alike,
-        unless each has other ones.
+        unless most have paths of their own.
         """
         own, lists = self._paths(row), [self._paths(one) for one in tally.usable]
-        counts = Counter(lists)
-        every = max(counts.values()) <= LEAST_BEFORE
+        every = len(lists) > MOST_BEFORE and 2 * len(set(lists)) > len(lists)
         others = [
             (time, one)
             for time, one, paths in zip(tally.times, tally.usable, lists, strict=True)
