@@ -27,7 +27,7 @@ Keep = Sequence[tuple[str, int]]
 
 _KEPT: tuple[Keep | None, ...] = (
     None,
-    (("daily", 5),),
+    (("daily", 7),),
     (("hourly", 24), ("daily", 7), ("weekly", 5), ("monthly", 12)),
     (("daily", 7), ("weekly", 4), ("monthly", 6)),
 )
