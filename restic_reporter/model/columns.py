@@ -20,7 +20,8 @@ SLICE = 2048
 
 # Duration, processed bytes, added bytes; new, changed and unmodified files.
 _SUMMARY = struct.Struct("=dddIII")
-_ABSENT = (math.nan, math.nan, math.nan, 2**32 - 1, 2**32 - 1, 2**32 - 1)
+_NO_COUNT = 2**32 - 1
+_ABSENT = (math.nan, math.nan, math.nan, _NO_COUNT, _NO_COUNT, _NO_COUNT)
 _PACKED_ABSENT = _SUMMARY.pack(*_ABSENT)
 SUMMARY_SIZE = _SUMMARY.size
 
@@ -41,12 +42,15 @@ def unpack_summary(packed: bytes) -> Summary:
     """Return what `pack_summary` has packed."""
     if packed == _PACKED_ABSENT:
         return NO_SUMMARY
-    duration, *numbers = _SUMMARY.unpack(packed)
-    counts = (
-        None if one != one or one == absent else int(one)
-        for one, absent in zip(numbers, _ABSENT[1:], strict=True)
+    duration, processed, added, new, changed, unmodified = _SUMMARY.unpack(packed)
+    return Summary(
+        duration if duration == duration else None,
+        int(processed) if processed == processed else None,
+        int(added) if added == added else None,
+        new if new != _NO_COUNT else None,
+        changed if changed != _NO_COUNT else None,
+        unmodified if unmodified != _NO_COUNT else None,
     )
-    return Summary(None if duration != duration else duration, *counts)
 
 
 @define

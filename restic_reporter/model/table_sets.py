@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import nlargest
 
-from attrs import frozen
+from attrs import define, field
 
-from .anomalies import MOST_BEFORE, ratios
+from .anomalies import LEAST_BEFORE, MOST_BEFORE, ratios
 from .backup_sets import Name, Tally, backup_days, history_of
 from .columns import SUMMARY_SIZE, unpack_summary
 from .rows import DATED, DERIVED, ELSEWHEN, Rows
@@ -38,22 +38,32 @@ def _summary(rows: Rows, row: int) -> Summary:
     return unpack_summary(rows.summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE])
 
 
-@frozen
+@define
 class SetMaker:
     """Makes sets of ``rows``, as of ``now`` in Unix seconds."""
 
     rows: Rows
     now: float
+    # The list of paths at each place of the marks.
+    _lists: Sequence[int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lists = [paths for paths, _ in self.rows.marks.values]
 
     def backup_set(self, labels: Name, tally: Tally) -> BackupSet:
         """Return the set with these labels and snapshots."""
-        rows, newest, latest, row = self.rows, tally.newest, None, None
+        rows, newest = self.rows, tally.newest
+        places = rows.marks.places
+        marks = {places[row] for row in tally.rows}
+        lists = {self._lists[place] for place in marks}
+        latest, ratios = None, NO_RATIOS
         if newest is not None:
             same = (
                 row for row, time in zip(tally.usable, tally.times, strict=True) if time == newest
             )
             row = max(same, key=rows.id)
             latest = rows.latest(row)
+            ratios = self._ratios(row, latest.summary, tally, len(lists) == 1)
         return BackupSet(
             *labels,
             tally.count,
@@ -63,38 +73,31 @@ class SetMaker:
             backup_days(tally.times, self.now),
             history_of(tally.times, self.now),
             self._groups_of(tally),
-            path_lists=len({self._paths(row) for row in tally.rows}),
-            ratios=NO_RATIOS if row is None else self._ratios(row, tally),
+            path_lists=len(lists),
+            ratios=ratios,
         )
 
-    def _paths(self, row: int) -> int:
-        marks = self.rows.marks
-        return marks.values[marks.places[row]][0]
+    def _ratios(self, row: int, newest: Summary, tally: Tally, alike: bool) -> Ratios:
+        """
+        Compare the newest snapshot with those of the same paths before it.
 
-    def _ratios(self, row: int, tally: Tally) -> Ratios:
-        newest = _summary(self.rows, row)
-        if newest == NO_SUMMARY:
+        Hosts may back up /home and /etc one by one, so no others are ``alike``, unless most have
+        paths of their own.
+        """
+        if newest is NO_SUMMARY or len(tally.usable) <= LEAST_BEFORE:
             return NO_RATIOS
-        return ratios(newest, [_summary(self.rows, one) for one in self._before(row, tally)])
-
-    def _before(self, row: int, tally: Tally) -> Sequence[int]:
-        """
-        Return the rows of the snapshots to compare the newest with, the newest of them first.
-
-        Hosts may back up /home and /etc one by one, so only snapshots of the same paths are alike,
-        unless most have paths of their own.
-        """
-        own, lists = self._paths(row), [self._paths(one) for one in tally.usable]
-        every = len(lists) > MOST_BEFORE and 2 * len(set(lists)) > len(lists)
-        others = [
-            (time, one)
-            for time, one, paths in zip(tally.times, tally.usable, lists, strict=True)
-            if one != row and (every or paths == own)
-        ]
+        usable, times = tally.usable, tally.times
+        if not alike:
+            lists = [self._lists[self.rows.marks.places[one]] for one in usable]
+            if len(lists) <= MOST_BEFORE or 2 * len(set(lists)) <= len(lists):
+                own = lists[usable.index(row)]
+                kept = [place for place, paths in enumerate(lists) if paths == own]
+                usable, times = [usable[at] for at in kept], [times[at] for at in kept]
         # Of two with one time, ids decide, whatever the order in which they were read.
-        least = nlargest(MOST_BEFORE, (time for time, _ in others))[-1:]
-        near = [(time, self.rows.id(one), one) for time, one in others if [time] >= least]
-        return [one for *_, one in sorted(near, reverse=True)[:MOST_BEFORE]]
+        least = nlargest(MOST_BEFORE + 1, times)[-1]
+        near = [one for one, time in zip(usable, times, strict=True) if time >= least]
+        near.sort(key=lambda one: (self.rows.times[one], self.rows.id(one)), reverse=True)
+        return ratios(newest, [_summary(self.rows, one) for one in near[1 : MOST_BEFORE + 1]])
 
     def _groups_of(self, tally: Tally) -> tuple[Group, ...]:
         rows = self.rows

@@ -1,6 +1,6 @@
 """A backend with a repository in memory."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from attrs import Factory, define
 from zope.interface import implementer
@@ -24,7 +24,8 @@ class MemoryBackend:
     ``snapshots/``); that of ``locks/`` becomes the listing's ``locks_error``. ``waiting`` is
     awaited before each result, with the requested path, ``snapshots/`` for a listing.
 
-    ``listings`` counts the listings, ``loads`` are the requested files; ``at_once`` and
+    ``listings`` counts the listings, ``loads`` are the requested files, ``asked_times`` the
+    snapshots whose `Listing.stored_times` were requested; ``at_once`` and
     ``most_at_once`` are the current and the highest number of parallel calls of ``load``.
     """
 
@@ -34,9 +35,11 @@ class MemoryBackend:
     shows_keys: bool = False
     location: Secret | None = None
     lock_times: tuple[float, ...] | None = None
+    stored_times: Mapping[str, float] | None = None
     concurrent_loads: int = 1
     listings: int = 0
     loads: list[str] = Factory(list)
+    asked_times: list[str] = Factory(list)
     at_once: int = 0
     most_at_once: int = 0
 
@@ -62,7 +65,13 @@ class MemoryBackend:
             self.location,
             locks_error=locks_error,
             lock_times=self.lock_times,
+            stored_times=None if self.stored_times is None else self._stored_times,
         )
+
+    async def _stored_times(self, names: Collection[str]) -> Mapping[str, float]:
+        self.asked_times += sorted(names)
+        times = self.stored_times or {}
+        return {name: times[name] for name in names if name in times}
 
     async def list_keys(self, deadline: Deadline, meter: Meter) -> frozenset[str]:
         """Return the current keys."""

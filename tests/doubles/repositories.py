@@ -45,10 +45,14 @@ def name(number: int) -> str:
 
 
 def snapshot(
-    number: int, time: float | None = NOW - 100, host: str | None = "h", user: str = "u"
+    number: int,
+    time: float | None = NOW - 100,
+    host: str | None = "h",
+    user: str = "u",
+    **details: Any,
 ) -> Snapshot:
     """The snapshot of this number."""
-    return Snapshot(name(number), time, host, user)
+    return Snapshot(name(number), time, host, user, **details)
 
 
 def count_sets(

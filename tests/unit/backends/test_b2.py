@@ -104,6 +104,15 @@ class ListTests(B2Case):
         ]
         self.assertEqual(found.lock_times, tuple(sorted(times)))
 
+    async def test_stored_times(self) -> None:
+        """The snapshots' times are those of their upload."""
+        fill(self.fake, self.bucket, "repo/", 2)
+        [version] = self.bucket.versions[f"repo/snapshots/{name(1)}"]
+        listing = await self.list(self.backend())
+        assert listing.stored_times is not None
+        found = await listing.stored_times([name(1), name(7)])
+        self.assertEqual(found, {name(1): version.timestamp / 1000})
+
     async def test_foreign_folders_cost_nothing(self) -> None:
         """What lies before, between and after the folders is not listed page by page."""
         names = fill(self.fake, self.bucket, "", 3, locks=1)

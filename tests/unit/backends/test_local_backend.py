@@ -94,6 +94,14 @@ class LocalBackendTests(TestCase):
         )
         self.assertEqual(self.meter, Meter({"list": 1}))
 
+    async def test_stored_times(self) -> None:
+        """The snapshots' times are those of their files; one may have vanished."""
+        os.utime(self.root / "snapshots" / name(1), (0, 1_700_000_000.5))
+        listing = await self.list(self.backend)
+        assert listing.stored_times is not None
+        found = await listing.stored_times([name(1), name(7)])
+        self.assertEqual(found, {name(1): 1_700_000_000.5})
+
     async def test_off_the_reactor(self) -> None:
         """Nothing of it is done in the reactor's thread."""
         threads = []

@@ -36,6 +36,16 @@ class ListTests(S3Case):
         self.assertEqual(await self.list(self.backend("other/../repo")), expected)
         self.assertEqual(self.fake.counts, {"list": 1})
 
+    async def test_stored_times(self) -> None:
+        """The snapshots' times are those of their upload, as far as they are valid."""
+        fill(self.fake, "repo/", 3)
+        self.fake.put(f"repo/snapshots/{name(1)}", b"snapshot", 1_700_000_000.25)
+        listing = await self.list(self.backend())
+        assert listing.stored_times is not None
+        self.assertEqual(
+            await listing.stored_times([name(1), name(7)]), {name(1): 1_700_000_000.25}
+        )
+
     async def test_configured_region(self) -> None:
         """With the region in the config the first listing is one request too."""
         fill(self.fake, "repo/")

@@ -46,6 +46,16 @@ class ListingTests(SFTPCase):
         listing = await self.backend().list(self.deadline(), self.meter)
         self.assertEqual(listing.lock_times, (1_700_000_001.0, 1_700_000_002.0))
 
+    async def test_stored_times(self) -> None:
+        """The snapshots' times are those of the files, if the server tells them."""
+        self.make(f"snapshots/{'c' * 64}", f"snapshots/{'d' * 64}")
+        os.utime(self.path / "snapshots" / ("c" * 64), (1, 1_700_000_002))
+        for program, times in (("", {"c" * 64: 1_700_000_002.0}), ("bare", {})):
+            backend = self.backend(program) if program else self.backend()
+            listing = await backend.list(self.deadline(), self.meter)
+            assert listing.stored_times is not None
+            self.assertEqual(await listing.stored_times(["c" * 64, "e" * 64]), times)
+
     async def test_without_attributes(self) -> None:
         """A server need not give any; then the times and the config's token are unknown."""
         self.make(f"locks/{'c' * 64}", f"snapshots/{'b' * 64}")

@@ -92,6 +92,30 @@ class ReadingTests(ReadingTestCase):
         assert reading.locks is not None
         self.assertEqual(reading.locks.times, (NOW - 5, NOW - 4))
 
+    def test_stored_times(self) -> None:
+        """Only of new snapshots is asked when they were stored, and nothing without a change."""
+        backend, storage = self.world.backend, self.world.storage
+        backend.stored_times = {name(1): 0.0}
+        self.assertEqual(self.read().content.backdated_count, 1)
+        self.assertEqual(backend.asked_times, [name(number) for number in range(3)])
+        self.read()
+        storage.snapshots.append(snapshot(9))
+        backend.stored_times = {name(9): NOW - 90, name(2): 0.0}
+        self.assertEqual(self.read().content.backdated_count, 1)
+        self.assertEqual(backend.asked_times[3:], [name(9)])
+
+    def test_removed(self) -> None:
+        """Snapshots found by the successful read before, and not by this one, are counted."""
+        storage = self.world.storage
+        self.assertEqual(self.read().removed, 0)
+        storage.snapshots[1:] = [snapshot(8)]
+        storage.unread.add(name(8))
+        self.failed()
+        storage.snapshots[:] = [snapshot(0), snapshot(9)]
+        storage.unread.clear()
+        self.assertEqual(self.read().removed, 2)
+        self.assertEqual(self.read().removed, 0)
+
     def test_unchanged_empty(self) -> None:
         """An empty repository is read once as well."""
         self.world.storage.snapshots.clear()

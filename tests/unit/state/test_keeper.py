@@ -146,6 +146,24 @@ class RestoreTests(KeeperCase):
             self.restart()
             self.assertTrue(self.restored())
 
+    def test_removed_snapshots(self) -> None:
+        """Snapshots that were removed before the restart, or meanwhile, stay counted."""
+        (world,) = self.worlds(1)
+        world.storage.snapshots[:] = [snapshot(number, NOW - 100) for number in range(5)]
+        self.collect()
+        del world.storage.snapshots[3:]
+        self.clock.advance(60)
+        self.collect()
+        counted = self.status().removed, self.status().last_removal
+        self.assertEqual(counted, (2, NOW + 60))
+        del world.storage.snapshots[2:]
+        self.restart(DAY)
+        self.assertTrue(self.restored())
+        self.assertEqual((self.status().removed, self.status().last_removal), counted)
+        self.collect()
+        self.assertEqual(self.status().removed, 3)
+        self.assertGreater(self.status().last_removal or 0, NOW + DAY)
+
     def test_new_entry(self) -> None:
         """An entry that comes back by a reload is restored at the next collection."""
         world, other = self.worlds(2)
