@@ -55,13 +55,6 @@ USUAL_ADDED = 4.0
 USUAL_CHANGED = 0.5, 2.0
 
 
-def source_vanished(found: Ratios) -> bool:
-    """Return whether most of the files, or of their bytes, are missing in the newest snapshot."""
-    return any(
-        one is not None and one < VANISHED_BELOW for one in (found.files, found.processed_bytes)
-    )
-
-
 def nearly_all_changed(newest: Summary, found: Ratios) -> bool:
     """
     Return whether the newest snapshot has other content than those before it.
