@@ -149,8 +149,9 @@ class Collector:
 
     def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Update the statuses to the config; return those that are due."""
-        for label in self.state.statuses.keys() - self._tasks.keys():
-            del self.state.statuses[label]
+        for kept in (self.state.statuses, self.state.results):
+            for label in kept.keys() - self._tasks.keys():
+                del kept[label]
         due = []
         for label, task in self._tasks.items():
             status = self.state.statuses.get(label)

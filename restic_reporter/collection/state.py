@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 from ..interfaces import IBackend, ISnapshotReader, Memory
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
+from ..model.results import Result
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content, Listing, Meter
 from ..readers.access import SeenAccess
@@ -188,9 +189,11 @@ class CollectionState:
     The statuses of all repositories by label, of the collections and of the config.
 
     The collector, the queue of runs and the daemon write it; the metrics page and the status page
-    read it.
+    read it. ``results`` are the latest of each kind, by label; a repository that was not read yet
+    can have some.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     config: ConfigStatus = field(factory=ConfigStatus)
+    results: dict[str, dict[str, Result]] = field(factory=dict)

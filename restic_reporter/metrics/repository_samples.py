@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from itertools import chain
 
 from attrs import define, evolve
 
@@ -9,13 +10,14 @@ from ..collection.state import Locks, RepositoryStatus, Task
 from ..model.columns import Steps
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
+from ..model.results import Results
 from ..model.snapshots import Content
 from . import definitions as f
 from .exposition import Family, label_text, sample
 from .set_samples import SET_FAMILIES, Labelled, Sample, run_samples, set_samples, watched_sets
 from .timed_lines import TimedLines, ages, due_times_of, late, retained_days, stale_locks
 
-# The content of a repository changes seldom, the outcome of the read every time.
+# The content of a repository changes seldom, the outcome of reads and of other jobs often.
 CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
@@ -25,7 +27,7 @@ CONTENT_FAMILIES = (
 READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
-    *(f.REMOVED, f.LAST_REMOVAL),
+    *(f.REMOVED, f.LAST_REMOVAL, f.RESULT_SUCCESS, f.RESULT_TIME),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
@@ -55,6 +57,14 @@ def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
         if status.last_success is not None:
             freshness = status.task.repository.freshness
             yield from run_samples(url, status.content, freshness, status.last_success)
+
+
+def result_samples(url: str, results: Results) -> Iterator[Sample]:
+    """Yield the samples about the jobs of the repository; ``url`` is as in `read_samples`."""
+    for kind, result in results.items():
+        labels = f"{url},{label_text({'kind': kind})}"
+        yield f.RESULT_SUCCESS, int(result.success), labels
+        yield f.RESULT_TIME, result.time, labels
 
 
 def content_samples(
@@ -116,9 +126,11 @@ class KeptLines:
         return lines
 
     @classmethod
-    def steps(cls, status: RepositoryStatus, before: "KeptLines | None") -> "Steps[KeptLines]":
+    def steps(
+        cls, status: RepositoryStatus, results: Results, before: "KeptLines | None"
+    ) -> "Steps[KeptLines]":
         """
-        Render ``status`` in short steps.
+        Render ``status`` and ``results`` in short steps.
 
         The lines of the content are those from ``before`` if they are still valid.
         """
@@ -127,7 +139,8 @@ class KeptLines:
         task, content, locks = status.task, status.content, status.locks
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
-        read = yield from _lines(READ_FAMILIES, read_samples(url, status))
+        outcomes = chain(read_samples(url, status), result_samples(url, results))
+        read = yield from _lines(READ_FAMILIES, outcomes)
         if (
             before is not None
             and before.task is task

@@ -84,8 +84,10 @@ class StatusPages:
             return 404, await self._page("Not found · restic-reporter", "", not_found())
 
         async def render() -> bytes:
-            content = await repository_page(self._reactor, status, arguments, self._now())
-            title = f"{status.task.repository.url} · restic-reporter"
+            url = status.task.repository.url
+            results = self._state.results.get(url, {})
+            content = await repository_page(self._reactor, status, results, arguments, self._now())
+            title = f"{url} · restic-reporter"
             return await self._page(title, "", content)
 
         return 200, await self._lock.run(render)
