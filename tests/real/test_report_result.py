@@ -127,6 +127,7 @@ class KeptResultsTests(SynchronousTestCase):
             found = self.machine.run_program("sh", "-c", f"command -v {name}").stdout.strip()
             target = Path(found) if found.startswith("/") else Path("/bin", name)
             (self.machine.home / "bin" / name).symlink_to(target)
+        (self.machine.home / "bin" / "curl").unlink()
         path = str(self.machine.home / "bin")
         done = self.machine.run_program("/bin/sh", str(SCRIPT), *JOB, "--", "true", PATH=path)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -202,12 +203,13 @@ class KeptResultsTests(SynchronousTestCase):
 
     def test_one_in_the_background(self) -> None:
         """Only one process tries again; one that is gone is replaced. None keeps a job's lock."""
+        # It closes the lock's file just after it began, long before its pause ends.
         for self.machine.shell in SHELLS:
             self.machine.run(*JOB, "-s", "0")
             sender = self.machine.spool / "sender"
             senders = []
             for _ in range(2):
-                script = f'exec 9>lock; flock -n 9 || exit 99; {self.machine.shell} "$@"'
+                script = f'exec 9>lock; flock -w 20 9 || exit 99; {self.machine.shell} "$@"'
                 command = ("sh", "-c", script, "sh", str(SCRIPT), *JOB, "--", "true")
                 done = self.machine.run_program(*command, REPORT_RESULT_PAUSE="30")
                 self.assertEqual(done.returncode, 0, done.stderr)
