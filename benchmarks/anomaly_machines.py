@@ -33,13 +33,13 @@ def server(chance: Random, life: Sequence[Moment]) -> Iterator[Summary]:
 
 
 def bare_system(chance: Random, life: Sequence[Moment]) -> Iterator[Summary]:
-    """A system with hardly any data, upgraded each second year or more often."""
+    """A system with hardly any data, upgraded each second year."""
     source = Source(much(chance, 120e3, 0.3), much(chance, 5 * GB, 0.3))
     for now in life:
         changes = usual(chance, now.passed, 20, 60, 20 * MB, 50 * MB)
         if happens(chance, now, 50):
             changes += {"changed": much(chance, 1500), "rewritten": much(chance, 200 * MB)}
-        if happens(chance, now, 0.7):
+        if happens(chance, now, 0.5):
             changes += source.replaced(chance.uniform(0.5, 0.9))
         yield source.backup(**changes)
 

@@ -51,7 +51,7 @@ def files(summary: Summary) -> int | None:
 VANISHED_BELOW = 1 / 3
 ADDED_ABOVE = 2 / 3
 UNMODIFIED_BELOW = 0.9
-USUAL_ADDED = 4.0
+USUAL_ADDED = 5.0
 USUAL_CHANGED = 0.5, 2.0
 
 

@@ -105,7 +105,7 @@ class SizeTests(SynchronousTestCase):
         self.assertEqual(self.size(Ratios(1.0, 9.0, 1.0, 9.0)), "100 B nearly all changed")
         self.assertEqual(self.size(Ratios(1.0, None, 1.0, None)), "100 B nearly all changed")
         for ratios in (
-            Ratios(1.0, 4.0, 1.0, 9.0),
+            Ratios(1.0, 5.0, 1.0, 9.0),
             Ratios(1.0, 9.0, 1.0, 2.0),
             Ratios(1.0, 9.0, 9.0, 9.0),
             Ratios(1.0, 9.0, None, 9.0),
