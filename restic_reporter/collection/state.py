@@ -1,11 +1,13 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
+from ..model.backup_sets import Name
+from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.results import Result
@@ -74,6 +76,18 @@ class PastRead:
     message: str = ""
 
 
+@frozen
+class CopyStatus:
+    """
+    How much of each backup set one copy has, by host and user.
+
+    ``reads`` tells which good reads of both repositories were compared.
+    """
+
+    reads: str
+    sets: Mapping[Name, SetCopy] = field(repr=False)
+
+
 @define
 class RepositoryStatus:
     """
@@ -87,7 +101,7 @@ class RepositoryStatus:
     before the start, and the reader has not opened the repository since. ``revision`` changes
     with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
     were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
-    the last time.
+    the last time. ``copies`` are those compared so far, by label.
     """
 
     task: Task
@@ -110,6 +124,7 @@ class RepositoryStatus:
     removed: int = 0
     last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
     def table(self) -> SnapshotTable:

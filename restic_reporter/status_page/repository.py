@@ -11,6 +11,7 @@ from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from ..model.results import Results
 from . import units
+from .copy_rows import CopySelection
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
@@ -158,6 +159,10 @@ def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
         facts["Keys"] = [part for key in keys for part in (key, " ")]
     elif task.repository.key_hint:
         facts["Key"] = tags.code(task.repository.key_hint[:8])
+    if task.repository.copies:
+        text = units.count(len(task.repository.copies), "copy")
+        link = CopySelection(task.repository.url).link()
+        facts["Copied to"] = tags.a(text, href=link)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
     return tags.dl(
