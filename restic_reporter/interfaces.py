@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .model.repository import Repository
     from .model.settings import BackendSettings, Key, OwnKeys
     from .model.snapshot_table import SnapshotTable
-    from .model.snapshots import Listing, Meter
+    from .model.snapshots import Listing, Lock, Meter
     from .redaction.secret import Secret
 
 
@@ -179,14 +179,18 @@ class ReadResult:
     ``stopped`` means that the reader gave up because of them, so the state of the others is
     unknown. ``seen`` are the ids of all snapshots that it read if it listed the repository
     itself, else ``None``; ``nameless`` is the number of snapshots without a usable id.
-    ``lock_times`` are those of the readable locks in Unix seconds.
+    ``locks`` are the readable locks. ``newest_key`` (Unix seconds) is when the newest key file was
+    made, ``None`` unless all were read. ``version`` is that of the repository's format, empty if
+    unknown.
     """
 
     unreadable: frozenset[str] = frozenset()
     stopped: bool = False
     seen: frozenset[str] | None = None
     nameless: int = 0
-    lock_times: Sequence[float] = ()
+    locks: Sequence[Lock] = ()
+    newest_key: float | None = None
+    version: str = ""
 
 
 class ISnapshotReader(Interface):

@@ -45,8 +45,10 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     """
     config = _look_at_config(root)
     empty: frozenset[str] = frozenset()
-    snapshots, keys = (_names(os.path.join(root, one), limit) for one in ("snapshots", "keys"))
-    locks, locks_error, lock_times = None, None, list[float]()
+    snapshots = _names(os.path.join(root, "snapshots"), limit)
+    key_times, lock_times = dict[str, float](), dict[str, float]()
+    keys = _names(os.path.join(root, "keys"), limit, key_times)
+    locks, locks_error = None, None
     try:
         locks = _names(os.path.join(root, "locks"), limit, lock_times)
     except ReadError as error:
@@ -62,7 +64,8 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
         keys or empty,
         config=config,
         locks_error=locks_error,
-        lock_times=None if locks_error else tuple(sorted(lock_times)),
+        lock_times=None if locks_error else tuple(sorted(lock_times.values())),
+        key_times=key_times,
     )
 
 
@@ -112,7 +115,7 @@ def _look_at_config(root: str) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _names(path: str, limit: int, times: list[float] | None = None) -> frozenset[str] | None:
+def _names(path: str, limit: int, times: dict[str, float] | None = None) -> frozenset[str] | None:
     """
     Return restic's file names in a folder, ``None`` if the folder is missing.
 
@@ -130,7 +133,7 @@ def _names(path: str, limit: int, times: list[float] | None = None) -> frozenset
                     if times is not None:
                         # It may vanish meanwhile.
                         with suppress(OSError):
-                            times.append(entry.stat().st_mtime)
+                            times[name] = entry.stat().st_mtime
     except FileNotFoundError as error:
         if os.path.islink(_encoded(path)):
             raise _explained(path, error) from None

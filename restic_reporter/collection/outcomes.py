@@ -26,6 +26,7 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     status.content = content
     status.fingerprint = reading.fingerprint
     status.access = reading.access
+    status.keys = reading.keys
     status.locks = reading.locks
     if reading.removed:
         status.removed += reading.removed

@@ -18,6 +18,7 @@ from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.deadline import Deadline, within
 from ..http import BoundedHTTPClient
 from ..model.errors import ReadError
+from ..pings.pinger import Pinger
 from ..schedule.cron_service import CronService
 from ..state.keeper import StateKeeper
 from ..web.listener import AddressError
@@ -54,6 +55,7 @@ class Parts:
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 class ReporterService(MultiService):
@@ -156,6 +158,7 @@ class ReporterService(MultiService):
     async def _stop(self, children: "Deferred[Any]") -> None:
         deadline = Deadline.after(self._parts.reactor, _STOP_TIMEOUT)
         runs = self._parts.runs.stop()
+        self._parts.pinger.stop()
 
         async def end() -> None:
             await children

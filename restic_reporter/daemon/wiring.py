@@ -97,6 +97,7 @@ def wire(
         workers=collection.workers,
         http=collection.http,
         keeper=collection.keeper,
+        pinger=collection.pinger,
     )
     pidfile = twistd_options.get("pidfile")
     return ReporterService(

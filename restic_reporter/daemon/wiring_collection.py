@@ -29,6 +29,7 @@ from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
 from ..model.errors import ConfigError
+from ..pings.pinger import Pinger
 from ..plugin.discovery import by_name, by_scheme, installed_plugins
 from ..readers.cache import SnapshotCache
 from ..readers.native import NativeReader
@@ -62,6 +63,7 @@ class Collection:
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 def wire_collection(
@@ -98,6 +100,7 @@ def wire_collection(
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
+    pinger = Pinger(reactor, time.time, http)
     vault = stores.stores.get("vault")
     page = MetricsPage(
         state,
@@ -113,6 +116,8 @@ def wire_collection(
     def prepare(status: RepositoryStatus) -> None:
         page.prepare(status)
         on_read(status)
+        if not one_run:
+            pinger.note(status)
         if keeper is not None:
             keeper.save(status)
 
@@ -186,6 +191,7 @@ def wire_collection(
         workers,
         http,
         keeper,
+        pinger,
     )
 
 

@@ -7,6 +7,7 @@ from itertools import chain
 from attrs import define, evolve
 
 from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Steps
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
@@ -23,7 +24,7 @@ CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
     *COPY_FAMILIES,
-    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK),
+    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK, f.KEY_COUNT, f.NEWEST_KEY),
     *(f.FUTURE_COUNT, f.INVALID_COUNT, f.BACKDATED_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
@@ -77,7 +78,7 @@ def content_samples(
     if content is None:
         return
     backend, reader = sanitise(status.task.backend_name), sanitise(status.task.reader.name)
-    info = label_text({"backend": backend, "reader": reader})
+    info = label_text({"backend": backend, "reader": reader, "version": status.keys.version})
     yield f.REPOSITORY_INFO, 1, f"{url},{info}"
     yield f.SNAPSHOT_COUNT, content.snapshot_count, url
     yield f.FUTURE_COUNT, content.future_count, url
@@ -87,6 +88,8 @@ def content_samples(
     if status.locks is not None:
         yield f.LOCK_COUNT, status.locks.count, url
         yield f.OLDEST_LOCK, min(status.locks.times, default=None), url
+    yield f.KEY_COUNT, status.keys.count, url
+    yield f.NEWEST_KEY, status.keys.newest, url
     yield from set_samples(url, content, status.task.repository.freshness, watched)
     yield from copy_samples(status, watched)
 
@@ -106,15 +109,16 @@ class KeptLines:
     """
     The lines of one repository.
 
-    ``content`` is valid for this ``task``, ``of_content``, ``locks`` and ``copies``; ``timed`` are
-    those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm. These are in
-    ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
+    ``content`` is valid for this ``task``, ``of_content``, ``locks``, ``keys`` and ``copies``;
+    ``timed`` are those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm.
+    These are in ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
     """
 
     revision: int
     task: Task
     of_content: Content | None
     locks: Locks | None
+    keys: KeyFacts
     copies: Mapping[str, CopyStatus]
     content: Lines
     read: Lines
@@ -141,7 +145,7 @@ class KeptLines:
         # The status may change between two steps.
         revision, status = status.revision, copy(status)
         task, content = status.task, status.content
-        locks, copies = status.locks, status.copies
+        locks, keys, copies = status.locks, status.keys, status.copies
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
         outcomes = chain(read_samples(url, status), result_samples(url, results))
@@ -151,6 +155,7 @@ class KeptLines:
             and before.task is task
             and before.of_content is content
             and before.locks == locks
+            and before.keys == keys
             and before.copies is copies
         ):
             return evolve(before, revision=revision, read=read, judged_until=until)
@@ -166,7 +171,7 @@ class KeptLines:
         timed.append(stale_locks(url, locks if content is not None else None))
         lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
         return cls(
-            *(revision, task, content, locks, copies, lines, read, tuple(timed)),
+            *(revision, task, content, locks, keys, copies, lines, read, tuple(timed)),
             late(f.SET_LATE, by_rhythm),
             until,
         )

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import astuple, evolve, field, frozen
 
 from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Columns
 from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Content
+from ..model.snapshots import Content, Lock
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
 
@@ -67,7 +68,9 @@ def record_of(
         "last_success": status.last_success,
         "reason": None if status.error is None else str(status.error.reason),
         "names": status.fingerprint,
-        "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
+        "keys": astuple(status.keys),
+        "locks": locks
+        and [locks.count, locks.fingerprint, locks.times, [astuple(one) for one in locks.oldest]],
         "removed": [status.removed, status.last_removal],
         "copies": _packed_copies(status),
         "access": access
@@ -102,6 +105,7 @@ def restored(
         task,
         content,
         _locks(head["locks"]),
+        KeyFacts(*head["keys"]),
         unopened=True,
         success=reason is None,
         error=None if reason is None else ReadError(reason, _BEFORE),
@@ -150,7 +154,10 @@ def _names(value: Any) -> tuple[int, str] | None:
 
 
 def _locks(value: Any) -> Locks | None:
-    return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
+    if value is None:
+        return None
+    count, (number, digest), times, oldest = value
+    return Locks(count, (number, digest), tuple(times), tuple(Lock(*one) for one in oldest))
 
 
 def _packed_copies(status: RepositoryStatus) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from ..model.results import Results
 from . import units
+from .access_facts import access_facts, locks
 from .copy_rows import CopySelection
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
 from .repositories import read_badge
-from .repository_tables import costs, groups, locks, reads, snapshot_table
+from .repository_tables import costs, groups, reads, snapshot_table
 from .results import failed_badges, last_proof, results_table
 from .rows import SetRow, State, repository_rows
 from .selection import Selection, most_urgent, page_number
@@ -70,11 +71,8 @@ async def repository_page(
         _section("sets", "Backup sets", _sets_part(url, sets, now)),
         _section("jobs", "Checks and other jobs", results_table(results, now)),
         _section("reads", "Latest reads", reads(list(status.reads), now)),
-        tags.div(
-            _section("locks", "Locks", locks(status.locks, now)),
-            _section("costs", "Requests since the start", costs(status.meter)),
-            class_="pair",
-        ),
+        _section("locks", "Locks", locks(status.locks, now)),
+        _section("costs", "Requests since the start", costs(status.meter)),
         _section("groups", "Groups", groups(status, now)),
         _section(
             "snapshots",
@@ -154,11 +152,7 @@ def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
         }.items():
             if value:
                 facts[text] = f"{value:,}"
-    if status.access is not None and status.access.names:
-        keys = (tags.code(one[:8], title=one) for one in status.access.names)
-        facts["Keys"] = [part for key in keys for part in (key, " ")]
-    elif task.repository.key_hint:
-        facts["Key"] = tags.code(task.repository.key_hint[:8])
+    facts |= access_facts(status, now)
     if task.repository.copies:
         text = units.count(len(task.repository.copies), "copy")
         link = CopySelection(task.repository.url).link()

@@ -35,6 +35,7 @@ class MemoryBackend:
     shows_keys: bool = False
     location: Secret | None = None
     lock_times: tuple[float, ...] | None = None
+    key_times: Mapping[str, float] | None = None
     stored_times: Mapping[str, float] | None = None
     concurrent_loads: int = 1
     listings: int = 0
@@ -65,6 +66,7 @@ class MemoryBackend:
             self.location,
             locks_error=locks_error,
             lock_times=self.lock_times,
+            key_times=self.key_times,
             stored_times=None if self.stored_times is None else self._stored_times,
         )
 

@@ -89,8 +89,19 @@ class S3DaemonCase(SynchronousTestCase):
         self.assertEqual(metrics.value("backup_lock_count", url=url), 1)
         # Nobody can read this lock: its time is that of the listing.
         self.assert_just_now(metrics, url)
-        labels = {"url": url, "backend": "s3", "reader": reader}
+        version = "2" if reader == "native" else ""
+        labels = {"url": url, "backend": "s3", "reader": reader, "version": version}
         self.assertEqual(metrics.value("backup_repository_info", **labels), 1)
+        self.assertEqual(metrics.value("backup_key_count", url=url), 1)
+        first = metrics.value("backup_newest_key_timestamp_seconds", url=url)
+        run("unlock", "--remove-all")
+        run("key", "add", "--new-password-file", str(self.folder.write("new-password", "new")))
+        daemon.collect()
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.value("backup_key_count", url=url), 2)
+        newest = metrics.value("backup_newest_key_timestamp_seconds", url=url)
+        assert first is not None and newest is not None
+        self.assertGreater(newest, first)
         daemon.stop()
 
     def assert_just_now(self, metrics: Any, url: str) -> None:

@@ -19,13 +19,22 @@ from restic_reporter.collection.state import (
     Task,
 )
 from restic_reporter.concurrency.cooperative import at_once
+from restic_reporter.model.access import KeyFacts
 from restic_reporter.model.columns import Shape
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.results import Result
 from restic_reporter.model.snapshot_table import SnapshotTable
-from restic_reporter.model.snapshots import BackupDays, BackupSet, Latest, Meter, Snapshot, Summary
+from restic_reporter.model.snapshots import (
+    BackupDays,
+    BackupSet,
+    Latest,
+    Lock,
+    Meter,
+    Snapshot,
+    Summary,
+)
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.status_page.pages import StatusPages
@@ -70,6 +79,13 @@ def _snapshots(
             )
 
 
+def _locks(now: float) -> tuple[Lock, ...]:
+    return (
+        Lock(now - 5 * HOUR, "web-01", "root", 4711, exclusive=True),
+        Lock(now - 240, "db-main-01", "postgres", 1234567),
+    )
+
+
 def _status(
     url: str, freshness: Freshness, snapshots: list[Snapshot], now: float
 ) -> RepositoryStatus:
@@ -89,7 +105,8 @@ def _status(
         duration=1.4,
         unread=False,
         meter=Meter({"list": 24, "load": 310}, {"list": 190_000, "load": 2_400_000}),
-        locks=Locks(2, (2, "2"), (now - 240, now - 5 * HOUR)),
+        keys=KeyFacts(2, now - 400 * DAY, "2"),
+        locks=Locks(2, (2, "2"), (now - 5 * HOUR, now - 240), _locks(now)),
     )
     status.reads.extend(
         PastRead(now - 300 - number * HOUR, 1.2 + number / 10, len(table))

@@ -1,6 +1,7 @@
 """One repository on a host with ssh."""
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -80,13 +81,15 @@ class SFTPBackend:
         locks_error = locks if isinstance(locks, ReadError) else None
         folders = [keys, snapshots] if locks_error else [keys, snapshots, locks]
         meter.count_bytes("list", sum(one.size for one in folders))
+        times = None if locks_error else _known_times(locks)
         return Listing(
             snapshots.names,
             None if locks_error else locks.names,
             keys.names,
             config=_token(config),
             locks_error=locks_error,
-            lock_times=None if locks_error else _known_times(locks),
+            lock_times=None if times is None else tuple(sorted(times.values())),
+            key_times=_known_times(keys),
             stored_times=snapshots.times_of,
         )
 
@@ -118,10 +121,10 @@ async def _together(work: "list[Deferred[Any]]") -> list[Any]:
         error.subFailure.raiseException()
 
 
-def _known_times(locks: Folder) -> tuple[float, ...] | None:
-    """Return the times of all locks; ``None`` if the server does not tell them."""
-    times = [float(time) for time in locks.times.values() if time is not None]
-    return tuple(sorted(times)) if len(times) == len(locks.times) else None
+def _known_times(folder: Folder) -> Mapping[str, float] | None:
+    """Return the times of all files; ``None`` if the server does not tell them."""
+    times = {name: float(time) for name, time in folder.times.items() if time is not None}
+    return times if len(times) == len(folder.times) else None
 
 
 def _token(config: Attributes) -> tuple[int | None, int | None] | None:

@@ -89,7 +89,7 @@ class LocalBackendTests(TestCase):
         listing = await self.list(self.backend)
         self.assertEqual(len(listing.lock_times or ()), 2)
         self.assertEqual(
-            evolve(listing, lock_times=None),
+            evolve(listing, lock_times=None, key_times=None),
             Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
         )
         self.assertEqual(self.meter, Meter({"list": 1}))

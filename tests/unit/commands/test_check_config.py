@@ -67,7 +67,12 @@ class CheckConfigTests(ConfigCase):
             {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
             {"repo": "s3:h/bucket", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
             {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
-            {"repo": "/r", "vault_material": "a/b", "copies": [f"rest:http://me:{MARKER}@h/"]},
+            {
+                "repo": "/r",
+                "vault_material": "a/b",
+                "ping_url": f"https://h/{MARKER}",
+                "copies": [f"rest:http://me:{MARKER}@h/"],
+            },
         ]
         sources: list[dict[str, str]] = [
             {},
@@ -87,7 +92,7 @@ class CheckConfigTests(ConfigCase):
             {**entries[2], "b2_key": "***", "password_command": "'/opt/my pass' ***"},
             {**entries[3], "env": {"AWS_SECRET_ACCESS_KEY": "***", "REGION": "***"}},
             {**entries[4], "password": "***"},
-            {**entries[5], "copies": ["rest:http://me:***@h/"]},
+            {**entries[5], "ping_url": "***", "copies": ["rest:http://me:***@h/"]},
         ]
         self.assertEqual(list(checked.entries), expected)
 
@@ -103,7 +108,7 @@ class CheckConfigTests(ConfigCase):
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
         s3 = {"s3_secret_access_key", "s3_session_token"}
         self.assertEqual(marked, {"rest_password", "b2_key", *s3})
-        others = {"password", "env", "password_command"}
+        others = {"password", "env", "password_command", "ping_url"}
         self.assertEqual(set(checks([], makers)), {*marked, *public, *others})
 
     def test_defaults(self) -> None:

@@ -13,7 +13,7 @@ from restic_reporter.metrics import repository_samples
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.results import Result
 from tests.doubles.metrics_case import PageCase
-from tests.doubles.repositories import World, snapshot
+from tests.doubles.repositories import NOW, World, name, snapshot
 
 
 class ChangesTests(PageCase):
@@ -71,6 +71,26 @@ class ChangesTests(PageCase):
             self.collect()
             self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
         self.assertEqual(len(made), 2)
+
+    def test_keys_show(self) -> None:
+        """The keys and the version show as soon as they are known."""
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [])
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [])
+        self.assertEqual(self.values("backup_repository_info", version=""), [1])
+        keys = self.world.storage.keys
+        self.world.backend.shows_keys, self.world.backend.key_times = True, {keys[0]: NOW - 9}
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [1])
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 9])
+        self.world.backend.key_times = {keys[0]: NOW - 7}
+        self.collect()
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 7])
+        keys.append(name(98))
+        self.world.reader.version = "1"
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [2])
+        self.assertEqual(self.values("backup_repository_info", version="1"), [1])
 
     def test_locks_and_names_show(self) -> None:
         """What changes beside the content shows too."""
