@@ -14,8 +14,10 @@ from ..model.repository import Repository
 from ..model.results import Result
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content, Listing, Lock, Meter
+from ..model.upkeep import Size
 from ..readers.access import SeenAccess
 from ..restic_format.file_names import Fingerprint, fingerprint
+from ..schedule.cron import CronExpression
 
 
 @frozen
@@ -96,6 +98,14 @@ class PastRead:
     message: str = ""
 
 
+@frozen(slots=True)
+class Measured:
+    """The size of a repository, as of ``time`` (Unix seconds)."""
+
+    size: Size
+    time: float
+
+
 @frozen
 class CopyStatus:
     """
@@ -122,6 +132,7 @@ class RepositoryStatus:
     with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
     were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
     the last time. ``copies`` are those compared so far, by label.
+    ``size`` is as of the latest listing of all packs.
     """
 
     task: Task
@@ -145,6 +156,7 @@ class RepositoryStatus:
     removed: int = 0
     last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    size: Measured | None = None
     copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
@@ -201,6 +213,21 @@ class JobStatus:
 
 
 @define
+class Underway:
+    """
+    A job that one repository after another gets, such as a check.
+
+    It runs for the repository ``label`` since ``began`` (Unix seconds); ``waiting`` has the
+    labels of the next ones in order, as keys. ``schedules`` are by label.
+    """
+
+    schedules: Mapping[str, CronExpression] = field(factory=dict)
+    label: str | None = None
+    began: float = 0.0
+    waiting: dict[str, None] = field(factory=dict)
+
+
+@define
 class ConfigStatus:
     """The outcome of the latest config load, and the time of the last successful one."""
 
@@ -227,10 +254,16 @@ class CollectionState:
 
     The collector, the queue of runs and the daemon write it; the metrics page and the status page
     read it. ``results`` are the latest of each kind, by label; a repository that was not read yet
-    can have some.
+    can have some. ``checks`` are those by the daemon itself.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     config: ConfigStatus = field(factory=ConfigStatus)
     results: dict[str, dict[str, Result]] = field(factory=dict)
+    checks: Underway = field(factory=Underway)
+
+    def meter_of(self, label: str) -> Meter:
+        """Return the meter of a repository; before its first read, one that nobody sees."""
+        status = self.statuses.get(label)
+        return Meter() if status is None else status.meter

@@ -22,6 +22,7 @@ from .ping import ping_url_of
 from .restic_options import options_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
+from .upkeep import upkeep_of
 
 T = TypeVar("T")
 
@@ -124,6 +125,7 @@ class EntryLoader:
             cron=cron,
             group_by=tuple(sorted(self._values.get("group_by", ()))),
             freshness=freshness,
+            upkeep=upkeep_of(self._values),
             ping_url=ping_url_of(self._values),
         )
 

@@ -21,6 +21,7 @@ from ..model.errors import ReadError
 from ..pings.pinger import Pinger
 from ..schedule.cron_service import CronService
 from ..state.keeper import StateKeeper
+from ..upkeep.service import UpkeepService
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .garbage import long_lived
@@ -49,6 +50,7 @@ class Parts:
     stores: SecretStores
     lag: ReactorLag
     cron_service: "CronService[str | None]"
+    upkeep: UpkeepService
     web: WebServer
     web_config_watch: WebConfigWatch | None
     # Closed when all others have stopped.
@@ -79,7 +81,7 @@ class ReporterService(MultiService):
         self._pidfile = pidfile
         self._log_observer = log_observer
         self._stopping = False
-        for child in (parts.stores, parts.lag, parts.cron_service, parts.web):
+        for child in (parts.stores, parts.lag, parts.cron_service, parts.upkeep, parts.web):
             child.setServiceParent(self)
         if parts.web_config_watch is not None:
             parts.web_config_watch.setServiceParent(self)

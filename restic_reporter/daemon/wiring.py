@@ -92,6 +92,7 @@ def wire(
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
+        upkeep=collection.upkeep,
         web=WebServer(reactor, listener, site),
         web_config_watch=watch,
         workers=collection.workers,

@@ -40,6 +40,10 @@ from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..state.folder import HeldError, StateFolder
 from ..state.keeper import LOOK_AFTER, StateKeeper
+from ..upkeep.checks import Checks
+from ..upkeep.restic_check import ResticCheck
+from ..upkeep.service import UpkeepService
+from ..upkeep.sizes import Sizes
 from .children import SecretStores
 from .garbage import set_apart
 from .reload import ConfigLoader
@@ -58,6 +62,7 @@ class Collection:
     runs: Runs
     book: ResultBook
     cron_service: "CronService[str | None]"
+    upkeep: UpkeepService
     stores: SecretStores
     redactor: Redactor
     workers: WorkerThreads
@@ -148,6 +153,15 @@ def wire_collection(
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
     )
+    check = ResticCheck(reactor, options["restic"], dict(environ), options["cache-dir"])
+    upkeep = UpkeepService(
+        reactor,
+        time.time,
+        state,
+        makers,
+        Checks(reactor, state, time.time, check.run, book.add),
+        Sizes(reactor, state, time.time, prepare),
+    )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
     broken = bool(plugins.broken)
@@ -172,6 +186,7 @@ def wire_collection(
         http=http,
         cron=options["cron"],
         cron_service=cron_service,
+        upkeep=upkeep,
         now=time.time,
     )
     try:
@@ -186,6 +201,7 @@ def wire_collection(
         runs,
         book,
         cron_service,
+        upkeep,
         stores,
         redactor,
         workers,

@@ -31,6 +31,7 @@ READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
     *(f.REMOVED, f.LAST_REMOVAL, f.RESULT_SUCCESS, f.RESULT_TIME),
+    *(f.STORED_BYTES, f.PACK_COUNT),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
@@ -57,6 +58,9 @@ def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
             yield f.STORAGE_REQUESTS, count, f"{url},{label_text({'operation': operation})}"
         for operation, count in status.meter.received_bytes.items():
             yield f.STORAGE_BYTES, count, f"{url},{label_text({'operation': operation})}"
+        if status.size is not None:
+            yield f.STORED_BYTES, status.size.size.bytes, url
+            yield f.PACK_COUNT, status.size.size.packs, url
         if status.last_success is not None:
             freshness = status.task.repository.freshness
             yield from run_samples(url, status.content, freshness, status.last_success)

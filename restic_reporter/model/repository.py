@@ -9,6 +9,7 @@ from ..schedule.cron import CronExpression
 from .columns import Shape
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
+from .upkeep import NO_UPKEEP, Upkeep
 
 
 @frozen
@@ -102,6 +103,7 @@ class Repository:
     identified: bool = False
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+    upkeep: Upkeep = field(default=NO_UPKEEP, eq=False)
     ping_url: Secret | None = field(default=None, eq=False)
     copies: tuple[str, ...] = field(default=(), eq=False)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from attrs import astuple, evolve, field, frozen
 
-from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
+from ..collection.state import CopyStatus, Locks, Measured, RepositoryStatus, Task
 from ..model.access import KeyFacts
 from ..model.columns import Columns
 from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content, Lock
+from ..model.upkeep import Size
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
 
@@ -67,6 +68,7 @@ def record_of(
         "shape": _shape(task),
         "last_success": status.last_success,
         "reason": None if status.error is None else str(status.error.reason),
+        "size": _packed_size(status.size),
         "names": status.fingerprint,
         "keys": astuple(status.keys),
         "locks": locks
@@ -110,6 +112,7 @@ def restored(
         success=reason is None,
         error=None if reason is None else ReadError(reason, _BEFORE),
         last_success=head["last_success"],
+        size=_size(head["size"]),
     )
     status.removed, status.last_removal = head["removed"]
     status.copies = {
@@ -147,6 +150,14 @@ def _shape(task: Task) -> str:
 def _digest(*parts: str) -> str:
     text = json.dumps(parts)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _packed_size(size: Measured | None) -> tuple[int, int, float] | None:
+    return None if size is None else (size.size.bytes, size.size.packs, size.time)
+
+
+def _size(value: Any) -> Measured | None:
+    return None if value is None else Measured(Size(value[0], value[1]), value[2])
 
 
 def _names(value: Any) -> tuple[int, str] | None:

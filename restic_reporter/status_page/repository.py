@@ -45,10 +45,15 @@ async def repository_page(
     reactor: Any,
     status: RepositoryStatus,
     results: Results,
+    upkeep: Mapping[str, Node],
     arguments: Mapping[str, str],
     now: float,
 ) -> Node:
-    """Return the content of the page; ``page`` in ``arguments`` is that of the snapshots."""
+    """
+    Return the content of the page; ``page`` in ``arguments`` is that of the snapshots.
+
+    ``upkeep`` are further facts.
+    """
     url = status.task.repository.url
     pages = max(1, math.ceil(len(status.table) / SNAPSHOTS))
     page = min(page_number(arguments), pages)
@@ -65,7 +70,7 @@ async def repository_page(
         tags.div(
             tags.div(read_badge(status), failed_badges(results), class_="badges"),
             _error(status),
-            _facts(status, results, now),
+            _facts(status, results, upkeep, now),
             id="facts",
         )(**{"data-live": ""}),
         _section("sets", "Backup sets", _sets_part(url, sets, now)),
@@ -130,7 +135,9 @@ def _error(status: RepositoryStatus) -> Node:
     return tags.p(name(last.message), " ", tags.code(last.reason or ""), class_="error")
 
 
-def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
+def _facts(
+    status: RepositoryStatus, results: Results, upkeep: Mapping[str, Node], now: float
+) -> Tag:
     task, content = status.task, status.content
     facts: dict[str, Node] = {"Backend": name(task.backend_name), "Reader": name(task.reader.name)}
     if status.reads:
@@ -159,6 +166,7 @@ def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
         facts["Copied to"] = tags.a(text, href=link)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
+    facts |= upkeep
     return tags.dl(
         *(tags.div(tags.dt(text), tags.dd(value)) for text, value in facts.items()), class_="facts"
     )

@@ -14,9 +14,11 @@ from restic_reporter.collection.state import (
     CollectionState,
     JobStatus,
     Locks,
+    Measured,
     PastRead,
     RepositoryStatus,
     Task,
+    Underway,
 )
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model.access import KeyFacts
@@ -35,6 +37,7 @@ from restic_reporter.model.snapshots import (
     Snapshot,
     Summary,
 )
+from restic_reporter.model.upkeep import Size
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.status_page.pages import StatusPages
@@ -159,8 +162,14 @@ def small_fleet(now: float, odd: str = HOSTILE) -> CollectionState:
         for number in (2, 1, 0)
     )
     broken.last_success = now - 300 - 3 * HOUR
+    statuses["rest:https://backup.example.org/servers"].size = Measured(
+        Size(3_400_000_000_000, 210_000), now - 2 * DAY
+    )
     return CollectionState(
-        statuses, JobStatus(False, 0, now - 298, 4.2, 1), results=_results(now, odd)
+        statuses,
+        JobStatus(False, 0, now - 298, 4.2, 1),
+        results=_results(now, odd),
+        checks=Underway(dict.fromkeys(statuses, parse_cron("0 3 1 * *"))),
     )
 
 

@@ -9,20 +9,22 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
-from ...interfaces import BackendTools, IBackend
+from ...interfaces import BackendTools, IBackend, IMeasurable
 from ...model.errors import ReadError, Reason
 from ...model.repository import Repository
 from ...model.snapshots import Listing, Meter
+from ...model.upkeep import Size
 from ...restic_format.file_hash import check_content
+from ..pack_sum import PACK_FOLDERS, PackSum
 from .login import Login
 from .protocol import Attributes, SFTPClient
-from .requests import Folder, list_folder, look_at, read_file
+from .requests import Folder, list_folder, look_at, read_file, read_folder
 from .settings import SFTPSettings
 
 _MISSING = Folder({}, 0)
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class SFTPBackend:
     """The repository in the folder ``root``, seen through the session of ``login``."""
@@ -63,6 +65,27 @@ class SFTPBackend:
         )
         meter.count_bytes("load", len(content))
         return check_content(path, content)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the packs, folder by folder."""
+        return await self.login.use(deadline, meter, lambda client: self._measure(client, meter))
+
+    async def _measure(self, client: SFTPClient, meter: Meter) -> Size:
+        packs = PackSum()
+
+        def take(name: str, attributes: Attributes) -> None:
+            packs.add(name, attributes.size)
+
+        for folder in PACK_FOLDERS:
+            meter.count_request("list")
+            try:
+                meter.count_bytes("list", await read_folder(client, self._path(folder), take))
+            except ReadError as error:
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
+        if not packs.packs:
+            await look_at(client, self._path("config"))
+        return packs.size()
 
     async def _list(self, client: SFTPClient, meter: Meter) -> Listing:
         work = [

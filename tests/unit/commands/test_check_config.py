@@ -102,7 +102,7 @@ class CheckConfigTests(ConfigCase):
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
             *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
-            *("options", "s3_access_key_id", "copies"),
+            *("options", "s3_access_key_id", "copies", "check", "size_cron"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
@@ -206,6 +206,25 @@ class CheckConfigTests(ConfigCase):
                 "cannot find the program 'no-such-restic'; repositories that need it will fail",
                 f"1 repository read by restic alone: {ROLE}: only restic assumes roles",
             ),
+        )
+
+    def test_upkeep(self) -> None:
+        """Checks and sizes are shown as they will be made; those that cannot be are warned of."""
+        check = {"cron": "0 3 * * 0", "read_data_subset": "5%"}
+        checked = self.check(
+            {
+                "defaults": {"check": check, "size_cron": "0 4 * * *", "password": "x"},
+                "repositories": [{"repo": "/p"}, {"repo": "rclone:a:b", "check": False}],
+            }
+        )
+        self.assertEqual(
+            [(one["check"], one["size_cron"]) for one in checked.entries],
+            [(check, "0 4 * * *"), (False, "0 4 * * *")],
+        )
+        self.assertIn(
+            "size_cron: ignored for 1 repository of the backend 'rclone',"
+            " which cannot list its packs",
+            checked.warnings,
         )
 
     def test_root(self) -> None:

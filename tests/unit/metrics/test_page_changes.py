@@ -8,10 +8,11 @@ from typing import Any
 from attrs import evolve
 
 from restic_reporter.collection.result_book import ResultBook
-from restic_reporter.collection.state import RepositoryStatus
+from restic_reporter.collection.state import Measured, RepositoryStatus
 from restic_reporter.metrics import repository_samples
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.results import Result
+from restic_reporter.model.upkeep import Size
 from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import NOW, World, name, snapshot
 
@@ -103,6 +104,16 @@ class ChangesTests(PageCase):
                 self.collect()
                 self.assertEqual(self.values("backup_lock_count"), [locks])
                 self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
+
+    def test_size_shows(self) -> None:
+        """The size is on the next page, without another read."""
+        names = ("backup_repository_stored_bytes", "backup_repository_pack_count")
+        self.collect()
+        status = self.collector.state.statuses["/p"]
+        self.assertEqual([self.values(one) for one in names], [[], []])
+        status.size = Measured(Size(5 * 10**12, 300_000), self.now)
+        status.revision += 1
+        self.assertEqual([self.values(one, url="/p") for one in names], [[5e12], [300_000]])
 
     def test_results_show(self) -> None:
         """A result is on the next page, with and without `prepare`, once the repository is."""
