@@ -51,7 +51,7 @@ class BookwormTests(SynchronousTestCase):
     def apt(self, *words: str) -> None:
         """Change what is installed, and keep config files that were changed."""
         self.systemd.call(
-            *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "--no-download"),
+            *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"),
             *("--no-install-recommends", "-o", "APT::Sandbox::User=root"),
             *("-o", "Dpkg::Options::=--force-confold", *words),
         )
