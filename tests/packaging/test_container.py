@@ -90,7 +90,8 @@ class ContainerTests(SynchronousTestCase):
         first = Container(self.folder, self.volumes, options, ["--compat", "restic-exporter"])
         first.program.wait_for("listening on")
         self.assertIn(SNAPSHOTS, first.metrics())
-        self.assertIn("restic_snapshots_total 62.0\n", first.metrics())
+        self.assertIn("restic_snapshots_total 62\n", first.metrics())
+        self.assertIn("restic_reporter_state_write_success 1\n", first.metrics())
         first.program.signal(signal.SIGTERM)
         first.program.end()
 
