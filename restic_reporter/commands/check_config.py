@@ -48,14 +48,14 @@ def check_config(
     reader: str = "auto",
     shard: Shard = WHOLE,
     plugins: Plugins | None = None,
-    files: bool = True,
+    with_files: bool = True,
 ) -> Checked:
     """
     Check the config in the file ``path`` as the daemon does.
 
     ``restic``, ``reader`` and ``shard`` are the daemon's options. Only the config and the files
-    that it names are read, no repository or secret store; ``reactor`` does not run. Without
-    ``files`` only the config is read, and nothing of it is returned.
+    that it names are read, no repository or secret store; ``reactor`` does not run. If not
+    ``with_files``, only the config is read, and nothing of it is returned.
 
     :raises ConfigError: with all problems.
     :raises ValueError: installed plugins conflict.
@@ -63,11 +63,11 @@ def check_config(
     plugins = plugins or installed_plugins()
     makers, stores = by_scheme(plugins.makers), tuple(by_name(plugins.stores))
     broken = bool(plugins.broken)
-    holds = shard.holds if files else lambda _: False
+    holds = shard.holds if with_files else lambda _: False
     context = ConfigContext(directory, makers, stores, broken, environ, holds)
     document = load_document(path, directory)
     config = build_config(document, path, context)
-    if not files:
+    if not with_files:
         return Checked((), ())
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)

@@ -197,7 +197,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
             options["restic"],
             options["reader"],
             options["shard"],
-            files=not arguments.no_files,
+            with_files=not arguments.no_files,
         )
     except (ConfigError, ValueError) as error:
         problems += str(error).splitlines()

@@ -63,9 +63,9 @@ class CheckConfigTests(ConfigCase):
         entry = {"repo": "/p", "password_file": "%d/missing"}
         with self.assertRaises(ConfigError):
             self.check([entry])
-        self.assertEqual(self.check([entry], files=False), Checked((), ()))
+        self.assertEqual(self.check([entry], with_files=False), Checked((), ()))
         with self.assertRaises(ConfigError) as caught:
-            self.check([entry, {"repo": "/q", "pasword": "x"}], files=False)
+            self.check([entry, {"repo": "/q", "pasword": "x"}], with_files=False)
         self.assertIn("unknown key 'pasword'", str(caught.exception))
 
     def test_secrets(self) -> None:
