@@ -12,8 +12,9 @@ from ..collection.task_maker import BrokenBackend, TaskMaker, restic_only_warnin
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
 from ..config.document import Problems
+from ..config.environment import EnvironmentConfig
 from ..config.keys import from_documents, materials, merge, own_keys
-from ..config.load import build_config, entries_of, load_document
+from ..config.load import Source, build_config, entries_of, load_document
 from ..config.open_files import user_warnings
 from ..config.secrets_of_config import masks_of
 from ..config.sharding import WHOLE, Shard
@@ -40,7 +41,7 @@ class Checked:
 
 
 def check_config(
-    path: str,
+    source: Source,
     directory: str,
     environ: Mapping[str, str],
     reactor: Any,
@@ -51,7 +52,7 @@ def check_config(
     with_files: bool = True,
 ) -> Checked:
     """
-    Check the config in the file ``path`` as the daemon does.
+    Check the config in ``source`` as the daemon does.
 
     ``restic``, ``reader`` and ``shard`` are the daemon's options. Only the config and the files
     that it names are read, no repository or secret store; ``reactor`` does not run. If not
@@ -65,8 +66,8 @@ def check_config(
     broken = bool(plugins.broken)
     holds = shard.holds if with_files else lambda _: False
     context = ConfigContext(directory, makers, stores, broken, environ, holds)
-    document = load_document(path, directory)
-    config = build_config(document, path, context)
+    document = load_document(source, directory)
+    config = build_config(document, source, context)
     if not with_files:
         return Checked((), ())
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
@@ -76,7 +77,8 @@ def check_config(
     lookups = Lookups(reactor, {}, makers)
     tasks = TaskMaker(makers, tools, readers, 1, lookups, plugins.broken).tasks(config)
     entries = tuple(_shown_entries(document, context, config))
-    files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
+    files = [source] if isinstance(source, str) else []
+    files += [entry[key] for entry in entries for key in _FILES if key in entry]
     masks = masks_of(config)
     backends: Iterable[tuple[int, Any]] = [
         (task.repository.position, task.backend) for task in tasks.values()
@@ -84,8 +86,9 @@ def check_config(
     warnings = [
         *(f"the plugin {plugin}" for plugin in plugins.broken),
         *config.warnings,
+        *(source.warnings(paths_shown=True) if isinstance(source, EnvironmentConfig) else ()),
         *(
-            f"{path}: entry {position}: {masks.redact(backend.problem)}"
+            f"{config.name}: entry {position}: {masks.redact(backend.problem)}"
             for position, backend in backends
             if isinstance(backend, BrokenBackend)
         ),
