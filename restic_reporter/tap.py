@@ -66,7 +66,7 @@ class Options(UsageOptions):
     ]
 
     optFlags: ClassVar = [
-        ["enable-lifecycle", None, "Allow POST /-/reload and POST /-/collect."],
+        ["enable-lifecycle", None, "Allow POST /-/reload, /-/collect and /-/results."],
     ]
 
     held_signals: Collection[int] = ()

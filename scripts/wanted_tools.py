@@ -84,6 +84,7 @@ TABLES = {
         Tool("zsh", "bookworm", "zsh-static", "5.9"),
         Tool("fish", "bookworm", "fish", "3.6", libraries=("libpcre2-32-0",)),
         Tool("rclone", "bookworm", "rclone", "1.60"),
+        Tool("curl", "trixie", "curl", "8.14", own_loader=True),
         # Debian 12 has no sshd with penalties (9.8), and no radosgw with a store of its own.
         sshd("trixie", "10.0"),
         radosgw("trixie", "18.2"),
@@ -97,6 +98,7 @@ TABLES = {
         Tool("zsh", "noble", "zsh-static", "5.9"),
         Tool("fish", "noble", "fish", "3.7", libraries=("libpcre2-32-0",)),
         Tool("rclone", "noble", "rclone", "1.60"),
+        Tool("curl", "resolute", "curl", "8.14", rolling=True, own_loader=True),
         sshd("resolute", "10.0", rolling=True),
         radosgw("resolute", "18.2", rolling=True),
     ],

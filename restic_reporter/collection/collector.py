@@ -4,15 +4,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ..concurrency.cooperative import in_turns
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
 from ..model.errors import ReadError
 from ..model.snapshot_table import SnapshotTable
+from .copies import Copies
 from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
 from .restored_opener import RestoredOpener
@@ -128,7 +130,7 @@ class Collector:
             await self.restore()
             due = self._update_statuses(labels)
             job.left = len(due)
-            if not await self._read_all(due):
+            if not (await self._read_all(due) and await self._compare_copies()):
                 self._log.info("collection cancelled")
                 return
             if self._open_restored:
@@ -149,8 +151,9 @@ class Collector:
 
     def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Update the statuses to the config; return those that are due."""
-        for label in self.state.statuses.keys() - self._tasks.keys():
-            del self.state.statuses[label]
+        for kept in (self.state.statuses, self.state.results):
+            for label in kept.keys() - self._tasks.keys():
+                del kept[label]
         due = []
         for label, task in self._tasks.items():
             status = self.state.statuses.get(label)
@@ -194,6 +197,15 @@ class Collector:
         for succeeded, failure in outcomes:
             if not succeeded:
                 self._log.failure("collection worker failed: bug in restic-reporter", failure)
+        return True
+
+    async def _compare_copies(self) -> bool:
+        """Compare repositories with their copies; return whether that was not cancelled."""
+        copies = Copies(self.state.statuses, self._announce)
+        try:
+            await in_turns(self._clock, copies.compare())
+        except CancelledError:
+            return False
         return True
 
     def progress(self) -> Progress:
@@ -274,6 +286,10 @@ class Collector:
 
     def _show(self, status: RepositoryStatus, duration: float) -> None:
         note_read(status, self._now(), duration)
+        self._announce(status)
+
+    def _announce(self, status: RepositoryStatus) -> None:
+        """Tell of a changed status."""
         status.revision += 1
         try:
             self.on_read(status)

@@ -174,12 +174,7 @@ class _Read:
             changes = await self._changes(listing)
         await self._note_stored(listing)
         reading = await self._reading(names, unnamed)
-        return evolve(
-            reading,
-            fingerprint=await self._fingerprint(names),
-            locks=locks,
-            locks_error=listing.locks_error,
-        )
+        return evolve(reading, locks=locks, locks_error=listing.locks_error)
 
     async def alone(self) -> Reading:
         """Read a repository that only the reader can list."""
@@ -261,7 +256,7 @@ class _Read:
             snapshot_count=content.snapshot_count + unnamed,
             invalid_count=content.invalid_count + unnamed,
         )
-        return Reading(content, removed=table.confirm(names))
+        return Reading(content, await self._fingerprint(names), removed=table.confirm(names))
 
     async def _run(self, steps: Steps[T]) -> T:
         """Work on the table, in turns with other work if it is large."""

@@ -1,13 +1,16 @@
 """Repositories and their statuses, kept from one collection to the next."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
+from ..model.backup_sets import Name
+from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
+from ..model.results import Result
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content, Listing, Meter
 from ..readers.access import SeenAccess
@@ -73,6 +76,18 @@ class PastRead:
     message: str = ""
 
 
+@frozen
+class CopyStatus:
+    """
+    How much of each backup set one copy has, by host and user.
+
+    ``reads`` tells which good reads of both repositories were compared.
+    """
+
+    reads: str
+    sets: Mapping[Name, SetCopy] = field(repr=False)
+
+
 @define
 class RepositoryStatus:
     """
@@ -86,7 +101,7 @@ class RepositoryStatus:
     before the start, and the reader has not opened the repository since. ``revision`` changes
     with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
     were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
-    the last time.
+    the last time. ``copies`` are those compared so far, by label.
     """
 
     task: Task
@@ -109,6 +124,7 @@ class RepositoryStatus:
     removed: int = 0
     last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
     def table(self) -> SnapshotTable:
@@ -188,9 +204,11 @@ class CollectionState:
     The statuses of all repositories by label, of the collections and of the config.
 
     The collector, the queue of runs and the daemon write it; the metrics page and the status page
-    read it.
+    read it. ``results`` are the latest of each kind, by label; a repository that was not read yet
+    can have some.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     config: ConfigStatus = field(factory=ConfigStatus)
+    results: dict[str, dict[str, Result]] = field(factory=dict)

@@ -130,4 +130,6 @@ def _shown(key: str, value: Any, hidden: Set[str]) -> Any:
     if key == "password_command":
         program, *arguments = shlex.split(value)
         return f"{shlex.quote(program)} {MASK}" if arguments else shlex.quote(program)
+    if isinstance(value, list):
+        return [_shown("", one, hidden) for one in value]
     return redact_url(value) if isinstance(value, str) else value

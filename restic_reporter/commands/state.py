@@ -14,6 +14,7 @@ from attrs import asdict, frozen
 
 from ..model.backup_sets import Name
 from ..model.labels import sanitise
+from ..model.results import Result
 from ..model.rhythm import runs
 from ..model.snapshots import BackupSet, Content
 from ..redaction.secret import redact_url
@@ -48,12 +49,17 @@ class RememberedSet:
 
 @frozen
 class Remembered:
-    """What is remembered of one repository; ``reason`` is that of a failed latest read."""
+    """
+    What is remembered of one repository; ``reason`` is that of a failed latest read.
+
+    One that was never read well has results alone.
+    """
 
     url: str
-    last_success: float
+    last_success: float | None
     reason: str | None
     sets: tuple[RememberedSet, ...]
+    results: tuple[Result, ...] = ()
 
 
 def _sets(content: Content) -> Iterator[RememberedSet]:
@@ -138,10 +144,13 @@ def remembered(path: str) -> list[Remembered]:
     :raises ValueError: it cannot be read; the message is for the user.
     """
     with _opened(path) as database:
-        return [
-            Remembered(url, head["last_success"], head["reason"], tuple(_sets(content)))
-            for url, head, content, _ in database.read(database.labels())
-        ]
+        labels = database.labels()
+        results = {url: tuple(some.values()) for url, some in database.results(labels).items()}
+        found = {url: Remembered(url, None, None, (), some) for url, some in results.items()}
+        for url, head, content, _ in database.read(labels):
+            sets, some = tuple(_sets(content)), results.get(url, ())
+            found[url] = Remembered(url, head["last_success"], head["reason"], sets, some)
+        return [found[url] for url in labels if url in found]
 
 
 def show(path: str, as_json: bool = False) -> None:
@@ -179,6 +188,13 @@ def _age(seconds: float | None) -> str:
     return f"{seconds / HOUR:.3g}h" if seconds < 4 * DAY else f"{seconds / DAY:.3g}d"
 
 
+def _results(repository: Remembered) -> str:
+    return ", ".join(
+        f"{one.kind} {'ok' if one.success else f'failed ({one.exit})'} {_minute(one.time)}"
+        for one in repository.results
+    )
+
+
 # The title of each, whether it has numbers, and its text.
 COLUMNS: tuple[tuple[str, bool, Callable[[Remembered, RememberedSet], str]], ...] = (
     ("Host", False, lambda repository, one: one.host or "-"),
@@ -191,9 +207,10 @@ COLUMNS: tuple[tuple[str, bool, Callable[[Remembered, RememberedSet], str]], ...
     ("Repository", False, lambda repository, one: repository.url),
     ("Last read", False, lambda repository, one: _minute(repository.last_success)),
     ("Failure", False, lambda repository, one: repository.reason or "-"),
+    ("Results", False, lambda repository, one: _results(repository) or "-"),
 )
-# The last two are of the repository, which has a line of its own on a terminal.
-_IN_TABLE = COLUMNS[:-2]
+# The last three are of the repository, which has a line of its own on a terminal.
+_IN_TABLE = COLUMNS[:-3]
 
 
 def print_table(console: "Console", found: Sequence[Remembered]) -> None:
@@ -202,8 +219,11 @@ def print_table(console: "Console", found: Sequence[Remembered]) -> None:
 
     for repository in found:
         failure = f"; latest read failed: {repository.reason}" if repository.reason else ""
-        line = f"{plain(repository.url)}: last read {_minute(repository.last_success)}{failure}"
-        console.print(Text(line, style="bold red" if failure else ""), soft_wrap=True)
+        results = f"; {_results(repository)}" if repository.results else ""
+        line = f"{plain(repository.url)}: last read {_minute(repository.last_success)}"
+        line += failure + results
+        is_bad = repository.reason or not all(one.success for one in repository.results)
+        console.print(Text(line, style="bold red" if is_bad else ""), soft_wrap=True)
     console.print()
     table = table_of((title, is_number) for title, is_number, _ in _IN_TABLE)
     for repository in found:

@@ -1,6 +1,6 @@
 """Turn one entry of the config into a `Repository`."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -47,6 +47,8 @@ class EntryLoader:
     warnings: list[str] = field(factory=list)
     open_files: list[tuple[str, str]] = field(factory=list)
     label: str | None = None
+    repo: object = field(default=None, repr=False)
+    copies: Sequence[str] = field(default=(), repr=False)
     _values: dict[str, Any] = field(factory=dict, repr=False)
     _materials: list[Material] = field(factory=list)
     _here: bool = True
@@ -62,6 +64,7 @@ class EntryLoader:
         wrong = keys.check(self.entry, self._stores, owners)
         merged = keys.merge(self.entry, self.defaults, self._stores, owners)
         self._values = {key: value for key, value in merged.items() if key not in wrong}
+        self.repo = self._values.get("repo")
         scheme = self._try("repo", scheme_of, context.makers, context.broken)
         unserved = scheme not in {*RESTIC_SCHEMES, *context.makers, None}
         if unserved:
@@ -71,6 +74,7 @@ class EntryLoader:
             self.problems[:] = wrong.values()
             return None
         self.problems[:0] = wrong.values()
+        self.copies = self._values.get("copies", ())
         if scheme is None:
             if "repo" not in self._values and "repo" not in wrong:
                 self.problems.append("the key 'repo' is missing")

@@ -9,6 +9,7 @@ from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
 from . import freshness, restic_options
+from .copies import copies_problem
 from .document import repeated_keys
 from .wording import kind, unknown
 
@@ -91,6 +92,7 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "reader": lambda value: None if value in READERS else f"must be one of {', '.join(READERS)}",
     "timeout": _seconds,
     "cron": _nonempty,
+    "copies": copies_problem,
     **freshness.CHECKS,
 }
 

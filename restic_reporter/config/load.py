@@ -8,6 +8,7 @@ from ..model.errors import ConfigError
 from ..model.repository import Config, Repository
 from . import keys
 from .context import ConfigContext
+from .copies import CopyLinks
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
 from .open_files import config_warnings, file_warnings
@@ -40,6 +41,7 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     repositories: list[Repository] = []
     warnings: list[str] = []
     labels: dict[str, int] = {}
+    links = CopyLinks()
     open_files: dict[tuple[str, str], list[int]] = {}
     for position, entry in enumerate(entries, 1):
         loader = EntryLoader(position, entry, defaults, context)
@@ -48,6 +50,7 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
         warnings.extend(f"entry {position}: {warning}" for warning in loader.warnings)
         for file in loader.open_files:
             open_files.setdefault(file, []).append(position)
+        links.add(position, loader.repo, loader.label, loader.copies)
         if loader.label is None:
             continue
         first = labels.setdefault(loader.label, position)
@@ -58,13 +61,16 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
             )
         if repository is not None:
             repositories.append(repository)
+    links.check(problems)
     problems.raise_any(name)
+    whole, of_copies = links.resolve(repositories)
+    warnings += of_copies
     place = os.path.join(context.directory, name)
     warnings += config_warnings(place, entries, defaults, context.secret_keys)
     warnings += file_warnings(open_files, context.directory, context.environ)
     if not repositories:
         warnings.append(f"no repository is {'in this shard' if labels else 'enabled'}")
-    return Config(tuple(repositories), tuple(f"{name}: {one}" for one in warnings), name)
+    return Config(whole, tuple(f"{name}: {one}" for one in warnings), name)
 
 
 def entries_of(

@@ -1,12 +1,15 @@
 """Follow orders that come by signals or over HTTP."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from ..collection.result_book import ResultBook
 from ..collection.run_queue import Runs
+from ..model.results import Result
 from .children import SecretStores
 from .reload import ConfigLoader
 
@@ -20,6 +23,8 @@ class Orders:
     _loader: ConfigLoader
     _runs: Runs
     _stores: SecretStores
+    _book: ResultBook
+    now: Callable[[], float] = time.time
 
     def reload(self) -> "Deferred[Sequence[str]]":
         """Read the config again, like `ConfigLoader.reload`."""
@@ -45,3 +50,7 @@ class Orders:
         else:
             self._log.info("a collection is already running; not starting another")
         return started
+
+    def add_result(self, label: str, result: Result) -> bool:
+        """Note how a job on the repository ``label`` ended, like `ResultBook.add`."""
+        return self._book.add(label, result)

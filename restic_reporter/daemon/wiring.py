@@ -71,7 +71,7 @@ def wire(
     # After the reactor has got its clock, for the rate limit.
     security = Security(reactor)
     watch = _web_config_watch(options["web-config"], options["directory"], reactor, security)
-    orders = Orders(collection.loader, collection.runs, collection.stores)
+    orders = Orders(collection.loader, collection.runs, collection.stores, collection.book)
     page = collection.page
     site = make_site(
         reactor,

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from ..collection.collector import Collector, nothing_known
 from ..collection.read_repository import read_repository
 from ..collection.reader_choice import Readers
+from ..collection.result_book import ResultBook
 from ..collection.run import ReadOne
 from ..collection.run_queue import Runs
 from ..collection.state import CollectionState, RepositoryStatus
@@ -54,6 +55,7 @@ class Collection:
     loader: ConfigLoader
     collector: Collector
     runs: Runs
+    book: ResultBook
     cron_service: "CronService[str | None]"
     stores: SecretStores
     redactor: Redactor
@@ -114,6 +116,13 @@ def wire_collection(
         if keeper is not None:
             keeper.save(status)
 
+    def note_result(label: str) -> None:
+        if keeper is not None:
+            keeper.save_results(label)
+        if label in state.statuses:
+            page.prepare(state.statuses[label])
+            on_read(state.statuses[label])
+
     def tidy() -> None:
         set_apart()
         if keeper is not None:
@@ -130,6 +139,7 @@ def wire_collection(
         open_restored=not one_run,
     )
     runs = Runs(collector, tidy)
+    book = ResultBook(state, note_result)
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
     )
@@ -164,7 +174,18 @@ def wire_collection(
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
     return Collection(
-        state, page, loader, collector, runs, cron_service, stores, redactor, workers, http, keeper
+        state,
+        page,
+        loader,
+        collector,
+        runs,
+        book,
+        cron_service,
+        stores,
+        redactor,
+        workers,
+        http,
+        keeper,
     )
 
 

@@ -54,7 +54,9 @@ class MetricsPage:
 
     def _prepare(self, status: RepositoryStatus) -> Steps[None]:
         url = status.task.repository.url
-        kept = self._kept[url] = yield from KeptLines.steps(status, self._kept.get(url))
+        results = self._state.results.get(url, {})
+        kept = yield from KeptLines.steps(status, results, self._kept.get(url))
+        self._kept[url] = kept
         for place in range(len(TIMED_FAMILIES)):
             kept.at(place, self._now())
             yield

@@ -1,31 +1,35 @@
 """Sample lines of one repository, kept until they change."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from itertools import chain
 
 from attrs import define, evolve
 
-from ..collection.state import Locks, RepositoryStatus, Task
+from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
 from ..model.columns import Steps
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
+from ..model.results import Results
 from ..model.snapshots import Content
 from . import definitions as f
+from .copy_samples import COPY_FAMILIES, copy_samples
 from .exposition import Family, label_text, sample
 from .set_samples import SET_FAMILIES, Labelled, Sample, run_samples, set_samples, watched_sets
 from .timed_lines import TimedLines, ages, due_times_of, late, retained_days, stale_locks
 
-# The content of a repository changes seldom, the outcome of the read every time.
+# The content of a repository changes seldom, the outcome of reads and of other jobs often.
 CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
+    *COPY_FAMILIES,
     *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK),
     *(f.FUTURE_COUNT, f.INVALID_COUNT, f.BACKDATED_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
-    *(f.REMOVED, f.LAST_REMOVAL),
+    *(f.REMOVED, f.LAST_REMOVAL, f.RESULT_SUCCESS, f.RESULT_TIME),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
@@ -57,6 +61,14 @@ def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
             yield from run_samples(url, status.content, freshness, status.last_success)
 
 
+def result_samples(url: str, results: Results) -> Iterator[Sample]:
+    """Yield the samples about the jobs of the repository; ``url`` is as in `read_samples`."""
+    for kind, result in results.items():
+        labels = f"{url},{label_text({'kind': kind})}"
+        yield f.RESULT_SUCCESS, int(result.success), labels
+        yield f.RESULT_TIME, result.time, labels
+
+
 def content_samples(
     url: str, status: RepositoryStatus, watched: Sequence[Labelled]
 ) -> Iterator[Sample]:
@@ -76,6 +88,7 @@ def content_samples(
         yield f.LOCK_COUNT, status.locks.count, url
         yield f.OLDEST_LOCK, min(status.locks.times, default=None), url
     yield from set_samples(url, content, status.task.repository.freshness, watched)
+    yield from copy_samples(status, watched)
 
 
 def _lines(families: tuple[Family, ...], samples: Iterable[Sample]) -> Steps[Lines]:
@@ -93,7 +106,7 @@ class KeptLines:
     """
     The lines of one repository.
 
-    ``content`` is valid for this ``task``, ``of_content`` and ``locks``; ``timed`` are
+    ``content`` is valid for this ``task``, ``of_content``, ``locks`` and ``copies``; ``timed`` are
     those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm. These are in
     ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
     """
@@ -102,6 +115,7 @@ class KeptLines:
     task: Task
     of_content: Content | None
     locks: Locks | None
+    copies: Mapping[str, CopyStatus]
     content: Lines
     read: Lines
     timed: tuple[TimedLines, ...]
@@ -116,23 +130,28 @@ class KeptLines:
         return lines
 
     @classmethod
-    def steps(cls, status: RepositoryStatus, before: "KeptLines | None") -> "Steps[KeptLines]":
+    def steps(
+        cls, status: RepositoryStatus, results: Results, before: "KeptLines | None"
+    ) -> "Steps[KeptLines]":
         """
-        Render ``status`` in short steps.
+        Render ``status`` and ``results`` in short steps.
 
         The lines of the content are those from ``before`` if they are still valid.
         """
         # The status may change between two steps.
         revision, status = status.revision, copy(status)
-        task, content, locks = status.task, status.content, status.locks
+        task, content = status.task, status.content
+        locks, copies = status.locks, status.copies
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
-        read = yield from _lines(READ_FAMILIES, read_samples(url, status))
+        outcomes = chain(read_samples(url, status), result_samples(url, results))
+        read = yield from _lines(READ_FAMILIES, outcomes)
         if (
             before is not None
             and before.task is task
             and before.of_content is content
             and before.locks == locks
+            and before.copies is copies
         ):
             return evolve(before, revision=revision, read=read, judged_until=until)
         freshness = task.repository.freshness
@@ -147,7 +166,7 @@ class KeptLines:
         timed.append(stale_locks(url, locks if content is not None else None))
         lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
         return cls(
-            *(revision, task, content, locks, lines, read, tuple(timed)),
+            *(revision, task, content, locks, copies, lines, read, tuple(timed)),
             late(f.SET_LATE, by_rhythm),
             until,
         )

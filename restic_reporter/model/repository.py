@@ -69,7 +69,9 @@ class Repository:
     are absolute; ``transport`` has the content of these files. ``options`` are restic's extended
     options (``-o``); they show in the process list, so none is secret. ``timeout`` (seconds),
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
-    ``paths``, ``tags``, both or neither. It is ``identified`` if it is compared with a copy.
+    ``paths``, ``tags``, both or neither. ``copies`` are the labels of repositories of this config
+    that should hold the snapshots of this one too. ``identified`` repositories take part in that,
+    on either side.
 
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
@@ -98,6 +100,7 @@ class Repository:
     identified: bool = False
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+    copies: tuple[str, ...] = field(default=(), eq=False)
 
     @property
     def shape(self) -> Shape:

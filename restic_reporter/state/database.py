@@ -11,10 +11,12 @@ from attrs import define, evolve, field
 
 from ..concurrency.cooperative import at_once
 from ..model.backup_sets import HISTORY, Name, with_history
+from ..model.results import Result, Results
 from ..model.snapshots import Content
 from .folder import StateFolder
-from .packing import DamagedError, pack, unpack, unpack_table, unseal
+from .packing import DamagedError, pack, unpack, unpack_table
 from .records import Record
+from .results import drop_old_results, labels_of_results, read_results, write_results
 from .tables import (
     MIGRATIONS,
     connect,
@@ -25,6 +27,7 @@ from .tables import (
     put,
     put_sealed,
     rows,
+    unsealed,
 )
 
 _JOB = 0
@@ -74,9 +77,10 @@ class Database:
             notes.append(f"database is corrupt; set aside as {name!r}, {kept} of its entries kept")
         self._connection = connection
         with self._transaction() as connection:
-            for key, sealed in connection.execute("SELECT key, value FROM head").fetchall():
-                if json.loads(unseal(key, sealed))["last_success"] < now - HISTORY:
-                    delete(connection, key)
+            for key, head in unsealed(connection, "head"):
+                if json.loads(head)["last_success"] < now - HISTORY:
+                    delete(connection, key, "head", "content")
+            drop_old_results(connection, now - HISTORY)
         return notes
 
     def _verified(self) -> sqlite3.Connection:
@@ -147,17 +151,32 @@ class Database:
                     yield label, values, *unpack(packed)
 
     def labels(self) -> list[str]:
-        """Return the labels of all repositories."""
-        heads = self._opened().execute("SELECT key, value FROM head").fetchall()
-        return sorted(json.loads(unseal(key, sealed))["url"] for key, sealed in heads)
+        """Return the labels of all repositories that were read, or have results."""
+        connection = self._opened()
+        heads = {json.loads(head)["url"] for _, head in unsealed(connection, "head")}
+        return sorted(heads.union(labels_of_results(connection)))
+
+    def results(self, labels: Iterable[str]) -> dict[str, dict[str, Result]]:
+        """Return the latest result of each kind, by label."""
+        return dict(read_results(self._opened(), labels))
 
     def job(self) -> dict[str, Any]:
         """Return what was remembered of the collections, or nothing."""
         value = get(self._opened(), "job", _JOB)
         return {} if value is None else dict(json.loads(value))
 
-    def write(self, records: Iterable[Record], job: Mapping[str, Any] | None, now: float) -> None:
-        """Remember ``records`` and ``job``, all or none; ``now`` is in Unix seconds."""
+    def write(
+        self,
+        records: Iterable[Record],
+        job: Mapping[str, Any] | None,
+        now: float,
+        results: Mapping[str, Results] | None = None,
+    ) -> None:
+        """
+        Remember ``records``, ``job`` and ``results``, all or none.
+
+        ``now`` is in Unix seconds.
+        """
         with self._transaction() as connection:
             for record in records:
                 key = key_of(record.url)
@@ -165,6 +184,8 @@ class Database:
                 if record.content is not None:
                     content = self._with_past(record.url, record.content, now)
                     put(connection, "content", key, pack(content, record.table))
+            for label, some in (results or {}).items():
+                write_results(connection, label, some)
             if job is not None:
                 put(connection, "job", _JOB, json.dumps(job).encode())
         if job is not None:
@@ -182,7 +203,7 @@ class Database:
     def forget(self, label: str) -> None:
         """Delete a repository."""
         with self._transaction() as connection:
-            delete(connection, key_of(label))
+            delete(connection, key_of(label), "head", "content", "result")
 
     def close(self) -> None:
         """Close it; SQLite then merges its own files."""

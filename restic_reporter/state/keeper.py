@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from ..collection.outcomes import plural
 from ..collection.state import CollectionState, RepositoryStatus, StateHealth, Task
 from ..concurrency.cpu_threads import WorkerThreads
+from ..model.results import Result, Results, newest
 from ..model.snapshots import Content
 from .database import Database
 from .folder import HeldError, StateFolder
@@ -28,6 +29,9 @@ LOOK_AFTER = 3600.0
 
 # Seconds from a failed write to the next attempt.
 _RETRY = 60.0
+
+# What the database has: statuses, results by label, and what is kept of the collections.
+_Found = tuple[list[RepositoryStatus], dict[str, dict[str, Result]], Mapping[str, Any]]
 
 # A RuntimeError means that no thread can be started.
 _FAULTS = (sqlite3.Error, OSError, DamagedError, HeldError, RuntimeError)
@@ -57,6 +61,7 @@ class StateKeeper:
     # The content of each repository that is in the database.
     _kept: dict[str, Content] = field(factory=dict, init=False)
     _pending: dict[str, Record] = field(factory=dict, init=False)
+    _results: dict[str, Results] = field(factory=dict, init=False)
     _job: Mapping[str, Any] | None = field(default=None, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
     _writing: "Deferred[None] | None" = field(default=None, init=False)
@@ -73,7 +78,7 @@ class StateKeeper:
         if self._stopped:
             return []
         try:
-            statuses, job, fault = await self._threads.run(
+            (statuses, results, job), fault = await self._threads.run(
                 self._restore, tasks, self._now(), self._reactor.seconds()
             )
         except _FAULTS as error:
@@ -87,6 +92,9 @@ class StateKeeper:
                 for one in statuses
                 if one.content is not None and one.fingerprint is not None
             )
+        for label, known in results.items():
+            # Some may have come meanwhile.
+            self._state.results[label] = newest(known, self._state.results.get(label, {}))
         if self._state.job.last_success is None:
             self._state.job.last_success = job.get("last_success")
         if statuses:
@@ -100,30 +108,28 @@ class StateKeeper:
 
     def _restore(
         self, tasks: Sequence[Task], now: float, moment: float
-    ) -> tuple[list[RepositoryStatus], Mapping[str, Any], Exception | None]:
+    ) -> tuple[_Found, Exception | None]:
         try:
             self._open(now)
         except _FAULTS as fault:
             # On a full or read-only disk the database can be read all the same.
             try:
                 self._database.open_unwritable()
-                return *self._read(tasks, now, moment), fault
+                return self._read(tasks, now, moment), fault
             except (*_FAULTS, ValueError):
                 raise fault from None
             finally:
                 self._database.close()
-        return *self._read(tasks, now, moment), None
+        return self._read(tasks, now, moment), None
 
-    def _read(
-        self, tasks: Sequence[Task], now: float, moment: float
-    ) -> tuple[list[RepositoryStatus], Mapping[str, Any]]:
+    def _read(self, tasks: Sequence[Task], now: float, moment: float) -> _Found:
         by_label = {task.repository.url: task for task in tasks}
         statuses = []
         for label, head, content, packed in self._database.read(by_label):
             status = restored(by_label[label], head, content, packed, now, moment, self._look_after)
             if status is not None:
                 statuses.append(status)
-        return statuses, self._database.job()
+        return statuses, self._database.results(by_label), self._database.job()
 
     def save(self, status: RepositoryStatus) -> None:
         """Remember the repository's status soon."""
@@ -132,6 +138,12 @@ class StateKeeper:
         record = record_of(status, changed, self._now(), self._reactor.seconds())
         if record is not None and not self._stopped:
             self._pending[url] = record.after(self._pending.get(url))
+            self._write_after(_DELAY)
+
+    def save_results(self, label: str) -> None:
+        """Remember the results of a repository's jobs soon."""
+        if not self._stopped:
+            self._results[label] = dict(self._state.results[label])
             self._write_after(_DELAY)
 
     def save_job(self) -> None:
@@ -156,16 +168,20 @@ class StateKeeper:
 
     async def _write(self) -> None:
         batch, self._pending = self._pending, {}
+        results, self._results = self._results, {}
         job, self._job = self._job, None
         delay = _DELAY
         try:
-            await self._threads.run(self._write_now, list(batch.values()), job, self._now())
+            await self._threads.run(
+                self._write_now, list(batch.values()), job, self._now(), results
+            )
         except _FAULTS as error:
             delay = _RETRY
             self._note_fault(error)
             for url, record in batch.items():
                 newer = self._pending.get(url)
                 self._pending[url] = record if newer is None else newer.after(record)
+            self._results = {**results, **self._results}
             self._job = self._job or job
         else:
             self._kept.update(
@@ -174,15 +190,22 @@ class StateKeeper:
             self._note_success()
         finally:
             self._writing = None
-            if (self._pending or self._job) and not self._stopped:
+            if self._is_pending() and not self._stopped:
                 self._write_after(delay)
 
+    def _is_pending(self) -> bool:
+        return bool(self._pending or self._results or self._job)
+
     def _write_now(
-        self, records: Sequence[Record], job: Mapping[str, Any] | None, now: float
+        self,
+        records: Sequence[Record],
+        job: Mapping[str, Any] | None,
+        now: float,
+        results: Mapping[str, Results],
     ) -> None:
         self._open(now)
         try:
-            self._database.write(records, job, now)
+            self._database.write(records, job, now, results)
         except _FAULTS as error:
             if is_damage(error):
                 # The next attempt mends it. What is lost is written again when it is read.
@@ -234,7 +257,7 @@ class StateKeeper:
             self._timer.cancel()
             self._timer = None
         await self._written()
-        if self._pending or self._job:
+        if self._is_pending():
             self._begin()
             await self._written()
         await self._threads.run(self._database.close)

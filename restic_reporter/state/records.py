@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from attrs import evolve, field, frozen
 
-from ..collection.state import Locks, RepositoryStatus, Task
+from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
 from ..model.columns import Columns
+from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
 from ..model.snapshots import Content
@@ -67,6 +69,7 @@ def record_of(
         "names": status.fingerprint,
         "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
         "removed": [status.removed, status.last_removal],
+        "copies": _packed_copies(status),
         "access": access
         and [access.keys, access.config, now - moment + access.moment, access.names],
     }
@@ -105,6 +108,11 @@ def restored(
         last_success=head["last_success"],
     )
     status.removed, status.last_removal = head["removed"]
+    status.copies = {
+        label: _copy(value)
+        for label, value in head["copies"].items()
+        if label in task.repository.copies
+    }
     same_shape = head["shape"] == _shape(task)
     if same_shape and rows_of(packed) > _MANY:
         status.table = unpack_table(packed)
@@ -143,6 +151,31 @@ def _names(value: Any) -> tuple[int, str] | None:
 
 def _locks(value: Any) -> Locks | None:
     return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
+
+
+def _packed_copies(status: RepositoryStatus) -> dict[str, Any]:
+    return {
+        label: [
+            found.reads,
+            [
+                # JSON has no infinity.
+                [*name, None if math.isinf(one.lag) else one.lag, one.missing, one.waits_since]
+                for name, one in found.sets.items()
+            ],
+        ]
+        for label, found in status.copies.items()
+    }
+
+
+def _copy(value: Any) -> CopyStatus:
+    reads, sets = value
+    return CopyStatus(
+        reads,
+        {
+            (host, user): SetCopy(math.inf if lag is None else lag, missing, waits_since)
+            for host, user, lag, missing, waits_since in sets
+        },
+    )
 
 
 def _access(value: Any, now: float, moment: float, look_after: float) -> SeenAccess | None:

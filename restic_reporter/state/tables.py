@@ -14,9 +14,10 @@ MIGRATIONS = (
     CREATE TABLE head (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
     CREATE TABLE content (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
     CREATE TABLE job (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
+    CREATE TABLE result (key INTEGER PRIMARY KEY, value BLOB NOT NULL);
     """,
 )
-TABLES = ("head", "content", "job")
+TABLES = ("head", "content", "job", "result")
 
 # Of SQLite's error names: faults of the file's content, such as a missing table. READONLY is one,
 # as the file could be opened to write. Any other is one of the disk, the folder or the file system.
@@ -67,6 +68,12 @@ def rows(
                 yield table, key, sealed
 
 
+def unsealed(connection: sqlite3.Connection, table: str) -> list[tuple[int, bytes]]:
+    """Return the key and the value of all rows of one table."""
+    found = connection.execute(f"SELECT key, value FROM {table}").fetchall()
+    return [(key, unseal(key, sealed)) for key, sealed in found]
+
+
 def get(connection: sqlite3.Connection, table: str, key: int) -> bytes | None:
     """Return the value of a row; raise a `DamagedError` if it was not written so."""
     row = connection.execute(f"SELECT value FROM {table} WHERE key = ?", (key,)).fetchone()
@@ -83,7 +90,7 @@ def put_sealed(connection: sqlite3.Connection, table: str, key: int, sealed: byt
     connection.execute(f"REPLACE INTO {table} (key, value) VALUES (?, ?)", (key, sealed))
 
 
-def delete(connection: sqlite3.Connection, key: int) -> None:
-    """Delete the rows of a repository."""
-    for table in ("head", "content"):
+def delete(connection: sqlite3.Connection, key: int, *tables: str) -> None:
+    """Delete the rows of a repository in these tables."""
+    for table in tables:
         connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))

@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 from ..collection.state import CollectionState, RepositoryStatus, Task
 from ..model.columns import Steps
 from ..model.snapshots import Content
+from .results import failed
 from .rows import SetRow, State, repository_rows
 
 # Rows processed in one step: about a millisecond.
@@ -23,7 +24,8 @@ class Standing:
     """
     All rows by host, user and repository, each with its state as of ``now`` (Unix seconds).
 
-    ``waiting`` is the number of repositories that were never read.
+    ``waiting`` is the number of repositories that were never read, and ``failed_jobs`` of those
+    with a job that failed the last time.
     """
 
     now: float
@@ -31,6 +33,7 @@ class Standing:
     states: Sequence[State]
     repositories: int
     waiting: int
+    failed_jobs: int = 0
 
     @property
     def counts(self) -> Counter[State]:
@@ -93,7 +96,9 @@ class Fleet:
             yield
         statuses = self._state.statuses.values()
         waiting = sum(one.success is None for one in statuses)
-        return Standing(now, ordered, states, len(statuses), waiting)
+        results = self._state.results
+        failed_jobs = sum(url in results and failed(results[url]) for url in self._state.statuses)
+        return Standing(now, ordered, states, len(statuses), waiting, failed_jobs)
 
     def _forget_order(self) -> None:
         self._ordered = None

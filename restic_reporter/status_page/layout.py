@@ -7,7 +7,7 @@ from .elements import SPRITE, moment, svg
 from .markup import Node
 from .units import local_time
 
-_LINKS = {"./": "Backups", "repositories": "Repositories", "metrics": "Metrics"}
+_LINKS = {"./": "Backups", "repositories": "Repositories", "copies": "Copies", "metrics": "Metrics"}
 
 _LOGO = svg(
     "svg",
@@ -18,11 +18,18 @@ _LOGO = svg(
 )
 
 
-def page(title: str, here: str, main: Node, now: float, version: str) -> Node:
-    """Return a whole page; ``here`` is the address of its link in the navigation."""
+def page(
+    title: str, here: str, main: Node, now: float, version: str, with_copies: bool = False
+) -> Node:
+    """
+    Return a whole page.
+
+    ``here`` is the address of its link in the navigation; ``with_copies`` shows that of the copies.
+    """
     links = [
         tags.li(tags.a(text, href=link, **({"aria-current": "page"} if link == here else {})))
         for link, text in _LINKS.items()
+        if with_copies or link != "copies"
     ]
     return tags.html(
         tags.head(

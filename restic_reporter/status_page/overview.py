@@ -7,6 +7,7 @@ from ..collection.state import JobStatus
 from .elements import ago, name, pager, symbol
 from .fleet import Standing
 from .markup import Node
+from .results import failed_count
 from .rows import State
 from .selection import ALL, Selected, Selection
 from .sets_table import LABELS, set_rows, sets_table
@@ -95,6 +96,8 @@ def _collections(standing: Standing, schedule: Schedule) -> Tag:
     ]
     if standing.waiting:
         parts.append(f"{standing.waiting:,} not read yet")
+    if standing.failed_jobs:
+        parts.append(failed_count(standing.failed_jobs))
     if job.last_success is not None:
         last: list[Node] = ["last collection ", ago(job.last_success, now)]
         if job.duration is not None:

@@ -9,6 +9,7 @@ from twisted.internet.defer import DeferredLock
 
 from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import in_turns
+from .copies import copies_page, has_copies, no_copies
 from .fleet import Fleet, Standing
 from .layout import page
 from .markup import Node, written
@@ -76,6 +77,18 @@ class StatusPages:
 
         return 200, await self._lock.run(render)
 
+    async def copies(self, query: bytes) -> tuple[int, bytes]:
+        """Return the matrix of copies."""
+        arguments, now = _arguments(query), self._now()
+
+        async def render() -> bytes:
+            content = await copies_page(self._reactor, self._state.statuses, arguments, now)
+            return await self._page("Copies · restic-reporter", "copies", content)
+
+        if not has_copies(self._state.statuses):
+            return 404, await self._page("Not found · restic-reporter", "", no_copies())
+        return 200, await self._lock.run(render)
+
     async def repository(self, query: bytes) -> tuple[int, bytes]:
         """Return the page of the repository with the label ``url``."""
         arguments = _arguments(query)
@@ -84,8 +97,10 @@ class StatusPages:
             return 404, await self._page("Not found · restic-reporter", "", not_found())
 
         async def render() -> bytes:
-            content = await repository_page(self._reactor, status, arguments, self._now())
-            title = f"{status.task.repository.url} · restic-reporter"
+            url = status.task.repository.url
+            results = self._state.results.get(url, {})
+            content = await repository_page(self._reactor, status, results, arguments, self._now())
+            title = f"{url} · restic-reporter"
             return await self._page(title, "", content)
 
         return 200, await self._lock.run(render)
@@ -97,7 +112,8 @@ class StatusPages:
         return latest
 
     async def _page(self, title: str, here: str, content: Node) -> bytes:
-        document = page(title, here, content, self._now(), self._version)
+        with_copies = has_copies(self._state.statuses)
+        document = page(title, here, content, self._now(), self._version, with_copies)
         return await in_turns(self._reactor, written(document))
 
 

@@ -9,6 +9,7 @@ from twisted.web.template import Tag, tags
 from ..collection.state import CollectionState, RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
+from ..model.results import Results
 from .elements import (
     ago,
     badge,
@@ -23,6 +24,7 @@ from .elements import (
 )
 from .fleet import SLICE, Standing
 from .markup import Markup, Node
+from .results import failed, failed_badges
 from .rows import State
 from .selection import PAGE_SIZE, page_number
 from .units import count, duration
@@ -38,10 +40,19 @@ def read_badge(status: RepositoryStatus) -> Markup:
 async def repositories_page(
     reactor: Any, state: CollectionState, standing: Standing, arguments: Mapping[str, str]
 ) -> Node:
-    """Return the content of a page of the list, the unreadable repositories first."""
+    """Return the content of a page of the list: unreadable repositories, then failed jobs first."""
+
+    def results(status: RepositoryStatus) -> Results:
+        return state.results.get(status.task.repository.url, {})
+
     statuses = sorted(
         state.statuses.values(),
-        key=lambda one: (one.success is not False, one.success is None, one.task.repository.url),
+        key=lambda one: (
+            one.success is not False,
+            not failed(results(one)),
+            one.success is None,
+            one.task.repository.url,
+        ),
     )
     pages = max(1, math.ceil(len(statuses) / PAGE_SIZE))
     page = min(page_number(arguments), pages)
@@ -50,7 +61,7 @@ async def repositories_page(
 
     def rows() -> Iterator[Tag]:
         for status in shown:
-            yield _row(status, attention, standing.now)
+            yield _row(status, results(status), attention, standing.now)
 
     columns: list[Node] = ["State", "Repository", "Backend", "Last good read"]
     columns += [
@@ -86,11 +97,13 @@ def _attention(standing: Standing) -> Steps[dict[str, int]]:
     return found
 
 
-def _row(status: RepositoryStatus, attention: Mapping[str, int], now: float) -> Tag:
+def _row(
+    status: RepositoryStatus, results: Results, attention: Mapping[str, int], now: float
+) -> Tag:
     content, url = status.content, status.task.repository.url
     bad = attention.get(url, 0)
     return row(
-        cell(read_badge(status), class_="state"),
+        cell(tags.div(read_badge(status), failed_badges(results), class_="badges"), class_="state"),
         row_header(repository_link(url), class_="repository"),
         cell(name(status.task.backend_name), class_="backend"),
         cell("" if status.last_success is None else ago(status.last_success, now)),

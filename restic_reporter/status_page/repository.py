@@ -9,12 +9,15 @@ from twisted.web.template import Tag, tags
 from ..collection.state import RepositoryStatus
 from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
+from ..model.results import Results
 from . import units
+from .copy_rows import CopySelection
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
 from .repositories import read_badge
 from .repository_tables import costs, groups, locks, reads, snapshot_table
+from .results import failed_badges, last_proof, results_table
 from .rows import SetRow, State, repository_rows
 from .selection import Selection, most_urgent, page_number
 from .sets_table import set_rows, sets_table
@@ -38,7 +41,11 @@ def _all() -> Tag:
 
 
 async def repository_page(
-    reactor: Any, status: RepositoryStatus, arguments: Mapping[str, str], now: float
+    reactor: Any,
+    status: RepositoryStatus,
+    results: Results,
+    arguments: Mapping[str, str],
+    now: float,
 ) -> Node:
     """Return the content of the page; ``page`` in ``arguments`` is that of the snapshots."""
     url = status.task.repository.url
@@ -54,10 +61,14 @@ async def repository_page(
             **{"aria-label": "Breadcrumb"},
         ),
         tags.h1(name(url), class_="label"),
-        tags.div(read_badge(status), _error(status), _facts(status, now), id="facts")(
-            **{"data-live": ""}
-        ),
+        tags.div(
+            tags.div(read_badge(status), failed_badges(results), class_="badges"),
+            _error(status),
+            _facts(status, results, now),
+            id="facts",
+        )(**{"data-live": ""}),
         _section("sets", "Backup sets", _sets_part(url, sets, now)),
+        _section("jobs", "Checks and other jobs", results_table(results, now)),
         _section("reads", "Latest reads", reads(list(status.reads), now)),
         tags.div(
             _section("locks", "Locks", locks(status.locks, now)),
@@ -121,7 +132,7 @@ def _error(status: RepositoryStatus) -> Node:
     return tags.p(name(last.message), " ", tags.code(last.reason or ""), class_="error")
 
 
-def _facts(status: RepositoryStatus, now: float) -> Tag:
+def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
     task, content = status.task, status.content
     facts: dict[str, Node] = {"Backend": name(task.backend_name), "Reader": name(task.reader.name)}
     if status.reads:
@@ -129,6 +140,8 @@ def _facts(status: RepositoryStatus, now: float) -> Tag:
     facts["Last good read"] = (
         NO_VALUE if status.last_success is None else ago(status.last_success, now)
     )
+    if proof := last_proof(results, now):
+        facts["Last proven restorable"] = proof
     if status.duration is not None:
         facts["Duration"] = units.duration(status.duration)
     if content is not None:
@@ -146,6 +159,10 @@ def _facts(status: RepositoryStatus, now: float) -> Tag:
         facts["Keys"] = [part for key in keys for part in (key, " ")]
     elif task.repository.key_hint:
         facts["Key"] = tags.code(task.repository.key_hint[:8])
+    if task.repository.copies:
+        text = units.count(len(task.repository.copies), "copy")
+        link = CopySelection(task.repository.url).link()
+        facts["Copied to"] = tags.a(text, href=link)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
     return tags.dl(

@@ -33,6 +33,7 @@ def status_resources(reactor: Any, pages: StatusPages) -> dict[bytes, IResource]
     return {
         b"/": HTMLPage(reactor, pages.overview),
         b"/repositories": HTMLPage(reactor, pages.repositories),
+        b"/copies": HTMLPage(reactor, pages.copies),
         b"/repository": HTMLPage(reactor, pages.repository),
         **{one.path: AssetPage(reactor, one) for one in ASSETS},
     }

@@ -30,7 +30,8 @@
     const apply = () => {
       const given = [...new FormData(form)].filter(([, value]) => value && value !== "state");
       const query = new URLSearchParams(given).toString();
-      const address = query ? `./?${query}` : "./";
+      const page = form.getAttribute("action");
+      const address = query ? `${page}?${query}` : page;
       history.replaceState(null, "", address);
       load(address);
     };

@@ -18,7 +18,7 @@ PAGE_SIZE = 100
 ALL = "all"
 
 # Longer texts of a URL are cut.
-_LONGEST_TEXT, _LONGEST_LABEL = 300, 4096
+LONGEST_TEXT, _LONGEST_LABEL = 300, 4096
 
 
 def _newest(row: SetRow) -> float | None:
@@ -97,7 +97,7 @@ class Selection:
         """Return the selection of a URL; invalid values count as missing."""
         state, sort = arguments.get("state", ""), arguments.get("sort", "")
         return cls(
-            q=" ".join(arguments.get("q", "")[:_LONGEST_TEXT].split()),
+            q=" ".join(arguments.get("q", "")[:LONGEST_TEXT].split()),
             state=state if state in (*State, ALL) else "",
             repository=arguments.get("repository", "")[:_LONGEST_LABEL],
             sort=sort if sort.removeprefix("-") in FIRST_SORT else "state",

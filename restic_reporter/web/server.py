@@ -14,8 +14,9 @@ from twisted.web.server import Site
 
 from .channel import BoundedChannel
 from .connections import DEFAULT_LIMITS, Connections, Limits
-from .lifecycle import Lifecycle, lifecycle_pages
+from .lifecycle import lifecycle_pages
 from .metrics_page import MetricsPage
+from .order import Lifecycle
 from .pages import Pages, TextPage
 from .request import BoundedRequest
 from .security.gate import Gate, Security

@@ -18,6 +18,7 @@ from twisted.trial.unittest import SkipTest
 
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
+from restic_reporter.state.tables import TABLES
 from tests.doubles.daemons import Daemon
 from tests.doubles.native_repositories import cheapen
 from tests.doubles.programs import Program
@@ -136,8 +137,8 @@ class FolderTests(StateCase):
         """All that can be unpacked anywhere in the database's values."""
         with closing(sqlite3.connect(self.database)) as database:
             [[tables]] = database.execute("SELECT count(*) FROM sqlite_schema WHERE type = 'table'")
-            self.assertEqual(tables, 3)
-            for table in ("head", "content", "job"):
+            self.assertEqual(tables, len(TABLES))
+            for table in TABLES:
                 for [value] in database.execute(f"SELECT value FROM {table}"):
                     yield value
                     for place in re.finditer(b"x[\x01^\x9c\xda]", value):

@@ -3,6 +3,7 @@
 import io
 import sys
 from array import array
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import evolve
@@ -12,6 +13,7 @@ from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.commands.cli import main
 from restic_reporter.commands.state import remembered
 from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.results import Results
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from restic_reporter.state.records import record_of
@@ -49,7 +51,9 @@ class StateCase(SynchronousTestCase):
         self.statuses = [web(), status(EMPTY)]
         self.write(*self.statuses)
 
-    def write(self, *statuses: RepositoryStatus) -> None:
+    def write(
+        self, *statuses: RepositoryStatus, results: Mapping[str, Results] | None = None
+    ) -> None:
         """Remember them."""
         self.folder.take()
         database = Database(self.folder)
@@ -57,7 +61,7 @@ class StateCase(SynchronousTestCase):
         for one in statuses:
             one.task = evolve(one.task, reader=MemoryReader())
         records = [record_of(one, True, NOW, 0.0) for one in statuses]
-        database.write([one for one in records if one is not None], None, NOW)
+        database.write([one for one in records if one is not None], None, NOW, results)
         database.close()
         self.folder.release()
 

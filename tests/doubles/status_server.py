@@ -1,7 +1,7 @@
 """
 A site with the status page of a small fleet, in a process of its own, for a browser.
 
-    python -m tests.doubles.status_server [--plain]
+    python -m tests.doubles.status_server [--plain] [--copies]
 """
 
 import sys
@@ -10,7 +10,8 @@ from typing import Any
 from twisted.internet import reactor as _reactor
 
 from restic_reporter.web.server import make_site
-from tests.doubles.status_world import resources, small_fleet
+from tests.doubles.copied_fleet import copied_fleet
+from tests.doubles.status_world import HOSTILE, resources, small_fleet
 
 # A Thursday in November 2026, 09:20 UTC.
 NOW = 1_795_684_800.0
@@ -21,7 +22,8 @@ def main() -> None:
     # A module that becomes an object at run time.
     reactor: Any = _reactor
     # Without the name that no page should print.
-    state = small_fleet(NOW, "build-03") if "--plain" in sys.argv else small_fleet(NOW)
+    odd = "build-03" if "--plain" in sys.argv else HOSTILE
+    state = copied_fleet(NOW, odd) if "--copies" in sys.argv else small_fleet(NOW, odd)
     pages = resources(reactor, state, NOW)
     site = make_site(reactor, lambda openmetrics: b"", pages)
     listening = reactor.listenTCP(0, site, interface="127.0.0.1")

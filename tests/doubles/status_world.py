@@ -23,6 +23,7 @@ from restic_reporter.model.columns import Shape
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.repository import Repository
+from restic_reporter.model.results import Result
 from restic_reporter.model.snapshot_table import SnapshotTable
 from restic_reporter.model.snapshots import BackupDays, BackupSet, Latest, Meter, Snapshot, Summary
 from restic_reporter.redaction.secret import Secret
@@ -139,7 +140,28 @@ def small_fleet(now: float, odd: str = HOSTILE) -> CollectionState:
         for number in (2, 1, 0)
     )
     broken.last_success = now - 300 - 3 * HOUR
-    return CollectionState(statuses, JobStatus(False, 0, now - 298, 4.2, 1))
+    return CollectionState(
+        statuses, JobStatus(False, 0, now - 298, 4.2, 1), results=_results(now, odd)
+    )
+
+
+def _results(now: float, odd: str) -> dict[str, dict[str, Result]]:
+    """Jobs of some repositories; one has failed with an ``odd`` message."""
+    return {
+        url: {one.kind: one for one in some}
+        for url, some in {
+            "rest:https://backup.example.org/servers": (
+                Result("check", now - 2 * DAY, 0),
+                Result("restore", now - 12 * DAY, 0),
+                Result("prune", now - 3 * DAY, 0),
+            ),
+            "b2:offsite-backups:office": (
+                Result("check", now - 5 * HOUR, 1, f"pack 8047a9f5: wrong hash {odd}"),
+                Result("copy", now - 4 * HOUR, 0),
+            ),
+            "/srv/restic/lab": (Result("backup", now - 3 * HOUR, 3),),
+        }.items()
+    }
 
 
 def large_fleet(now: float, repositories: int = 100, sets: int = 100) -> CollectionState:

@@ -18,7 +18,7 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from restic_reporter.web.connections import Connection, Connections, Limits, State
-from restic_reporter.web.lifecycle import Lifecycle
+from restic_reporter.web.order import Lifecycle
 from restic_reporter.web.pages import StaticPage
 from restic_reporter.web.security.gate import Security
 from restic_reporter.web.security.tls import ServerTLS, TLSSettings, make_context

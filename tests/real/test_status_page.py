@@ -27,17 +27,22 @@ class BrowserTests(SynchronousTestCase):
     """What a person sees and does."""
 
     def setUp(self) -> None:
-        folder = Folder()
-        self.addCleanup(folder.close)
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TZ": "UTC"}
-        server = folder.run([sys.executable, "-m", "tests.doubles.status_server"], environment)
-        self.address = server.wait_for(r"listening on (\S+)")[1]
+        self.serve()
         self.browser = Browser()
         self.addCleanup(self.browser.close)
 
+    def serve(self, *options: str) -> None:
+        """Start a server; it ends with the test."""
+        folder = Folder()
+        self.addCleanup(folder.close)
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TZ": "UTC"}
+        command = [sys.executable, "-m", "tests.doubles.status_server", *options]
+        server = folder.run(command, environment)
+        self.address = server.wait_for(r"listening on (\S+)")[1]
+
     def hosts(self) -> list[str]:
         """The hosts of the table, in its order."""
-        script = "[...document.querySelectorAll('.sets tbody th')].map(one => one.innerText)"
+        script = "[...document.querySelectorAll('tbody th.host')].map(one => one.innerText)"
         found: list[str] = self.browser.run(script)
         return found
 
@@ -116,4 +121,25 @@ class BrowserTests(SynchronousTestCase):
         self.assertIn("3 backup sets", browser.run("document.getElementById('found').innerText"))
         self.assertEqual(browser.run("location.search"), "?q=laptop")
         self.assertIn('id="q"', browser.run(FOCUS))
+        self.assertEqual(browser.complaints(), [])
+
+    def test_copies(self) -> None:
+        """The matrix of copies is accessible too, fits narrow screens, and follows the filter."""
+        self.serve("--copies")
+        browser = self.browser
+        for width, dark in ((1280, False), (390, True), (1280, True), (390, False)):
+            browser.look(width, 900, dark, mobile=width < 600)
+            browser.open(f"{self.address}copies")
+            browser.run(Path(tool("axe.min.js")).read_text() + ";0")
+            self.assertEqual(browser.run(AXE)["violations"], [], (width, dark))
+        for width in (320, 800, 1030, 1900):
+            browser.look(width)
+            browser.open(f"{self.address}copies")
+            self.assertEqual(browser.run("document.documentElement.scrollWidth"), width)
+        browser.run("document.getElementById('q').focus()")
+        browser.type("usb")
+        browser.wait("document.querySelectorAll('.copies tbody tr').length === 3")
+        self.assertEqual(browser.run("location.pathname + location.search"), "/copies?q=usb")
+        browser.open(f"{self.address}copies?state=late")
+        self.assertEqual(self.hosts()[1], "web-03")
         self.assertEqual(browser.complaints(), [])

@@ -67,7 +67,7 @@ class CheckConfigTests(ConfigCase):
             {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
             {"repo": "s3:h/bucket", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
             {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
-            {"repo": "/r", "vault_material": "a/b"},
+            {"repo": "/r", "vault_material": "a/b", "copies": [f"rest:http://me:{MARKER}@h/"]},
         ]
         sources: list[dict[str, str]] = [
             {},
@@ -87,7 +87,7 @@ class CheckConfigTests(ConfigCase):
             {**entries[2], "b2_key": "***", "password_command": "'/opt/my pass' ***"},
             {**entries[3], "env": {"AWS_SECRET_ACCESS_KEY": "***", "REGION": "***"}},
             {**entries[4], "password": "***"},
-            entries[5],
+            {**entries[5], "copies": ["rest:http://me:***@h/"]},
         ]
         self.assertEqual(list(checked.entries), expected)
 
@@ -97,7 +97,7 @@ class CheckConfigTests(ConfigCase):
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
             *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
-            *("options", "s3_access_key_id"),
+            *("options", "s3_access_key_id", "copies"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}

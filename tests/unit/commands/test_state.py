@@ -11,6 +11,7 @@ from rich.console import Console
 
 from restic_reporter.commands.cli import main
 from restic_reporter.commands.state import owner_to_become, print_table, remembered
+from restic_reporter.model.results import Result
 from restic_reporter.state.database import Database
 from restic_reporter.state.records import record_of
 from tests.doubles.local_time import local_time
@@ -31,11 +32,11 @@ class ShowTests(StateCase):
             [
                 [
                     *("HOST", "USER", "NEWEST", "SNAPSHOTS", "RUNS", "SINCE", "LEARNED"),
-                    *("REPOSITORY", "LAST READ", "FAILURE"),
+                    *("REPOSITORY", "LAST READ", "FAILURE", "RESULTS"),
                 ],
-                ["-", "-", "-", "none", "0", "-", "-", EMPTY, "2023-11-15T03:43", "-"],
+                ["-", "-", "-", "none", "0", "-", "-", EMPTY, "2023-11-15T03:43", "-", "-"],
                 *(
-                    [*cells, WEB, "2023-11-15T03:43", "tls"]
+                    [*cells, WEB, "2023-11-15T03:43", "tls", "-"]
                     for cells in (
                         ["db", "root", "2023-11-14T15:43", "2", "2", "2023-11-13", "36h"],
                         ["old", "root", "2023-11-07T03:43", "none", "2", "2023-11-06", "-"],
@@ -51,7 +52,10 @@ class ShowTests(StateCase):
         exit_status, lines = self.run_it("--json")
         empty, found = json.loads("\n".join(lines))
         self.assertEqual(exit_status, 0)
-        self.assertEqual(empty, {"url": EMPTY, "last_success": NOW, "reason": None, "sets": []})
+        self.assertEqual(
+            empty,
+            {"url": EMPTY, "last_success": NOW, "reason": None, "sets": [], "results": []},
+        )
         self.assertEqual((found["url"], found["reason"], len(found["sets"])), (WEB, "tls", 4))
         self.assertEqual(
             found["sets"][0],
@@ -82,6 +86,29 @@ class ShowTests(StateCase):
         self.assertEqual(lines[3].split()[-2:], ["Learned", "Repository"])
         self.assertEqual(lines[5].split()[:3], ["db", "root", "2023-11-14T15:43"])
         self.assertEqual(len(lines), 9)
+
+    def test_results(self) -> None:
+        """The results of jobs are shown, also of a repository that was never read."""
+        check, drill = Result("check", NOW - DAY, 1, "pack\x1b"), Result("restore", NOW, 0)
+        self.write(results={WEB: {"check": check, "restore": drill}, "/new": {"restore": drill}})
+        cell = "check failed (1) 2023-11-14T03:43, restore ok 2023-11-15T03:43"
+        new = "restore ok 2023-11-15T03:43"
+        lines = self.run_it()[1]
+        self.assertEqual([one.split("\t")[-1] for one in lines[1:]], ["-", new, *[cell] * 4])
+        self.assertEqual(lines[2].split("\t")[7:10], ["/new", "-", "-"])
+        text = io.StringIO()
+        print_table(Console(file=text, width=160), remembered(str(self.path)))
+        self.assertIn(
+            f"{WEB}: last read 2023-11-15T03:43; latest read failed: tls; {cell}\n", text.getvalue()
+        )
+        self.assertIn(f"/new: last read -; {new}\n", text.getvalue())
+        _, found, _ = json.loads("\n".join(self.run_it("--json")[1]))
+        self.assertEqual((found["url"], found["last_success"], found["sets"]), ("/new", None, []))
+        self.assertEqual(
+            found["results"], [{"kind": "restore", "time": NOW, "exit": 0, "message": ""}]
+        )
+        self.run_it("forget", "/new")
+        self.assertEqual(len(self.run_it()[1]), 6)
 
     def test_long_ages(self) -> None:
         """Long learned ages are in days."""

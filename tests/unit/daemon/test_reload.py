@@ -6,6 +6,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from restic_reporter.collection.result_book import ResultBook
+from restic_reporter.collection.state import CollectionState
 from restic_reporter.daemon.orders import Orders
 from restic_reporter.daemon.reload import ConfigLoader
 
@@ -104,7 +106,7 @@ class OrdersTests(SynchronousTestCase):
     def test_vault(self) -> None:
         """Each order asks the secret stores anew before it begins."""
         stub, loader = Stub(), HeldLoader()
-        orders = Orders(loader, cast(Any, stub), cast(Any, stub))
+        orders = Orders(loader, cast(Any, stub), cast(Any, stub), ResultBook(CollectionState()))
         orders.reload()
         self.assertEqual((len(loader.reloads), stub.calls), (1, ["forget failures"]))
         self.assertTrue(orders.collect(None))

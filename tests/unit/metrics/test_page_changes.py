@@ -7,8 +7,11 @@ from typing import Any
 
 from attrs import evolve
 
+from restic_reporter.collection.result_book import ResultBook
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.metrics import repository_samples
+from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.results import Result
 from tests.doubles.metrics_case import PageCase
 from tests.doubles.repositories import World, snapshot
 
@@ -80,3 +83,20 @@ class ChangesTests(PageCase):
                 self.collect()
                 self.assertEqual(self.values("backup_lock_count"), [locks])
                 self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
+
+    def test_results_show(self) -> None:
+        """A result is on the next page, with and without `prepare`, once the repository is."""
+        book = ResultBook(self.collector.state)
+        book.add("/p", Result("check", self.now - 0.5, 3))
+        self.assertEqual(self.values("backup_result_success"), [])
+        self.world.storage.list_error = ReadError(Reason.NETWORK, "refused")
+        self.collect()
+        self.assertEqual(self.values("backup_result_success", url="/p", kind="check"), [0])
+        name = "backup_result_timestamp_seconds"
+        self.assertEqual(self.values(name, url="/p", kind="check"), [self.now - 0.5])
+        book.add("/p", Result("check", self.now, 0))
+        book.add("/p", Result("prune", self.now, 1))
+        for _ in range(2):
+            self.assertEqual(self.values("backup_result_success", kind="check"), [1])
+            self.assertEqual(self.values("backup_result_success", kind="prune"), [0])
+            self.page.prepare(self.collector.state.statuses["/p"])

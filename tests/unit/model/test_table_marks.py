@@ -201,6 +201,7 @@ class IdentityTests(SynchronousTestCase):
     def identities(self, *some: Snapshot) -> list[tuple[bytes, bytes]]:
         """Both parts of each."""
         table = table_of(some, Shape(identified=True))
+        table.confirm(frozenset())
         found = [row for rows in table.identities() for row in rows]
         self.assertEqual([row[0] for row in found], [("h", "u")] * len(some))
         self.assertEqual([row[1] for row in found], [each.time for each in some])
@@ -228,6 +229,8 @@ class IdentityTests(SynchronousTestCase):
         """Rows keep theirs while others go, and after a restart."""
         some = [one(number, tree=f"{number:064x}") for number in range(5)]
         table = table_of(some, Shape(identified=True))
+        self.assertEqual(list(table.identities()), [])
+        table.confirm(frozenset())
         [rows] = table.identities()
         at_once(table.keep(frozenset(map(name, (1, 3)))))
         columns = table.columns()

@@ -1,42 +1,15 @@
 """Tests of `restic_reporter.web.lifecycle` and `same_origin`, over real connections."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 
 import bcrypt
-from twisted.internet.defer import Deferred
 
 from restic_reporter.web.connections import Limits, State
 from restic_reporter.web.same_origin import is_cross_origin, is_form, is_rebindable
 from restic_reporter.web.security.gate import Security
 from restic_reporter.web.security.web_config import WebConfig
+from tests.doubles.orders import ENCODED, LABEL, Daemon
 from tests.doubles.web_clients import Response, SiteTestCase, get, reactor
-
-LABEL = "rest:https://user:***@host:8000/a b+ü/"
-ENCODED = "rest:https://user:***@host:8000/a%20b%2B%C3%BC/"
-
-
-class Daemon:
-    """Notes its orders."""
-
-    def __init__(self) -> None:
-        self.orders: list[str | None] = []
-        self.reloading: Deferred[Sequence[str]] = Deferred()
-        self.idle = True
-
-    def reload(self) -> "Deferred[Sequence[str]]":
-        """Reload, until the test says how it ends."""
-        self.orders.append("reload")
-        return self.reloading
-
-    def knows(self, label: str) -> bool:
-        """Know one."""
-        return label == LABEL
-
-    def collect(self, label: str | None) -> bool:
-        """Collect, if it is idle."""
-        self.orders.append(label)
-        return self.idle
 
 
 class LifecycleTests(SiteTestCase):
