@@ -106,7 +106,7 @@ def become(arguments: list[str], guard: int) -> None:
     for descriptor in (LIFELINE, REPORT):
         os.set_inheritable(descriptor, False)
     try:
-        os.execvpe(arguments[0], arguments, environment())
+        os.execvpe(arguments[0], arguments, environment())  # noqa: S606 - no shell is meant
     except OSError as error:
         report(f"failed {error.strerror}")
 

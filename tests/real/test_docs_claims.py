@@ -40,9 +40,7 @@ class ClaimsTests(SynchronousTestCase):
             self.assertGreater(len(tests), 40)
             for module, name, method in tests:
                 case = getattr(importlib.import_module(module), name, None)
-                self.assertTrue(
-                    hasattr(case, method), f"{page.name}: no {module}.{name}.{method}"
-                )
+                self.assertTrue(hasattr(case, method), f"{page.name}: no {module}.{name}.{method}")
 
     def test_each_fault(self) -> None:
         """Every row of the table of faults has a test."""
