@@ -12,6 +12,7 @@ if a value was wrong, a read failed without a fault, or memory, descriptors or t
 
 import argparse
 import random
+import re
 import signal
 import sys
 import time
@@ -79,26 +80,24 @@ class Soak:
         for fault in faults:
             self.faults[type(fault).__name__] += 1
             broken |= dict.fromkeys(fault.begin(), fault)
-        before = self.daemon.metrics().value(LAST)
+        before = self.last_collection()
         self.daemon.program.signal(signal.SIGUSR1)
         for fault in faults:
             fault.during()
         self.daemon.program.wait_for("collected .* repositor")
-        page = self.daemon.metrics()
         # A scrape may share the page of one that came before the end.
-        while page.value("backup_job_running") or page.value(LAST) == before:
+        while self.last_collection() in (None, before):
             time.sleep(0.1)
-            page = self.daemon.metrics()
-        for name in self.world.names:
-            self.compare(page, name, broken.get(name))
+        page = self.daemon.metrics()
+        for name, found in self.world.values(page).items():
+            self.compare(page, name, found, broken.get(name))
         for fault in reversed(faults):
             fault.end()
         self.samples.append(Sample.take(self.daemon.program.process.pid))
 
-    def compare(self, page: Metrics, name: str, fault: Fault | None) -> None:
+    def compare(self, page: Metrics, name: str, found: Values, fault: Fault | None) -> None:
         """Compare what the page says of a repository with the truth, or with its last values."""
         url = self.world.url(name)
-        found = self.world.values(page, name)
         good = page.value("backup_read_success", url=url) == 1
         self.reads["good" if good else "failed"] += 1
         if not good and fault is None:
@@ -107,6 +106,14 @@ class Soak:
         if found != expected:
             self.report(f"{name} shows {found}, expected {expected}, {type(fault).__name__}")
         self.shown[name] = found
+
+    def last_collection(self) -> str | None:
+        """When the latest one ended, as the page has it; None while one runs."""
+        page = self.daemon.get("/metrics")
+        if "\nbackup_job_running 0\n" not in page:
+            return None
+        match = re.search(f"^{LAST} (.*)$", page, re.MULTILINE)
+        return match and match[1]
 
     def why(self, url: str) -> str:
         """The latest line of the log about a repository."""

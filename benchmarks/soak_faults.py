@@ -145,7 +145,7 @@ class Orders(Fault):
     def during(self) -> None:
         for _ in range(20):
             self.daemon.program.signal(signal.SIGUSR1)
-            self.daemon.metrics()
+            self.daemon.get("/metrics")
 
 
 @define

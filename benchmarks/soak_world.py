@@ -126,10 +126,14 @@ class World:
             newest[host] = max(when, newest.get(host, 0.0))
         return len(self.snapshots[name]), newest
 
-    def values(self, page: Metrics, name: str) -> Values:
-        """What the page shows."""
-        url = self.url(name)
-        count = page.value("backup_snapshot_count", url=url)
-        newest = page.series("backup_newest_timestamp", url=url)
-        hosts = {dict(labels)["host"]: value for labels, value in newest.items()}
-        return None if count is None else int(count), hosts
+    def values(self, page: Metrics) -> dict[str, Values]:
+        """What the page shows of each."""
+        newest: dict[str, dict[str, float]] = {}
+        for key, value in page.series("backup_newest_timestamp").items():
+            labels = dict(key)
+            newest.setdefault(labels["url"], {})[labels["host"]] = value
+        found = {}
+        for name in self.names:
+            count = page.value("backup_snapshot_count", url=self.url(name))
+            found[name] = None if count is None else int(count), newest.get(self.url(name), {})
+        return found
