@@ -20,6 +20,7 @@ _METAVARS = {
     "shard": "I/N",
     "log-level": "LEVEL",
     "web-config": "FILE",
+    "compat": "NAME",
 }
 
 # Name, letter, default and text of each.
