@@ -78,16 +78,23 @@ class Notifier(Service):
     def ready(self) -> None:
         """Report the end of the start: all pages are served."""
         self._is_ready = True
-        self._send("READY=1")
-        if self._calls:
-            self._send_status()
+        self._send_ready()
 
     def reloading(self, begins: bool) -> None:
         """Report that a reload of the config begins or has ended."""
         # READY=1 would end the start too.
-        if self._is_ready:
+        if not self._is_ready:
+            return
+        if begins:
             microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-            self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}" if begins else "READY=1")
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
+        else:
+            self._send_ready()
+
+    def _send_ready(self) -> None:
+        """Send it with the status, so that who has waited for it sees what holds now."""
+        self._status = self._describe()
+        self._send(f"READY=1\nSTATUS={self._status}")
 
     def _send_status(self) -> None:
         status = self._describe()

@@ -25,7 +25,7 @@ class Reason(StrEnum):
     EXEC = "exec"  # restic could not be run
     RESTIC = "restic"  # restic failed for an unknown reason
     SIGNAL = "signal"  # restic was killed by a signal
-    SECRET = "secret"  # no password or credentials
+    SECRET = "secret"  # noqa: S105 - no password or credentials
     LOCKED = "locked"  # the repository is locked
     INTERNAL = "internal"  # a bug in this program or a plugin
 

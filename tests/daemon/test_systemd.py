@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+from itertools import pairwise
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -12,6 +14,7 @@ from tests.doubles.private_systemd import InNetwork, PrivateSystemd, why_not
 from tests.doubles.programs import Folder, wait_until
 from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD, RestServer, copy_example
 from tests.doubles.sshd import Sshd
+from tests.real.test_docs import DOCS, code_blocks, section
 
 SERVICE = "restic-reporter.service"
 
@@ -86,7 +89,7 @@ class SystemdTests(SynchronousTestCase):
         self.systemd.call("systemctl", "reload", SERVICE, status=1)
         self.assertIn("unknown key 'pasword'; did you mean", self.systemd.log())
         self.assertIn("backup_config_last_reload_successful 0\n", self.metrics())
-        wait_until(lambda: "config not reloaded" in self.show("StatusText"))
+        self.assertIn("config not reloaded", self.show("StatusText"))
         self.assertEqual([self.show("ActiveState"), self.show("MainPID")], ["active", pid])
 
     def test_restart(self) -> None:
@@ -95,6 +98,24 @@ class SystemdTests(SynchronousTestCase):
         os.rename(self.systemd.root / "srv/repository", self.systemd.root / "srv/gone")
         self.systemd.call("systemctl", "restart", SERVICE)
         self.assertIn('backup_snapshot_count{url="/srv/repository"} 62\n', self.metrics())
+
+    def test_state(self) -> None:
+        """What docs/systemd.md shows for `restic-reporter state` reaches the service's folder."""
+        self.start()
+        text = (DOCS / "systemd.md").read_text()
+        (block,) = code_blocks(section(text, "What is remembered"))
+        words = shlex.split(block)
+        options = [after for word, after in pairwise(words) if word == "-p"]
+        program = shlex.join(words[words.index(options[-1]) + 1 :])
+        self.systemd.write("/etc/systemd/system/state.service", "[Service]\nType=oneshot\n")
+        self.systemd.drop_in("state.service", "\n".join([*options, f"ExecStart={program}"]))
+        # Where Python is in a home, as `PrivateSystemd.install` shows it to the service.
+        if self.systemd.show(SERVICE, "ProtectHome") != "yes":
+            shown = (self.systemd.root / f"etc/systemd/system/{SERVICE}.d/0.conf").read_text()
+            self.systemd.drop_in("state.service", shown.partition("\n")[2])
+        self.systemd.call("systemctl", "start", "state.service")
+        log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
+        self.assertIn("/srv/repository", log)
 
     def test_slow_start(self) -> None:
         """The first collection may take longer than a start: the reactor's signs of life count."""

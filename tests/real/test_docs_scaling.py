@@ -70,8 +70,6 @@ class ScalingTests(SynchronousTestCase):
         self.assertEqual(ports, targets)
         for name in ("State", "Cache"):
             self.assertIn(f"\n{name}Directory=restic-reporter-%i\n", unit)
-        # The check at a reload, too, leaves the files of other shards alone.
-        self.assertIn("check-config --shard %i/4 --config config.json", unit)
 
     def test_kubernetes(self) -> None:
         """There are as many pods as shards, and each gets the shard with its number."""

@@ -43,11 +43,12 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(self.systemd.waiting(), ["STATUS=starting"])
         self.status = "collecting"
         notifier.ready()
-        self.assertEqual(self.systemd.waiting(), ["READY=1", "STATUS=collecting"])
+        self.assertEqual(self.systemd.waiting(), ["READY=1\nSTATUS=collecting"])
         notifier.reloading(True)
         (reloading,) = self.systemd.waiting()
+        self.status = "waiting"
         notifier.reloading(False)
-        self.assertEqual(self.systemd.waiting(), ["READY=1"])
+        self.assertEqual(self.systemd.waiting(), ["READY=1\nSTATUS=waiting"])
         notifier.stopService()
         self.assertEqual(self.systemd.waiting(), ["STOPPING=1\nSTATUS=stopping"])
         notifier.ready()
@@ -113,7 +114,7 @@ class NotifierTests(SynchronousTestCase):
         systemd = NotifySocket(str(folder.path / "notify"))
         self.addCleanup(systemd.close)
         self.started({"NOTIFY_SOCKET": systemd.address}).ready()
-        self.assertIn("READY=1", systemd.waiting())
+        self.assertIn("READY=1\nSTATUS=starting", systemd.waiting())
 
     def test_without_systemd(self) -> None:
         """Without a socket, and with one of an unknown kind, nothing is sent or scheduled."""
@@ -162,7 +163,7 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(warning["log_format"], "cannot notify systemd: {error}")
         self.systemd = NotifySocket(address)
         self.clock.advance(STATUS_INTERVAL)
-        self.assertEqual(self.systemd.waiting(), ["READY=1", "STATUS=starting"])
+        self.assertEqual(self.systemd.waiting(), ["READY=1\nSTATUS=starting", "STATUS=starting"])
 
 
 class DescribeTests(SynchronousTestCase):
