@@ -1,0 +1,89 @@
+"""
+Sphinx extension: lets the pages of docs/ be read on a forge too.
+
+- A comment that begins with a line ``<!-- site`` shows only on the site.
+- The lists of docs/index.md become the navigation.
+- Links to README.md and others above docs/ lead to their page here; those to folders become text.
+- Blocks of code get the colours of their language, which the pages do not name.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+_SITE_ONLY = re.compile(r"^<!-- site\n(.*?)^-->\n", re.DOTALL | re.MULTILINE)
+_LINK_ABOVE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)(#[^)]*)?\)")
+_CHAPTER = re.compile(r"^## (.+)\n+((?:- .*\n)+)", re.MULTILINE)
+_ITEM = re.compile(r"^- \[([^\]]+)\]\((\S+)\.md\)", re.MULTILINE)
+
+_LANGUAGES = (
+    ("json", r'\[\n|\{\s*"'),
+    ("ini", r"(# \S+\n)?\[[A-Z]\w+\]\n"),
+    ("python", r'"""|@|from |import |class |def |[A-Z_]+ = '),
+    ("yaml", r"(#.*\n)?(- )?\w+:(\s|$)"),
+    ("console", r"\$ "),
+    ("bash", r"(?!backup_|restic_reporter_)[\w./]+ "),
+)
+
+
+def for_the_site(text: str) -> str:
+    """Return a page as the site shows it."""
+    return _LINK_ABOVE.sub(_link, _SITE_ONLY.sub(r"\1", text))
+
+
+def _link(found: re.Match[str]) -> str:
+    text, target, anchor = found[1], found[2], found[3] or ""
+    page = "index" if target == "README.md" else target.removesuffix(".md").lower()
+    if target.endswith(".md") and (_DOCS / f"{page}.md").exists():
+        return f"[{text}]({page}.md{anchor})"
+    # Sphinx copies files, but not folders, and takes other Markdown for pages of its own.
+    plain = target.endswith(".md") or (_DOCS.parent / target).is_dir()
+    return text if plain else found[0]
+
+
+def with_navigation(text: str) -> str:
+    """Return the page with its lists of pages as chapters of the navigation."""
+    return _CHAPTER.sub(_chapter, text)
+
+
+def _chapter(found: re.Match[str]) -> str:
+    pages = "".join(f"{name} <{page}>\n" for name, page in _ITEM.findall(found[2]))
+    tree = f"```{{toctree}}\n:hidden:\n:caption: {found[1]}\n\n{pages}```\n"
+    return f"{found[0]}\n{tree}"
+
+
+def language_of(code: str) -> str:
+    """Return the language of a block of code, as Pygments calls it."""
+    for name, start in _LANGUAGES:
+        if re.match(start, code):
+            return name
+    return "text"
+
+
+def _read(app: Any, name: str, source: list[str]) -> None:
+    text = for_the_site(source[0])
+    source[0] = with_navigation(text) if name == app.config.root_doc else text
+
+
+def _parsed(app: Any, document: Any) -> None:
+    for block in document.findall(lambda node: node.tagname == "literal_block"):
+        if "language" not in block:
+            block["language"] = language_of(block.astext())
+            block["force"] = True
+
+
+def _signature(
+    app: Any, what: str, name: str, value: object, options: object, *texts: str | None
+) -> tuple[str | None, ...]:
+    # Interfaces and attrs' factories are values, which Sphinx shows by their repr.
+    shown = (text and re.sub(r"<InterfaceClass ([\w.]+)>", r"\1", text) for text in texts)
+    return tuple(text and text.replace("= NOTHING", "= …") for text in shown)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Connect it."""
+    app.connect("source-read", _read)
+    app.connect("doctree-read", _parsed)
+    app.connect("autodoc-process-signature", _signature)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
