@@ -10,6 +10,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import fleet_chart
+from docsite import tables
 from restic_reporter.backends import local, rest
 from restic_reporter.config import keys
 from restic_reporter.config import web_config_keys as web
@@ -161,6 +162,14 @@ class ReferenceTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Read it."""
         self.text = (DOCS / "reference.md").read_text()
+
+    def test_tables(self) -> None:
+        """What is made from the code is as the code now makes it: python -m docsite.tables."""
+        self.assertEqual(tables.renewed(self.text), self.text)
+        for name in tables.TABLES:
+            self.assertEqual(self.text.count(f"<!-- table: {name} -->\n"), 1, name)
+        texts = [cells for _, cells in rows(self.text)]
+        self.assertEqual([cells for cells in texts if not all(cells[:2])], [])
 
     def test_metrics(self) -> None:
         """Every metric is in a table, once."""
