@@ -12,7 +12,15 @@ from tests.doubles.programs import PATIENCE, ROOT, Folder
 
 SNAPDIR = ROOT / "examples" / "backend-snapdir"
 
-_OURS = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "restic_reporter", "twisted")
+_OURS = (
+    "LICENSE",
+    "README.md",
+    "packaging",
+    "pyproject.toml",
+    "restic_reporter",
+    "setup.cfg",
+    "twisted",
+)
 
 _TWISTD = """\
 #!{python}

@@ -10,7 +10,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import fleet_chart
-from docsite import tables
+from docsite import man, tables
 from restic_reporter.backends import local, rest
 from restic_reporter.config import keys
 from restic_reporter.config import web_config_keys as web
@@ -169,6 +169,10 @@ class ReferenceTests(SynchronousTestCase):
         for name, made in tables.TABLES.items():
             self.assertEqual(self.text.count(f"<!-- table: {name} -->\n"), 1, name)
             self.assertEqual([row for row in made() if not all(row)], [], name)
+
+    def test_man(self) -> None:
+        """The man page is as the command line now is: python -m docsite.man."""
+        self.assertEqual(man.PAGE.read_text(), man.page())
 
     def test_metrics(self) -> None:
         """Every metric is in a table, once."""
