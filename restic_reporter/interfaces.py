@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .model.repository import Repository
     from .model.settings import BackendSettings, Key, OwnKeys
     from .model.snapshot_table import SnapshotTable
-    from .model.snapshots import Listing, Meter
+    from .model.snapshots import Listing, Lock, Meter
+    from .model.upkeep import Size
     from .redaction.secret import Secret
 
 
@@ -73,6 +74,13 @@ class IBackend(Interface):
             than ``limit`` bytes, ``protocol`` if it is truncated or altered: see
             `restic_reporter.restic_format.file_hash.check_content`.
         """
+
+
+class IMeasurable(Interface):
+    """A backend that can also tell the size of its repository: optional."""
+
+    def measure(deadline: Deadline, meter: Meter) -> Awaitable[Size]:
+        """Return the size of all packs, without holding their names; rules as for `list`."""
 
 
 @frozen
@@ -179,14 +187,18 @@ class ReadResult:
     ``stopped`` means that the reader gave up because of them, so the state of the others is
     unknown. ``seen`` are the ids of all snapshots that it read if it listed the repository
     itself, else ``None``; ``nameless`` is the number of snapshots without a usable id.
-    ``lock_times`` are those of the readable locks in Unix seconds.
+    ``locks`` are the readable locks. ``newest_key`` (Unix seconds) is when the newest key file was
+    made, ``None`` unless all were read. ``version`` is that of the repository's format, empty if
+    unknown.
     """
 
     unreadable: frozenset[str] = frozenset()
     stopped: bool = False
     seen: frozenset[str] | None = None
     nameless: int = 0
-    lock_times: Sequence[float] = ()
+    locks: Sequence[Lock] = ()
+    newest_key: float | None = None
+    version: str = ""
 
 
 class ISnapshotReader(Interface):
@@ -251,9 +263,7 @@ class ISecretStore(Interface):
         Return the document at ``path``; its values may have any type.
 
         An ``async def`` or a Deferred. Many calls may run at one time; each must end by
-        ``deadline``. Caching is not needed.
-
-        :raises ReadError: ``secret``; the message contains no value of the document.
+        ``deadline``. Caching is not needed. A `ReadError` contains no value of the document.
         """
 
     def forget_failures() -> None:
@@ -285,10 +295,4 @@ class ISecretStoreMaker(IPlugin):
     )
 
     def make(environ: Mapping[str, str], tools: StoreTools) -> ISecretStore:
-        """
-        Return the store, configured by the daemon's environment ``environ``.
-
-        Does no I/O.
-
-        :raises ValueError: the configuration is incomplete; the message names what is missing.
-        """
+        """Return the store, without I/O; a ValueError names what ``environ`` is missing."""

@@ -77,5 +77,6 @@ class BucketFiles(Generic[T]):
             locks,
             keys,
             lock_times=tuple(sorted(self._times("locks/", locks).values())),
+            key_times=self._times("keys/", keys) or None,
             stored_times=self._stored_times,
         )

@@ -12,17 +12,22 @@ from zope.interface import implementer
 
 from ..concurrency.daemon_threads import BusyError, KeyedThreads
 from ..concurrency.deadline import Deadline, within
-from ..interfaces import BackendTools, IBackend
+from ..interfaces import BackendTools, IBackend, IMeasurable
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Listing, Meter
+from ..model.upkeep import Size
 from ..restic_format.file_hash import check_content
 from ..restic_format.file_names import is_file_name
+from .pack_sum import PACK_FOLDERS, PackSum
 
 T = TypeVar("T")
 
 # About as many as in the longest listing allowed from a REST server.
 NAMES_LIMIT = 170_000
+
+# Seconds for one of the 256 folders with packs.
+_FOLDER_TIMEOUT = 300.0
 
 # Any other error counts as `Reason.NETWORK`: mounts fail with EIO, ESTALE or ENOTCONN when
 # their server is unreachable.
@@ -45,8 +50,10 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
     """
     config = _look_at_config(root)
     empty: frozenset[str] = frozenset()
-    snapshots, keys = (_names(os.path.join(root, one), limit) for one in ("snapshots", "keys"))
-    locks, locks_error, lock_times = None, None, list[float]()
+    snapshots = _names(os.path.join(root, "snapshots"), limit)
+    key_times, lock_times = dict[str, float](), dict[str, float]()
+    keys = _names(os.path.join(root, "keys"), limit, key_times)
+    locks, locks_error = None, None
     try:
         locks = _names(os.path.join(root, "locks"), limit, lock_times)
     except ReadError as error:
@@ -62,7 +69,8 @@ def look_at(root: str, limit: int = NAMES_LIMIT) -> Listing:
         keys or empty,
         config=config,
         locks_error=locks_error,
-        lock_times=None if locks_error else tuple(sorted(lock_times)),
+        lock_times=None if locks_error else tuple(sorted(lock_times.values())),
+        key_times=key_times,
     )
 
 
@@ -74,6 +82,26 @@ def times_of(root: str, names: Collection[str]) -> dict[str, float]:
         with suppress(OSError):
             times[name] = os.stat(_encoded(os.path.join(root, "snapshots", name))).st_mtime
     return times
+
+
+def packs_in(root: str, folder: str) -> PackSum:
+    """
+    Sum up the packs in a ``folder`` of the repository at ``root``; may block for ever.
+
+    :raises ReadError: it cannot be listed.
+    """
+    packs, path = PackSum(), os.path.join(root, folder)
+    try:
+        with os.scandir(_encoded(path)) as entries:
+            for entry in entries:
+                # It may vanish meanwhile.
+                with suppress(FileNotFoundError):
+                    packs.add(entry.name.decode("ascii", "replace"), entry.stat().st_size)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _explained(path, error) from None
+    return packs
 
 
 def read_file(root: str, path: str, limit: int) -> bytes:
@@ -112,7 +140,7 @@ def _look_at_config(root: str) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _names(path: str, limit: int, times: list[float] | None = None) -> frozenset[str] | None:
+def _names(path: str, limit: int, times: dict[str, float] | None = None) -> frozenset[str] | None:
     """
     Return restic's file names in a folder, ``None`` if the folder is missing.
 
@@ -130,7 +158,7 @@ def _names(path: str, limit: int, times: list[float] | None = None) -> frozenset
                     if times is not None:
                         # It may vanish meanwhile.
                         with suppress(OSError):
-                            times.append(entry.stat().st_mtime)
+                            times[name] = entry.stat().st_mtime
     except FileNotFoundError as error:
         if os.path.islink(_encoded(path)):
             raise _explained(path, error) from None
@@ -160,7 +188,7 @@ def _explained(path: str, error: OSError) -> ReadError:
     return ReadError(reason, f"{path!r}: {error.strerror or type(error).__name__}")
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class LocalBackend:
     """
@@ -205,6 +233,21 @@ class LocalBackend:
         content = await self._call(deadline, self.read, self.root, path, limit)
         meter.count_bytes("load", len(content))
         return check_content(path, content)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the packs, folder by folder."""
+        # With threads of its own, as a read of the snapshots may be running.
+        other, packs = evolve(self, label=f"{self.label}\0packs"), PackSum()
+        for folder in PACK_FOLDERS:
+            meter.count_request("list")
+            # Others wait, so a dead mount must not use up all the time.
+            limit = deadline.sooner(_FOLDER_TIMEOUT)
+            found = await other._call(limit, packs_in, self.root, folder)
+            packs.bytes += found.bytes
+            packs.packs += found.packs
+        if not packs.packs:
+            await other._call(deadline, _look_at_config, self.root)
+        return packs.size()
 
     async def _call(self, deadline: Deadline, function: Callable[..., T], *arguments: object) -> T:
         async def in_thread() -> T:

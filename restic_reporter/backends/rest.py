@@ -1,18 +1,20 @@
 """Repositories behind restic's REST protocol, versions 1 and 2."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 from attrs import field, frozen
 from zope.interface import implementer
 
 from ..concurrency.deadline import Deadline, sleep
 from ..http import BoundedHTTPClient, Response, basic_auth, raise_for_status
-from ..interfaces import BackendTools, IBackend
+from ..interfaces import BackendTools, IBackend, IMeasurable
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository, Transport
 from ..model.snapshots import Listing, Meter
+from ..model.upkeep import Size
 from ..restic_format.file_hash import check_content
 from ..restic_format.file_names import ListedNames, ListingMemo, parse_names_in_slices
+from .pack_sum import LISTING_LIMIT, JSONPacks
 from .rest_settings import RestSettings
 
 # A server of version 1 ignores this and answers with names alone.
@@ -23,11 +25,14 @@ _LOCKS_SHARE = 0.25
 
 _LISTING_LIMIT = 16 * 2**20
 
+# Seconds until a server begins to list the packs: it looks at each of them before.
+_PACKS_SILENCE = 900.0
+
 # Parsing this many bytes takes about ten milliseconds; longer listings are parsed in slices.
 _AT_ONCE = 2**20
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class RestBackend:
     """One repository of a REST server; ``base`` is its URL with a slash at the end."""
@@ -75,6 +80,34 @@ class RestBackend:
         response = await self._request("GET", path, deadline, meter, "load", limit)
         raise_for_status(response, path)
         return check_content(path, response.body)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the names in ``data/``, which come in one listing."""
+        listings: list[JSONPacks] = []
+
+        def begin() -> Callable[[bytes], object]:
+            listings.append(JSONPacks.make())
+            return listings[-1].feed
+
+        response = await self.http.request(
+            "GET",
+            f"{self.base}data/",
+            transport=self.transport,
+            headers={**self.headers, "Accept": _ACCEPT},
+            deadline=deadline,
+            body_limit=LISTING_LIMIT,
+            meter=meter,
+            operation="list",
+            idle_timeout=_PACKS_SILENCE,
+            stream=begin,
+        )
+        size = Size(0, 0)
+        if response.status != 404:
+            raise_for_status(response, "data/")
+            size = listings[-1].size()
+        if not size.packs:
+            await self._check_there(deadline, meter)
+        return size
 
     async def _check_there(self, deadline: Deadline, meter: Meter) -> None:
         """

@@ -4,6 +4,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..model.errors import ReadError, Reason
+from ..model.repository import Repository
 from ..redaction.masks import redact
 from .state import LONGEST_MESSAGE, PastRead, Reading, RepositoryStatus
 
@@ -26,6 +27,7 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
     status.content = content
     status.fingerprint = reading.fingerprint
     status.access = reading.access
+    status.keys = reading.keys
     status.locks = reading.locks
     if reading.removed:
         status.removed += reading.removed
@@ -64,27 +66,32 @@ def note_success(status: RepositoryStatus, reading: Reading, now: float) -> None
 
 def note_failure(status: RepositoryStatus, error: Exception) -> None:
     """Note a failed read; any ``error`` but a `ReadError` is a bug, logged with a traceback."""
-    repository = status.task.repository
+    # A copy: a traceback would keep alive all that the read had.
+    status.error = log_failure("cannot read {url}", error, status.task.repository)
+    status.success = False
+    reason = status.error.reason
+    status.failures[reason] = status.failures.get(reason, 0) + 1
+
+
+def log_failure(what: str, error: Exception, repository: Repository) -> ReadError:
+    """
+    Log ``what`` has failed, the beginning of a format with ``url``, and why.
+
+    :return: the error without secrets, without a traceback.
+    """
     if isinstance(error, ReadError):
         reason, message = error.reason, redact(error.message, repository.secrets())
         _log.error(
-            "cannot read {url}: {error} ({reason})",
-            url=repository.url,
-            error=message,
-            reason=reason,
+            f"{what}: {{error}} ({{reason}})", url=repository.url, error=message, reason=reason
         )
-    else:
-        reason, message = Reason.INTERNAL, "bug in restic-reporter or a plugin; see the log"
-        # Not as a failure event: a plugin's exceptions may contain secrets.
-        _log.error(
-            "cannot read {url}: bug in restic-reporter or a plugin (internal)\n{traceback}",
-            url=repository.url,
-            traceback=redact(Failure(error).getTraceback(), repository.secrets()),
-        )
-    status.success = False
-    # A copy: a traceback would keep alive all that the read had.
-    status.error = ReadError(reason, message)
-    status.failures[reason] = status.failures.get(reason, 0) + 1
+        return ReadError(reason, message)
+    # Not as a failure event: a plugin's exceptions may contain secrets.
+    _log.error(
+        f"{what}: bug in restic-reporter or a plugin (internal)\n{{traceback}}",
+        url=repository.url,
+        traceback=redact(Failure(error).getTraceback(), repository.secrets()),
+    )
+    return ReadError(Reason.INTERNAL, "bug in restic-reporter or a plugin; see the log")
 
 
 def note_read(status: RepositoryStatus, now: float, duration: float) -> None:

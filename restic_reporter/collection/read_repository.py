@@ -3,21 +3,22 @@
 from collections.abc import Collection, Sequence, Set
 from typing import NamedTuple, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 
 from ..concurrency.cooperative import at_once, in_turns
 from ..concurrency.deadline import Deadline, sleep
 from ..interfaces import IBackend, ReadRequest, ReadResult
-from ..model.access import Access
+from ..model.access import NO_KEY_FACTS, Access, KeyFacts
 from ..model.backup_sets import with_history
 from ..model.columns import Steps
 from ..model.errors import ReadError, Reason
-from ..model.freshness import Freshness
 from ..model.snapshots import Listing
 from ..readers.access import SeenAccess, look_at_access
 from ..restic_format.file_names import Fingerprint, fingerprint, fingerprint_in_steps
+from .key_facts import listed_keys, read_keys
+from .known_sets import KnownSets
 from .outcomes import plural
 from .state import Locks, Reading, RepositoryStatus, Task
 
@@ -83,6 +84,7 @@ class _Read:
     _clock: IReactorTime
     _deadline: Deadline
     attempts: int = 0
+    _keys: KeyFacts = NO_KEY_FACTS
 
     async def listed(self, backend: IBackend) -> Reading:
         status, reader = self._status, self._task.reader
@@ -93,6 +95,7 @@ class _Read:
         )
         changes = Changes() if same else await self._changes(listing)
         seen, access = await self._look_at_access(backend, listing, same, changes)
+        self._keys = listed_keys(status.keys, listing, access, seen is status.access)
         before = status.access.token if status.access else None
         must_ask = bool(changes.gone) or (access is not None and access.token != before)
         if reader.incremental and listing.locks:
@@ -106,13 +109,15 @@ class _Read:
                 status.content,
                 status.fingerprint,
                 seen,
+                self._keys,
                 self._locks(listing),
                 listing.locks_error,
                 unchanged=True,
             )
         if same:
             changes = await self._changes(listing)
-        return evolve(await self._settle(backend, listing, changes, access, must_ask), access=seen)
+        reading = await self._settle(backend, listing, changes, access, must_ask)
+        return evolve(reading, access=seen, keys=self._keys)
 
     async def _look_at_access(
         self, backend: IBackend, listing: Listing, same: bool, changes: Changes
@@ -149,7 +154,7 @@ class _Read:
             result = ReadResult()
             if changes.new or must_ask or (changes.gone and reader.incremental):
                 result = await self._ask(listing, changes, access)
-                locks, must_ask = Locks.of(listing, result.lock_times), False
+                locks, must_ask = Locks.of(listing, result.locks), False
             others, missing = await self._run(status.table.compare(names))
             unnamed = len(missing) if len(missing) <= result.nameless else 0
             whole = len(missing) == unnamed
@@ -195,7 +200,7 @@ class _Read:
     def _locks(self, listing: Listing) -> Locks | None:
         """Return the locks of ``listing``, whose times the reader need not read again."""
         before = self._status.locks if self._task.reader.incremental else None
-        return Locks.of(listing, before.times if before else ())
+        return Locks.of(listing) if before is None else before.again(listing)
 
     async def _changes(self, listing: Listing) -> Changes:
         """Return the changes since the table was filled; remove the gone snapshots from it."""
@@ -227,17 +232,14 @@ class _Read:
             )
         )
         status.unopened = False
+        self._keys = read_keys(self._keys, listing, result)
         return result
 
     async def _fingerprint(self, names: Set[str]) -> Fingerprint:
         return await in_turns(self._clock, fingerprint_in_steps(names))
 
-    def _known(self) -> "_Known":
-        content = self._status.content
-        sets = content.sets if content is not None else ()
-        return _Known(
-            self._task.repository.freshness, frozenset((one.host, one.user) for one in sets)
-        )
+    def _known(self) -> KnownSets:
+        return KnownSets.of(self._task.repository.freshness, self._status.content)
 
     async def _note_stored(self, listing: Listing) -> None:
         """Note when the new snapshots were stored, as far as the storage tells."""
@@ -280,17 +282,6 @@ class _Read:
             f"the repository is changing: it differed at each of {self.attempts} attempts;"
             " collect it when no backup is running",
         )
-
-
-@frozen
-class _Known:
-    """The label values of the sets that are shown already or expected."""
-
-    freshness: Freshness
-    shown: frozenset[tuple[str, str]]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.shown or (isinstance(name, tuple) and self.freshness.expects(*name))
 
 
 def _partial(missing: Collection[str]) -> ReadError:

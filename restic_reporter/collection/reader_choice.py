@@ -9,6 +9,11 @@ from ..model.repository import Repository
 from ..model.schemes import RESTIC_SCHEMES
 
 
+def has_location(scheme: str, maker: IBackendMaker | None) -> bool:
+    """Return whether restic can be given the location of a repository of this ``scheme``."""
+    return scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
+
+
 @frozen
 class Readers:
     """
@@ -36,7 +41,7 @@ class Readers:
         :raises ValueError: the configured reader does not support the repository.
         """
         scheme = repository.scheme
-        restic_can = scheme in RESTIC_SCHEMES or (maker is not None and maker.locates)
+        restic_can = has_location(scheme, maker)
         wanted = repository.reader or self.default
         only = repository.settings.restic_only
         if only:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import define
 
-from ..model.results import Result
+from ..model.results import Result, newer
 from .state import CollectionState
 
 
@@ -23,11 +23,12 @@ class ResultBook:
         """Note a result of the repository ``label``, unless a newer one of its kind is known."""
         results = self._state.results.setdefault(label, {})
         known = results.get(result.kind)
-        if known is not None and known.time > result.time:
+        latest = result if known is None else newer(known, result)
+        if latest == known:
             return False
-        results[result.kind] = result
+        results[result.kind] = latest
         status = self._state.statuses.get(label)
         if status is not None:
             status.revision += 1
         self._on_result(label)
-        return True
+        return latest.time == result.time

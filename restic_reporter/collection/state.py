@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, field, frozen
 
 from ..interfaces import IBackend, ISnapshotReader, Memory
+from ..model.access import NO_KEY_FACTS, KeyFacts
 from ..model.backup_sets import Name
 from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.results import Result
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Content, Listing, Meter
+from ..model.snapshots import Content, Listing, Lock, Meter
+from ..model.upkeep import Size
 from ..readers.access import SeenAccess
 from ..restic_format.file_names import Fingerprint, fingerprint
+from ..schedule.cron import CronExpression
 
 
 @frozen
@@ -32,28 +35,47 @@ class Task:
     timeout: float
 
 
+# The locks whose contents are kept.
+SHOWN_LOCKS = 20
+
+
 @frozen
 class Locks:
     """
     The locks of a repository: their number and the ``fingerprint`` of their names.
 
-    ``times`` are those of the locks in Unix seconds, as far as known.
+    ``times`` are those of the locks in Unix seconds, as far as known. ``oldest`` are the oldest of
+    those that were read, at most `SHOWN_LOCKS`, for people.
     """
 
     count: int
     fingerprint: Fingerprint
     times: tuple[float, ...] = ()
+    oldest: tuple[Lock, ...] = ()
 
     @classmethod
-    def of(cls, listing: Listing, times: Sequence[float]) -> "Locks | None":
-        """Return the locks in ``listing``; ``times`` are those from the content of locks."""
+    def of(cls, listing: Listing, read: Sequence[Lock] = ()) -> "Locks | None":
+        """Return the locks in ``listing``; ``read`` are those that were read, oldest first."""
+        times = tuple(lock.time for lock in read)
+        return cls._of(listing, times, tuple(read[:SHOWN_LOCKS]))
+
+    def again(self, listing: Listing) -> "Locks | None":
+        """Return the locks in ``listing``, if the same locks would be read again."""
+        return self._of(listing, self.times, self.oldest)
+
+    @classmethod
+    def _of(
+        cls, listing: Listing, times: tuple[float, ...], oldest: tuple[Lock, ...]
+    ) -> "Locks | None":
         if listing.locks is None:
             return None
         count = len(listing.locks)
-        if len(times) < count and listing.lock_times is not None:
+        if not count:
+            times = oldest = ()
+        elif len(times) < count and listing.lock_times is not None:
             # Some locks were not read.
             times = listing.lock_times
-        return cls(count, fingerprint(listing.locks), tuple(times) if count else ())
+        return cls(count, fingerprint(listing.locks), times, oldest)
 
 
 # The past reads of a repository that are kept, and the longest message of each.
@@ -76,6 +98,14 @@ class PastRead:
     message: str = ""
 
 
+@frozen(slots=True)
+class Measured:
+    """The size of a repository, as of ``time`` (Unix seconds)."""
+
+    size: Size
+    time: float
+
+
 @frozen
 class CopyStatus:
     """
@@ -93,20 +123,22 @@ class RepositoryStatus:
     """
     The status of one repository.
 
-    ``content``, its ``fingerprint``, ``access``, ``locks`` and ``last_success`` (Unix seconds)
-    are of the last successful read. ``success`` and ``duration`` (seconds) are of the latest
-    read, ``None`` before the first; ``error`` is of that read too, without secrets. ``table``
-    has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
+    ``content``, its ``fingerprint``, ``access``, ``keys``, ``locks`` and ``last_success`` (Unix
+    seconds) are of the last successful read. ``success`` and ``duration`` (seconds) are of the
+    latest read, ``None`` before the first; ``error`` is of that read too, without secrets.
+    ``table`` has all snapshots read so far, also by failed reads. ``memory`` is the reader's own.
     ``unread`` is set until the task in use was read. ``unopened`` is set if the status is from
     before the start, and the reader has not opened the repository since. ``revision`` changes
     with every read and task. ``reads`` are the latest ones, oldest first. ``removed`` snapshots
     were found by one successful read and not by the next, at ``last_removal`` (Unix seconds) for
     the last time. ``copies`` are those compared so far, by label.
+    ``size`` is as of the latest listing of all packs.
     """
 
     task: Task
     content: Content | None = None
     locks: Locks | None = None
+    keys: KeyFacts = NO_KEY_FACTS
     _table: SnapshotTable = field(factory=SnapshotTable, alias="table")
     _make_table: Callable[[], SnapshotTable] | None = None
     memory: Memory = field(factory=Memory)
@@ -124,6 +156,7 @@ class RepositoryStatus:
     removed: int = 0
     last_removal: float | None = None
     reads: deque[PastRead] = field(factory=lambda: deque(maxlen=_PAST_READS))
+    size: Measured | None = None
     copies: Mapping[str, CopyStatus] = field(factory=dict)
 
     @property
@@ -155,6 +188,7 @@ class Reading:
     content: Content
     fingerprint: Fingerprint | None = None
     access: SeenAccess | None = None
+    keys: KeyFacts = NO_KEY_FACTS
     locks: Locks | None = None
     locks_error: ReadError | None = None
     unchanged: bool = False
@@ -176,6 +210,21 @@ class JobStatus:
     duration: float | None = None
     error_count: int = 0
     skipped: int = 0
+
+
+@define
+class Underway:
+    """
+    A job that one repository after another gets, such as a check.
+
+    It runs for the repository ``label`` since ``began`` (Unix seconds); ``waiting`` has the
+    labels of the next ones in order, as keys. ``schedules`` are by label.
+    """
+
+    schedules: Mapping[str, CronExpression] = field(factory=dict)
+    label: str | None = None
+    began: float = 0.0
+    waiting: dict[str, None] = field(factory=dict)
 
 
 @define
@@ -205,10 +254,16 @@ class CollectionState:
 
     The collector, the queue of runs and the daemon write it; the metrics page and the status page
     read it. ``results`` are the latest of each kind, by label; a repository that was not read yet
-    can have some.
+    can have some. ``checks`` are those by the daemon itself.
     """
 
     statuses: dict[str, RepositoryStatus] = field(factory=dict)
     job: JobStatus = field(factory=JobStatus)
     config: ConfigStatus = field(factory=ConfigStatus)
     results: dict[str, dict[str, Result]] = field(factory=dict)
+    checks: Underway = field(factory=Underway)
+
+    def meter_of(self, label: str) -> Meter:
+        """Return the meter of a repository; before its first read, one that nobody sees."""
+        status = self.statuses.get(label)
+        return Meter() if status is None else status.meter

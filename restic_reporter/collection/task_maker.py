@@ -79,7 +79,10 @@ class TaskMaker:
 
     def warnings(self, tasks: Mapping[str, Task]) -> list[str]:
         """Return warnings about programs that ``tasks`` need."""
-        needed = any(task.reader is self.readers.restic for task in tasks.values())
+        needed = any(
+            task.reader is self.readers.restic or task.repository.upkeep.check is not None
+            for task in tasks.values()
+        )
         return [*(self.readers.warnings() if needed else ()), *restic_only_warnings(tasks)]
 
     async def complete(self, tasks: Sequence[Task]) -> Sequence[Task | ReadError]:

@@ -25,6 +25,7 @@ from ..plugin.discovery import Plugins, by_name, by_scheme, installed_plugins
 from ..readers.restic import ResticReader
 from ..redaction.secret import MASK, redact_url
 from ..secret_stores.lookup import Lookups
+from ..upkeep.ability import upkeep_warnings
 
 # The keys of an entry that name files which the daemon reads.
 _FILES = ("password_file", "cacert", "tls_client_cert")
@@ -85,6 +86,7 @@ def check_config(
         ),
         *readers.warnings(),
         *restic_only_warnings(tasks),
+        *upkeep_warnings(tasks, makers),
         *user_warnings((file, resolve(file, directory, environ)) for file in files),
     ]
     return Checked(entries, tuple(warnings))

@@ -32,7 +32,7 @@ class ConfigContext:
     def secret_keys(self) -> frozenset[str]:
         """Return the keys of an entry with secret values."""
         marked = (key.name for maker in self.owners for key in maker.keys if key.secret)
-        return frozenset(("password", *marked))
+        return frozenset(("password", "ping_url", *marked))
 
     @property
     def owners(self) -> tuple[IBackendMaker, ...]:

@@ -18,9 +18,11 @@ from . import keys
 from .context import ConfigContext
 from .freshness import freshness_of
 from .location import absolute, hint_for, scheme_of
+from .ping import ping_url_of
 from .restic_options import options_of
 from .secret_documents import keys_document, password_document, settings_of
 from .sources import password_text, read_private_file, resolve, split_command
+from .upkeep import upkeep_of
 
 T = TypeVar("T")
 
@@ -123,6 +125,8 @@ class EntryLoader:
             cron=cron,
             group_by=tuple(sorted(self._values.get("group_by", ()))),
             freshness=freshness,
+            upkeep=upkeep_of(self._values),
+            ping_url=ping_url_of(self._values),
         )
 
     def _try(self, key: str, function: Callable[..., T], *arguments: Any) -> T | None:

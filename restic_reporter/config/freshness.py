@@ -7,7 +7,7 @@ from typing import Any
 from ..model.freshness import DEFAULT_GRACE, Freshness, Limit, SetName
 from ..schedule.cron import parse_cron
 from .document import repeated_keys
-from .wording import kind, unknown
+from .wording import kind, problem_check, unknown
 
 # An entry with one of these takes none of the others from the defaults.
 ALTERNATIVES = (("max_age",), ("schedule", "grace"))
@@ -132,20 +132,9 @@ def _retired(value: Any) -> frozenset[SetName]:
     return frozenset(_sets(value, _SET_KEYS))
 
 
-def _check(parse: Callable[[Any], Any]) -> Callable[[Any], str | None]:
-    def check(value: Any) -> str | None:
-        try:
-            parse(value)
-        except ValueError as error:
-            return str(error)
-        return None
-
-    return check
-
-
 # As in `restic_reporter.config.keys`: each returns what is wrong with a value.
 CHECKS: Mapping[str, Callable[[Any], str | None]] = {
-    key: _check(parse)
+    key: problem_check(parse)
     for key, parse in {
         **_LIMIT_KEYS,
         "expect": _expect,

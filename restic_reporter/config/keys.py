@@ -8,7 +8,7 @@ from typing import Any
 from ..concurrency.deadline import LONGEST_TIMEOUT
 from ..interfaces import IBackendMaker
 from ..model.schemes import READERS
-from . import freshness, restic_options
+from . import freshness, ping, restic_options, upkeep
 from .copies import copies_problem
 from .document import repeated_keys
 from .wording import kind, unknown
@@ -94,6 +94,8 @@ CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "cron": _nonempty,
     "copies": copies_problem,
     **freshness.CHECKS,
+    **upkeep.CHECKS,
+    **ping.CHECKS,
 }
 
 

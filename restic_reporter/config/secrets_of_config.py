@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model.repository import Config, Repository
 from ..redaction.masks import Masks
-from ..redaction.secret import Secret, private_key_secrets, url_passwords
+from ..redaction.secret import Secret, private_key_secrets, secret_url_forms, url_passwords
 
 
 def masks_of(config: Config) -> Masks:
@@ -29,6 +29,8 @@ def secrets_of(repositories: Iterable[Repository]) -> Iterator[Secret]:
             yield repository.password
         yield from repository.settings.secrets
         yield from repository.env.values()
+        if repository.ping_url is not None:
+            yield from secret_url_forms(repository.ping_url.reveal())
         certificates.add(repository.transport.client_certificate or b"")
     for pem in certificates:
         yield from private_key_secrets(pem)

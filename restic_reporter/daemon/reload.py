@@ -21,6 +21,8 @@ from ..model.repository import Config
 from ..redaction.masks import Masks, Redactor
 from ..schedule.cron import CronExpression
 from ..schedule.cron_service import CronService
+from ..upkeep.ability import upkeep_warnings
+from ..upkeep.service import UpkeepService
 from .garbage import long_lived
 
 _STOPPING = "the daemon is stopping"
@@ -51,6 +53,7 @@ class ConfigLoader:
     _http: BoundedHTTPClient
     _cron: CronExpression
     _cron_service: "CronService[str | None]"
+    _upkeep: UpkeepService
     _now: Callable[[], float]
     _running: bool = False
     # Who waits for the reload that runs, and for the one after it.
@@ -162,10 +165,12 @@ class ConfigLoader:
         own = {one.url: one.cron for one in config.repositories if one.cron is not None}
         self._runs.set_schedules(tuple(tasks), own)
         self._cron_service.set_schedules(own | {DEFAULT: self._cron})
+        self._upkeep.use(tasks, maker.complete)
         status = self._collector.state.config
         status.successful = True
         status.success_time = self._now()
-        for warning in (*config.warnings, *self._task_maker.warnings(tasks)):
+        upkeep = upkeep_warnings(tasks, maker.makers)
+        for warning in (*config.warnings, *maker.warnings(tasks), *upkeep):
             self._log.warn("{warning}", warning=warning)
 
 

@@ -18,8 +18,10 @@ from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.deadline import Deadline, within
 from ..http import BoundedHTTPClient
 from ..model.errors import ReadError
+from ..pings.pinger import Pinger
 from ..schedule.cron_service import CronService
 from ..state.keeper import StateKeeper
+from ..upkeep.service import UpkeepService
 from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .garbage import long_lived
@@ -48,12 +50,14 @@ class Parts:
     stores: SecretStores
     lag: ReactorLag
     cron_service: "CronService[str | None]"
+    upkeep: UpkeepService
     web: WebServer
     web_config_watch: WebConfigWatch | None
     # Closed when all others have stopped.
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 class ReporterService(MultiService):
@@ -77,7 +81,7 @@ class ReporterService(MultiService):
         self._pidfile = pidfile
         self._log_observer = log_observer
         self._stopping = False
-        for child in (parts.stores, parts.lag, parts.cron_service, parts.web):
+        for child in (parts.stores, parts.lag, parts.cron_service, parts.upkeep, parts.web):
             child.setServiceParent(self)
         if parts.web_config_watch is not None:
             parts.web_config_watch.setServiceParent(self)
@@ -156,6 +160,7 @@ class ReporterService(MultiService):
     async def _stop(self, children: "Deferred[Any]") -> None:
         deadline = Deadline.after(self._parts.reactor, _STOP_TIMEOUT)
         runs = self._parts.runs.stop()
+        self._parts.pinger.stop()
 
         async def end() -> None:
             await children

@@ -92,11 +92,13 @@ def wire(
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
+        upkeep=collection.upkeep,
         web=WebServer(reactor, listener, site),
         web_config_watch=watch,
         workers=collection.workers,
         http=collection.http,
         keeper=collection.keeper,
+        pinger=collection.pinger,
     )
     pidfile = twistd_options.get("pidfile")
     return ReporterService(

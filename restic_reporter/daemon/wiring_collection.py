@@ -29,6 +29,7 @@ from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
 from ..model.errors import ConfigError
+from ..pings.pinger import Pinger
 from ..plugin.discovery import by_name, by_scheme, installed_plugins
 from ..readers.cache import SnapshotCache
 from ..readers.native import NativeReader
@@ -39,6 +40,10 @@ from ..schedule.time_zone import check_time_zone
 from ..secret_stores.lookup import Lookups
 from ..state.folder import HeldError, StateFolder
 from ..state.keeper import LOOK_AFTER, StateKeeper
+from ..upkeep.checks import Checks
+from ..upkeep.restic_check import ResticCheck
+from ..upkeep.service import UpkeepService
+from ..upkeep.sizes import Sizes
 from .children import SecretStores
 from .garbage import set_apart
 from .reload import ConfigLoader
@@ -57,11 +62,13 @@ class Collection:
     runs: Runs
     book: ResultBook
     cron_service: "CronService[str | None]"
+    upkeep: UpkeepService
     stores: SecretStores
     redactor: Redactor
     workers: WorkerThreads
     http: BoundedHTTPClient
     keeper: StateKeeper | None
+    pinger: Pinger
 
 
 def wire_collection(
@@ -98,6 +105,7 @@ def wire_collection(
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
+    pinger = Pinger(reactor, time.time, http)
     vault = stores.stores.get("vault")
     page = MetricsPage(
         state,
@@ -113,6 +121,8 @@ def wire_collection(
     def prepare(status: RepositoryStatus) -> None:
         page.prepare(status)
         on_read(status)
+        if not one_run:
+            pinger.note(status)
         if keeper is not None:
             keeper.save(status)
 
@@ -143,6 +153,15 @@ def wire_collection(
     cron_service: CronService[str | None] = CronService(
         clock=reactor, now=time.time, due=runs.due, schedules={}
     )
+    check = ResticCheck(reactor, options["restic"], dict(environ), options["cache-dir"])
+    upkeep = UpkeepService(
+        reactor,
+        time.time,
+        state,
+        makers,
+        Checks(reactor, state, time.time, check.run, book.add),
+        Sizes(reactor, state, time.time, prepare),
+    )
     workers = WorkerThreads(reactor)
     readers = _readers(options, reactor, environ, workers)
     broken = bool(plugins.broken)
@@ -167,6 +186,7 @@ def wire_collection(
         http=http,
         cron=options["cron"],
         cron_service=cron_service,
+        upkeep=upkeep,
         now=time.time,
     )
     try:
@@ -181,11 +201,13 @@ def wire_collection(
         runs,
         book,
         cron_service,
+        upkeep,
         stores,
         redactor,
         workers,
         http,
         keeper,
+        pinger,
     )
 
 

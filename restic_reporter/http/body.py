@@ -13,7 +13,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IBodyProducer, IResponse
 from zope.interface import implementer
 
-from ..model.errors import Reason
+from ..model.errors import ReadError, Reason
 from .errors import explain
 from .limits import Exchange
 from .responses import Response
@@ -23,21 +23,31 @@ class Answer(Protocol):
     """
     Waits for the response of an exchange and collects its body, up to the exchange's limit.
 
+    With a ``stream`` it keeps nothing: a body of status 200 goes there in pieces.
     ``whole`` fires with the `Response` at the end of the exchange, or fails with the error
     from `explain`. Cancelling ``whole`` closes the connection and always fails it with
     CancelledError.
     """
 
     def __init__(
-        self, exchange: Exchange, count: Callable[[int], None], sending: "Deferred[IResponse]"
+        self,
+        exchange: Exchange,
+        count: Callable[[int], None],
+        sending: "Deferred[IResponse]",
+        stream: Callable[[bytes], object] | None = None,
     ) -> None:
-        """``sending`` fires at the end of the headers; ``count`` gets the number of body bytes."""
+        """
+        ``sending`` fires at the end of the headers; ``count`` gets the number of body bytes.
+
+        ``stream`` may raise a `ReadError`, which ends the exchange.
+        """
         self.whole: Deferred[Response] = Deferred(self._cancel)
         self._exchange = exchange
         self._count = count
         self._response: IResponse | None = None
         # One buffer: a list of many tiny chunks would take far more memory.
         self._body = bytearray()
+        self._stream = stream
         self._cancelled = False
         self._sending = sending
         sending.addCallback(self._begin_body)
@@ -45,6 +55,8 @@ class Answer(Protocol):
 
     def _begin_body(self, response: IResponse) -> None:
         self._response = response
+        if self._stream is not None and response.code != 200:
+            self._stream = len
         response.deliverBody(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -56,7 +68,13 @@ class Answer(Protocol):
         if exchange.body_received > exchange.body_limit:
             exchange.fail(Reason.TOO_LARGE, f"response body exceeds {exchange.body_limit} bytes")
             return
-        self._body += data
+        if self._stream is None:
+            self._body += data
+            return
+        try:
+            self._stream(data)
+        except ReadError as error:
+            exchange.fail_with(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         lost = self._exchange.lost

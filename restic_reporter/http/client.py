@@ -69,6 +69,8 @@ class BoundedHTTPClient:
         meter: Meter,
         operation: str,
         idempotent: bool | None = None,
+        idle_timeout: float | None = None,
+        stream: Callable[[], Callable[[bytes], object]] | None = None,
     ) -> Response:
         """
         Send one request; retry if that can help; return the response.
@@ -81,6 +83,9 @@ class BoundedHTTPClient:
         :param url: without credentials: these go into ``headers``.
         :param operation: ``list``, ``load`` or ``auth``; ``meter`` counts each attempt by it,
             and error messages begin with it.
+        :param idle_timeout: that of this request, which a server may need for a long response.
+        :param stream: called for each attempt, it returns what is given the body of status 200
+            in pieces; that of the response is empty then. It may raise a `ReadError`.
         :raises ReadError: network, timeout, tls, redirect, protocol, too_large; unavailable as an
             `UnavailableError`.
         :raises ValueError: for an invalid URL or PEM.
@@ -96,7 +101,7 @@ class BoundedHTTPClient:
         def attempt() -> Deferred[Response]:
             if self._closed:
                 raise _closed(what)
-            exchange = Exchange(what, body_limit, self._idle_timeout)
+            exchange = Exchange(what, body_limit, idle_timeout or self._idle_timeout)
             meter.count_request(operation)
             route = self._route(transport)
             sending: Deferred[Any]
@@ -118,7 +123,8 @@ class BoundedHTTPClient:
                     unbuffered=True,
                     reactor=self._reactor,
                 )
-            return Answer(exchange, partial(meter.count_bytes, operation), sending).whole
+            count = partial(meter.count_bytes, operation)
+            return Answer(exchange, count, sending, None if stream is None else stream()).whole
 
         return await within(deadline, self._tries(attempt, deadline, idempotent, what), what)
 

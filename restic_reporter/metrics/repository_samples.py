@@ -7,6 +7,7 @@ from itertools import chain
 from attrs import define, evolve
 
 from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Steps
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
@@ -23,13 +24,14 @@ CONTENT_FAMILIES = (
     f.SNAPSHOT_COUNT,
     *SET_FAMILIES,
     *COPY_FAMILIES,
-    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK),
+    *(f.REPOSITORY_INFO, f.LOCK_COUNT, f.OLDEST_LOCK, f.KEY_COUNT, f.NEWEST_KEY),
     *(f.FUTURE_COUNT, f.INVALID_COUNT, f.BACKDATED_COUNT, f.SERIES_DROPPED),
 )
 READ_FAMILIES = (
     *(f.READ_ERROR_COUNT, f.READ_SUCCESS, f.READ_LAST_SUCCESS, f.READ_DURATION),
     *(f.READ_FAILURES, f.STORAGE_REQUESTS, f.STORAGE_BYTES, f.SET_RUNS_DUE, f.SET_RUNS_MET),
     *(f.REMOVED, f.LAST_REMOVAL, f.RESULT_SUCCESS, f.RESULT_TIME),
+    *(f.STORED_BYTES, f.PACK_COUNT),
 )
 TIMED_FAMILIES = (f.DAYS_AGE, f.SET_OVERDUE, f.SET_LATE, f.SET_RETAINED_DAYS, f.STALE_LOCK_COUNT)
 
@@ -56,6 +58,9 @@ def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
             yield f.STORAGE_REQUESTS, count, f"{url},{label_text({'operation': operation})}"
         for operation, count in status.meter.received_bytes.items():
             yield f.STORAGE_BYTES, count, f"{url},{label_text({'operation': operation})}"
+        if status.size is not None:
+            yield f.STORED_BYTES, status.size.size.bytes, url
+            yield f.PACK_COUNT, status.size.size.packs, url
         if status.last_success is not None:
             freshness = status.task.repository.freshness
             yield from run_samples(url, status.content, freshness, status.last_success)
@@ -77,7 +82,7 @@ def content_samples(
     if content is None:
         return
     backend, reader = sanitise(status.task.backend_name), sanitise(status.task.reader.name)
-    info = label_text({"backend": backend, "reader": reader})
+    info = label_text({"backend": backend, "reader": reader, "version": status.keys.version})
     yield f.REPOSITORY_INFO, 1, f"{url},{info}"
     yield f.SNAPSHOT_COUNT, content.snapshot_count, url
     yield f.FUTURE_COUNT, content.future_count, url
@@ -87,6 +92,8 @@ def content_samples(
     if status.locks is not None:
         yield f.LOCK_COUNT, status.locks.count, url
         yield f.OLDEST_LOCK, min(status.locks.times, default=None), url
+    yield f.KEY_COUNT, status.keys.count, url
+    yield f.NEWEST_KEY, status.keys.newest, url
     yield from set_samples(url, content, status.task.repository.freshness, watched)
     yield from copy_samples(status, watched)
 
@@ -106,15 +113,16 @@ class KeptLines:
     """
     The lines of one repository.
 
-    ``content`` is valid for this ``task``, ``of_content``, ``locks`` and ``copies``; ``timed`` are
-    those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm. These are in
-    ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
+    ``content`` is valid for this ``task``, ``of_content``, ``locks``, ``keys`` and ``copies``;
+    ``timed`` are those of `TIMED_FAMILIES`, without the sets that are judged by their own rhythm.
+    These are in ``by_rhythm``, and judged until ``judged_until`` (Unix seconds).
     """
 
     revision: int
     task: Task
     of_content: Content | None
     locks: Locks | None
+    keys: KeyFacts
     copies: Mapping[str, CopyStatus]
     content: Lines
     read: Lines
@@ -141,7 +149,7 @@ class KeptLines:
         # The status may change between two steps.
         revision, status = status.revision, copy(status)
         task, content = status.task, status.content
-        locks, copies = status.locks, status.copies
+        locks, keys, copies = status.locks, status.keys, status.copies
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
         outcomes = chain(read_samples(url, status), result_samples(url, results))
@@ -151,6 +159,7 @@ class KeptLines:
             and before.task is task
             and before.of_content is content
             and before.locks == locks
+            and before.keys == keys
             and before.copies is copies
         ):
             return evolve(before, revision=revision, read=read, judged_until=until)
@@ -166,7 +175,7 @@ class KeptLines:
         timed.append(stale_locks(url, locks if content is not None else None))
         lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
         return cls(
-            *(revision, task, content, locks, copies, lines, read, tuple(timed)),
+            *(revision, task, content, locks, keys, copies, lines, read, tuple(timed)),
             late(f.SET_LATE, by_rhythm),
             until,
         )

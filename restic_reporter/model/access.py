@@ -24,3 +24,20 @@ class Access:
         for name in sorted(self.keys):
             digest.update(name.encode())
         return digest.digest()
+
+
+@frozen
+class KeyFacts:
+    """
+    What is known of a repository's key files and of its format.
+
+    ``count`` is the number of key files, ``newest`` when the newest of them was made or stored, in
+    Unix seconds; ``None`` if it is unknown. ``version`` is that of the format, empty if unknown.
+    """
+
+    count: int | None = None
+    newest: float | None = None
+    version: str = ""
+
+
+NO_KEY_FACTS = KeyFacts()

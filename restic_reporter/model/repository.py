@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from ..redaction.secret import Secret
+from ..redaction.secret import Secret, secret_url_forms
 from ..schedule.cron import CronExpression
 from .columns import Shape
 from .freshness import Freshness
 from .settings import BackendSettings, OwnKeys
+from .upkeep import NO_UPKEEP, Upkeep
 
 
 @frozen
@@ -73,6 +74,8 @@ class Repository:
     that should hold the snapshots of this one too. ``identified`` repositories take part in that,
     on either side.
 
+    ``ping_url`` is a secret as a whole.
+
     ``materials`` are not looked up yet. Until then their values are missing: a password from
     one of them is ``None``, and the repository cannot be read. ``own`` is the source of
     ``settings`` then.
@@ -100,6 +103,8 @@ class Repository:
     identified: bool = False
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
+    upkeep: Upkeep = field(default=NO_UPKEEP, eq=False)
+    ping_url: Secret | None = field(default=None, eq=False)
     copies: tuple[str, ...] = field(default=(), eq=False)
 
     @property
@@ -114,6 +119,8 @@ class Repository:
             yield self.password
         yield from self.settings.secrets
         yield from self.env.values()
+        if self.ping_url is not None:
+            yield from secret_url_forms(self.ping_url.reveal())
 
 
 @frozen

@@ -145,11 +145,9 @@ class SnapshotTable:
     def note_stored(self, times: Mapping[str, float]) -> None:
         """Note when `unconfirmed` snapshots were stored, in Unix seconds, as far as known."""
         rows, marks = self._rows, self._rows.marks.index()
-        for row, name in enumerate(self.unconfirmed(), self._confirmed):
-            stored = times.get(name)
-            if stored is not None and stored_elsewhen(rows, row, stored):
-                paths, flags = rows.marks.values[rows.marks.places[row]]
-                rows.marks.put(row, _limited((paths, flags | ELSEWHEN), marks), marks)
+        for row in stored_elsewhen(rows, self._confirmed, self.unconfirmed(), times):
+            paths, flags = rows.marks.values[rows.marks.places[row]]
+            rows.marks.put(row, _limited((paths, flags | ELSEWHEN), marks), marks)
 
     def confirm(self, listed: frozenset[str]) -> int:
         """Note a successful read of these; return how many of the one before are not ``listed``."""

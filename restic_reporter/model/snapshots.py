@@ -102,8 +102,8 @@ class Listing:
     not list them or it would cost a request. Names may be `ListedNames`, parsed when used.
 
     ``lock_times`` are when the listed locks were stored, by the storage's clock in Unix seconds;
-    ``None`` if the backend does not tell. ``stored_times`` returns those of snapshots, without a
-    request.
+    ``None`` if the backend does not tell. ``key_times`` are the same for the listed keys, by name.
+    ``stored_times`` returns those of snapshots, without a request.
 
     ``config`` is any value whose ``repr`` changes with the repository's config file, ``None`` if
     that needs a request. ``locks_error`` is set if listing the locks has failed.
@@ -119,7 +119,24 @@ class Listing:
     config: Hashable = None
     locks_error: ReadError | None = None
     lock_times: tuple[float, ...] | None = None
+    key_times: Mapping[str, float] | None = None
     stored_times: StoredTimes | None = field(default=None, eq=False, repr=False)
+
+
+@frozen(slots=True)
+class Lock:
+    """
+    The content of a lock: when it was made (Unix seconds), and by whom.
+
+    ``host`` and ``user`` are label values. ``process`` is the number of the process, 0 if it is
+    unknown. An ``exclusive`` lock keeps out all others.
+    """
+
+    time: float
+    host: str = ""
+    user: str = ""
+    process: int = 0
+    exclusive: bool = False
 
 
 @frozen(slots=True)

@@ -1,7 +1,7 @@
 """Makes backup sets from the rows of a table of snapshots. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
 from attrs import define, field
@@ -16,6 +16,11 @@ from .snapshots import NO_RATIOS, NO_SUMMARY, BackupSet, Group, Ratios, Summary
 # backup, as mirrors of a repository are made at night.
 _BEFORE, _AFTER = 3600.0, 2 * 86400.0
 
+# The least snapshots by which a copy of a whole repository is known, and the seconds it may take.
+_MOVED, _MOVE = 10, 86400.0
+
+Times = Mapping[str, float]
+
 
 def backdated_count(rows: Rows) -> int:
     """Return the number of rows whose time was given by hand or forged."""
@@ -24,8 +29,24 @@ def backdated_count(rows: Rows) -> int:
     return sum(place in places for place in marks.places) if places else 0
 
 
-def stored_elsewhen(rows: Rows, row: int, stored: float) -> bool:
-    """Return whether a row was ``stored`` (Unix seconds) long before or after its time."""
+def stored_elsewhen(rows: Rows, begin: int, names: Sequence[str], times: Times) -> list[int]:
+    """
+    Return which rows from ``begin`` on were stored long before or after their time.
+
+    ``names`` are the ids in these rows; ``times`` are when they were stored, in Unix seconds. If
+    these are all rows, and many were stored late when the storage was new, the repository was
+    copied there as a whole.
+    """
+    stored = [(row, times[name]) for row, name in enumerate(names, begin) if name in times]
+    odd = [(row, time) for row, time in stored if _is_odd(rows, row, time)]
+    moved_until = min(times.values(), default=0.0) + _MOVE
+    moved = {row for row, time in odd if rows.times[row] < time <= moved_until}
+    if begin or len(moved) < _MOVED:
+        moved = set()
+    return [row for row, _ in odd if row not in moved]
+
+
+def _is_odd(rows: Rows, row: int, stored: float) -> bool:
     time = rows.times[row]
     _, flags = rows.marks.values[rows.marks.places[row]]
     if flags & DERIVED or time != time:

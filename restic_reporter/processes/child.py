@@ -57,15 +57,17 @@ def start_child(
     on_stdout: Callable[[bytes], None],
     *,
     stdout_limit: int = sys.maxsize,
+    stderr_limit: int = STDERR_LIMIT,
     on_stderr: Callable[[bytes], None] = lambda _: None,
     inputs: Mapping[int, bytes] | None = None,
+    nice: bool = False,
 ) -> "Child":
     """
     Start a program, whose stdin is written by `Child.write`.
 
     ``inputs`` go to the child through further descriptors (3, 4), a pipe each. ``on_stdout``
-    and ``on_stderr`` get its output in pieces; when one raises, the child is killed.
-    ``reactor`` is an `IReactorProcess` and `IReactorTime`.
+    and ``on_stderr`` get its output in pieces; when one raises, the child is killed. A ``nice``
+    child gives way to all other processes. ``reactor`` is an `IReactorProcess` and `IReactorTime`.
 
     :raises ReadError: ``exec`` if the program cannot be run.
     """
@@ -73,17 +75,18 @@ def start_child(
         reactor,
         arguments[0],
         {_STDOUT: on_stdout, _STDERR: on_stderr},
-        {_STDOUT: stdout_limit, _STDERR: STDERR_LIMIT},
+        {_STDOUT: stdout_limit, _STDERR: stderr_limit},
         inputs or {},
     )
     descriptors: dict[int, str] = {0: "w", _STDOUT: "r", _STDERR: "r"}
     descriptors.update(dict.fromkeys(inputs or {}, "w"))
     descriptors.update({child_guard.LIFELINE: "w", child_guard.REPORT: "r"})
+    guard = [sys.executable, "-I", "-S", child_guard.__file__]
     try:
         reactor.spawnProcess(
             child,
             sys.executable,
-            [sys.executable, "-I", "-S", child_guard.__file__, *arguments],
+            [*guard, *([child_guard.NICE] if nice else []), *arguments],
             env=dict(environment),
             childFDs=descriptors,
         )

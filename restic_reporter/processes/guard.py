@@ -1,5 +1,6 @@
 """
 The little program between the daemon and a child of it: ``python child_guard.py PROGRAM …``.
+With ``--nice`` before it, the program gives way to all others.
 
 It starts the program in its own session and guards it until all its descendants have ended.
 Descriptor 5 is a pipe whose other end the daemon holds. When the daemon closes it or dies, the
@@ -27,6 +28,9 @@ from contextlib import suppress
 
 LIFELINE = 5
 REPORT = 6
+
+NICE = "--nice"
+_NICENESS = 19
 
 _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
@@ -105,6 +109,11 @@ def become(arguments: list[str], guard: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     for descriptor in (LIFELINE, REPORT):
         os.set_inheritable(descriptor, False)
+    if arguments[0] == NICE:
+        # A sandbox may forbid it.
+        with suppress(OSError):
+            os.nice(_NICENESS)
+        arguments = arguments[1:]
     try:
         os.execvpe(arguments[0], arguments, environment())
     except OSError as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 
-from .child import Exit, start_child
+from .child import STDERR_LIMIT, Exit, start_child
 
 
 class ChildStoppedError(CancelledError):
@@ -23,8 +23,10 @@ async def run_child(
     on_stdout: Callable[[bytes], None],
     *,
     stdout_limit: int,
+    stderr_limit: int = STDERR_LIMIT,
     on_stderr: Callable[[bytes], None] = lambda _: None,
     inputs: Mapping[int, bytes] | None = None,
+    nice: bool = False,
 ) -> Exit:
     """
     Run a program to its end.
@@ -36,7 +38,7 @@ async def run_child(
     ends, with `ChildStoppedError`, only when the child and all that it has started have ended.
 
     :raises ReadError: ``exec`` if the program cannot be run, ``too_large`` if it writes
-        more than ``stdout_limit`` bytes, or more than `STDERR_LIMIT` to stderr.
+        more than ``stdout_limit`` bytes, or more than ``stderr_limit`` to stderr.
     """
     child = start_child(
         reactor,
@@ -44,8 +46,10 @@ async def run_child(
         environment,
         on_stdout,
         stdout_limit=stdout_limit,
+        stderr_limit=stderr_limit,
         on_stderr=on_stderr,
         inputs=inputs,
+        nice=nice,
     )
     child.transport.closeChildFD(0)
     try:

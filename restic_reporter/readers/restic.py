@@ -14,13 +14,13 @@ from ..model.errors import ReadError, Reason
 from ..model.repository import Repository
 from ..model.snapshots import Snapshot
 from ..processes.child import Exit
-from ..processes.environment import child_environment
 from ..processes.run import ChildStoppedError, run_child
 from ..redaction.secret import Secret
 from ..restic_format.json_array import JSONArrayParser, NotAnArrayError
 from ..restic_format.json_members import SMALL
 from ..restic_format.snapshot_json import MEMBERS, parse_snapshot
-from .password import encoded, password_of
+from .password import password_of
+from .restic_command import ResticCommand, restic_command
 from .restic_errors import VanishedError, VanishedWatch, failure, last_retry, unreadable_snapshots
 
 # Snapshots added to the table in one step.
@@ -33,19 +33,12 @@ STDOUT_LIMIT = 128 * 2**20
 # snapshots of 60,000 paths are 1.6 GB.
 WHOLE_STDOUT_LIMIT = 8 * 2**30
 
-_PASSWORD, _REPOSITORY = 3, 4
-
 # The share of the remaining time for restic with its cache, whose disk may hang; and the
 # seconds that restic then runs without it.
 _CACHE_SHARE = 0.5
 _CACHE_PAUSE = 3600.0
 
 _CACHE_TROUBLE = re.compile(r"^unable to open cache: .{,300}", re.MULTILINE)
-
-_BYTE_ORDER_MARK = "\ufeff"
-
-# Arguments, environment and the content of pipes.
-_Command = tuple[list[str], dict[str, str], dict[int, bytes]]
 
 
 @implementer(ISnapshotReader)
@@ -152,7 +145,7 @@ class ResticReader:
 
     async def _run_command(
         self,
-        command: _Command,
+        command: ResticCommand,
         repository: Repository,
         password: Secret,
         deadline: Deadline,
@@ -160,16 +153,15 @@ class ResticReader:
         on_stderr: Callable[[bytes], None] = lambda _: None,
     ) -> Exit:
         """Run restic; at the deadline its last retry is the error."""
-        arguments, environment, inputs = command
         try:
             return await run_child(
                 self.reactor,
-                arguments,
-                environment,
+                command.arguments,
+                command.environment,
                 on_stdout,
                 stdout_limit=WHOLE_STDOUT_LIMIT,
                 on_stderr=on_stderr,
-                inputs=inputs,
+                inputs=command.inputs,
             )
         except ChildStoppedError as stopped:
             secrets = [*repository.secrets(), password]
@@ -180,44 +172,8 @@ class ResticReader:
 
     def _command(
         self, repository: Repository, password: Secret, cache_dir: str | None, *command: str
-    ) -> _Command:
-        """Return the arguments, the environment and the content of the pipes."""
-        arguments = [self.restic, *command, "--no-lock"]
-        for option, value in (
-            ("--cache-dir", cache_dir),
-            ("--cacert", repository.ca_certificate_path),
-            ("--tls-client-cert", repository.client_certificate_path),
-            ("--key-hint", repository.key_hint),
-        ):
-            if value is not None:
-                arguments += [option, value]
-        for name, text in repository.options.items():
-            arguments += ["-o", _in_csv(f"{name}={text}")]
-        if cache_dir is None:
-            arguments.append("--no-cache")
-        environment = {
-            **child_environment(self.environ),
-            **{name: value.reveal() for name, value in repository.env.items()},
-            **{name: one.reveal() for name, one in repository.settings.environment.items()},
-            "RESTIC_REPOSITORY_FILE": f"/dev/fd/{_REPOSITORY}",
-        }
-        location = repository.location.reveal()
-        inputs = {_REPOSITORY: location.encode("utf-8", "surrogateescape")}
-        text = password.reveal()
-        if not text:
-            arguments.append("--insecure-no-password")
-        elif text != text.strip() or text.startswith(_BYTE_ORDER_MARK):
-            # restic strips these from a password file.
-            environment["RESTIC_PASSWORD"] = text
-        else:
-            environment["RESTIC_PASSWORD_FILE"] = f"/dev/fd/{_PASSWORD}"
-            inputs[_PASSWORD] = encoded(password)
-        return arguments, environment, inputs
-
-
-def _in_csv(text: str) -> str:
-    """Return ``text`` as the one field of a line of CSV, which restic parses -o as."""
-    return '"{}"'.format(text.replace('"', '""')) if re.search('[,"\r\n]', text) else text
+    ) -> ResticCommand:
+        return restic_command(self.restic, self.environ, repository, password, cache_dir, *command)
 
 
 class _Collector:

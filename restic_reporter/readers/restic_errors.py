@@ -80,6 +80,10 @@ _LINE_LIMIT = 2**12
 # Messages of programs that restic runs, which explain restic's own error.
 _HELPERS = ("subprocess ", "rclone: ")
 
+# The last words of a check that has found errors, and lines before it that are none.
+_FOUND = "repository contains errors"
+_NO_FINDING = re.compile("returned error, retrying after|^unable to open cache:")
+
 _GO_FRAME = re.compile(r"\n\S+\n\t\S+:\d+")
 _URL = re.compile(r"\bhttps?://\S+")
 
@@ -140,6 +144,23 @@ def failure(exit: Exit, location: str = "", secrets: Iterable[Secret] = ()) -> R
         reason = _CODES.get(exit.code or 0) or _reason_from(text, location)
     said = _printable(text, secrets) or "no error message"
     return ReadError(reason, f"restic failed with exit status {exit.code}: {said}")
+
+
+def check_failure(
+    exit: Exit, location: str = "", secrets: Iterable[Secret] = ()
+) -> ReadError | None:
+    """Return the error that the ``exit`` of a check means: with the first error that it found."""
+    secrets = list(secrets)
+    error = failure(exit, location, secrets)
+    if error is None or _FOUND not in exit.stderr:
+        return error
+    texts = (_message(line)[0] for line in exit.stderr.splitlines())
+    found = (text for text in texts if text.strip() and not _NO_FINDING.search(text))
+    first = next(found)
+    if first.rstrip().endswith(":"):
+        first += next(found, "")
+    said = _printable(first, secrets)
+    return ReadError(Reason.RESTIC, f"restic check found errors: {said}")
 
 
 def last_retry(stderr: str, location: str = "", secrets: Iterable[Secret] = ()) -> ReadError | None:

@@ -14,6 +14,9 @@ MASK = "***"
 # may contain "@" too.
 _USERINFO = re.compile(r"(?P<before>://[^/:]*):(?P<password>[^/]*)@")
 
+# Characters of a part of a URL that are more likely a token than a word.
+_TELLING = 16
+
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----(.*?)-----END \1PRIVATE KEY-----", re.DOTALL
 )
@@ -49,6 +52,15 @@ def url_passwords(text: str) -> Iterator[Secret]:
     for match in _USERINFO.finditer(text):
         for form in {match["password"], unquote(match["password"])}:
             yield Secret(form)
+
+
+def secret_url_forms(url: str) -> Iterator[Secret]:
+    """Yield a URL that is a secret as a whole, and parts that reveal it without the host."""
+    yield Secret(url)
+    rest = re.sub(r"^[^/?]*//[^/?]*", "", url)
+    if len(rest) >= _TELLING:
+        yield Secret(rest)
+    yield from (Secret(part) for part in re.split(r"[/?&=]", rest) if len(part) >= _TELLING)
 
 
 def basic_auth_secret(username: str, password: Secret) -> Secret:

@@ -8,6 +8,7 @@ which the clocks change.
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from attrs import evolve, field, frozen
 from croniter import CroniterError, croniter
@@ -67,6 +68,8 @@ class CronExpression:
         return [3600 * hour + 60 * minute for hour in hours for minute in minutes]
 
 
+# Ten thousand entries may share one from the defaults.
+@lru_cache(maxsize=256)
 def parse_cron(text: str) -> CronExpression:
     """
     Parse a cron expression: five fields, separated by white space.

@@ -140,7 +140,8 @@ class CronService(Service, Generic[K]):
         known = self._plans
         self._plans = {
             expression: known.get(expression) or _Plan(expression, self._wall)
-            for expression in self._schedules.values()
+            # Thousands of schedules may share one.
+            for expression in set(self._schedules.values())
         }
 
     def _sleep(self) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import astuple, evolve, field, frozen
 
-from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
+from ..collection.state import CopyStatus, Locks, Measured, RepositoryStatus, Task
+from ..model.access import KeyFacts
 from ..model.columns import Columns
 from ..model.copies import SetCopy
 from ..model.errors import ReadError, Reason
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Content
+from ..model.snapshots import Content, Lock
+from ..model.upkeep import Size
 from ..readers.access import LOOK_EVERY, SeenAccess
 from .packing import rows_of, unpack_table
 
@@ -66,8 +68,11 @@ def record_of(
         "shape": _shape(task),
         "last_success": status.last_success,
         "reason": None if status.error is None else str(status.error.reason),
+        "size": _packed_size(status.size),
         "names": status.fingerprint,
-        "locks": None if locks is None else [locks.count, locks.fingerprint, locks.times],
+        "keys": astuple(status.keys),
+        "locks": locks
+        and [locks.count, locks.fingerprint, locks.times, [astuple(one) for one in locks.oldest]],
         "removed": [status.removed, status.last_removal],
         "copies": _packed_copies(status),
         "access": access
@@ -102,10 +107,12 @@ def restored(
         task,
         content,
         _locks(head["locks"]),
+        KeyFacts(*head["keys"]),
         unopened=True,
         success=reason is None,
         error=None if reason is None else ReadError(reason, _BEFORE),
         last_success=head["last_success"],
+        size=_size(head["size"]),
     )
     status.removed, status.last_removal = head["removed"]
     status.copies = {
@@ -145,12 +152,23 @@ def _digest(*parts: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def _packed_size(size: Measured | None) -> tuple[int, int, float] | None:
+    return None if size is None else (size.size.bytes, size.size.packs, size.time)
+
+
+def _size(value: Any) -> Measured | None:
+    return None if value is None else Measured(Size(value[0], value[1]), value[2])
+
+
 def _names(value: Any) -> tuple[int, str] | None:
     return None if value is None else (value[0], value[1])
 
 
 def _locks(value: Any) -> Locks | None:
-    return None if value is None else Locks(value[0], (value[1][0], value[1][1]), tuple(value[2]))
+    if value is None:
+        return None
+    count, (number, digest), times, oldest = value
+    return Locks(count, (number, digest), tuple(times), tuple(Lock(*one) for one in oldest))
 
 
 def _packed_copies(status: RepositoryStatus) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def write_results(connection: sqlite3.Connection, label: str, results: Results) 
     """Write the results of one repository; newer ones of other kinds stay."""
     for _, known in read_results(connection, [label]):
         results = newest(known, results)
-    rows = [[one.kind, one.time, one.exit, one.message] for one in results.values()]
+    rows = [
+        [one.kind, one.time, one.exit, one.message, one.success_before] for one in results.values()
+    ]
     put(connection, _TABLE, key_of(label), json.dumps({"url": label, "results": rows}).encode())
 
 

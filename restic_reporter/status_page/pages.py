@@ -17,6 +17,7 @@ from .overview import Schedule, headline, overview
 from .repositories import repositories_page
 from .repository import not_found, repository_page
 from .selection import Selection
+from .upkeep import upkeep_facts
 
 # Seconds that viewers share the states of all sets.
 _SHARED_FOR = 1.0
@@ -99,7 +100,10 @@ class StatusPages:
         async def render() -> bytes:
             url = status.task.repository.url
             results = self._state.results.get(url, {})
-            content = await repository_page(self._reactor, status, results, arguments, self._now())
+            upkeep = upkeep_facts(status, self._state.checks, self._now())
+            content = await repository_page(
+                self._reactor, status, results, upkeep, arguments, self._now()
+            )
             title = f"{url} · restic-reporter"
             return await self._page(title, "", content)
 

@@ -11,12 +11,13 @@ from ..concurrency.cooperative import in_turns
 from ..model.columns import Steps
 from ..model.results import Results
 from . import units
+from .access_facts import access_facts, locks
 from .copy_rows import CopySelection
 from .elements import NO_VALUE, ago, name, pager, repository_url
 from .fleet import SLICE
 from .markup import Node
 from .repositories import read_badge
-from .repository_tables import costs, groups, locks, reads, snapshot_table
+from .repository_tables import costs, groups, reads, snapshot_table
 from .results import failed_badges, last_proof, results_table
 from .rows import SetRow, State, repository_rows
 from .selection import Selection, most_urgent, page_number
@@ -44,10 +45,15 @@ async def repository_page(
     reactor: Any,
     status: RepositoryStatus,
     results: Results,
+    upkeep: Mapping[str, Node],
     arguments: Mapping[str, str],
     now: float,
 ) -> Node:
-    """Return the content of the page; ``page`` in ``arguments`` is that of the snapshots."""
+    """
+    Return the content of the page; ``page`` in ``arguments`` is that of the snapshots.
+
+    ``upkeep`` are further facts.
+    """
     url = status.task.repository.url
     pages = max(1, math.ceil(len(status.table) / SNAPSHOTS))
     page = min(page_number(arguments), pages)
@@ -64,17 +70,14 @@ async def repository_page(
         tags.div(
             tags.div(read_badge(status), failed_badges(results), class_="badges"),
             _error(status),
-            _facts(status, results, now),
+            _facts(status, results, upkeep, now),
             id="facts",
         )(**{"data-live": ""}),
         _section("sets", "Backup sets", _sets_part(url, sets, now)),
         _section("jobs", "Checks and other jobs", results_table(results, now)),
         _section("reads", "Latest reads", reads(list(status.reads), now)),
-        tags.div(
-            _section("locks", "Locks", locks(status.locks, now)),
-            _section("costs", "Requests since the start", costs(status.meter)),
-            class_="pair",
-        ),
+        _section("locks", "Locks", locks(status.locks, now)),
+        _section("costs", "Requests since the start", costs(status.meter)),
         _section("groups", "Groups", groups(status, now)),
         _section(
             "snapshots",
@@ -132,7 +135,9 @@ def _error(status: RepositoryStatus) -> Node:
     return tags.p(name(last.message), " ", tags.code(last.reason or ""), class_="error")
 
 
-def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
+def _facts(
+    status: RepositoryStatus, results: Results, upkeep: Mapping[str, Node], now: float
+) -> Tag:
     task, content = status.task, status.content
     facts: dict[str, Node] = {"Backend": name(task.backend_name), "Reader": name(task.reader.name)}
     if status.reads:
@@ -154,17 +159,14 @@ def _facts(status: RepositoryStatus, results: Results, now: float) -> Tag:
         }.items():
             if value:
                 facts[text] = f"{value:,}"
-    if status.access is not None and status.access.names:
-        keys = (tags.code(one[:8], title=one) for one in status.access.names)
-        facts["Keys"] = [part for key in keys for part in (key, " ")]
-    elif task.repository.key_hint:
-        facts["Key"] = tags.code(task.repository.key_hint[:8])
+    facts |= access_facts(status, now)
     if task.repository.copies:
         text = units.count(len(task.repository.copies), "copy")
         link = CopySelection(task.repository.url).link()
         facts["Copied to"] = tags.a(text, href=link)
     if task.repository.cron is not None:
         facts["Read at"] = tags.code(task.repository.cron.text)
+    facts |= upkeep
     return tags.dl(
         *(tags.div(tags.dt(text), tags.dd(value)) for text, value in facts.items()), class_="facts"
     )

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from twisted.web.template import Tag, tags
 
-from ..collection.state import Locks, PastRead, RepositoryStatus
-from ..metrics.timed_lines import STALE_LOCK_AGE
+from ..collection.state import PastRead, RepositoryStatus
 from ..model.snapshots import Group, Meter, Snapshot
 from . import units
-from .elements import NO_VALUE, ago, badge, cell, moment, name, number, row, row_header, table
+from .elements import NO_VALUE, ago, badge, cell, name, number, row, row_header, table
 from .markup import Node
 
 _GROUPS = 100
@@ -97,28 +96,6 @@ def _group_rows(
             cell(NO_VALUE if group.newest is None else ago(group.newest, now)),
             number(f"{group.snapshot_count:,}", "Snapshots"),
         )
-
-
-def locks(some: Locks | None, now: float) -> Node:
-    """Return the locks with their times; older than restic's limit they are stale."""
-    if some is None:
-        return ""
-    if not some.count:
-        return tags.p("No locks.", class_="empty")
-    if not some.times:
-        return tags.p(f"{units.count(some.count, 'lock')}; the times are unknown.")
-    rows = [
-        row(
-            row_header(moment(when, units.local_time(when))),
-            cell(f"{units.duration(now - when)} old"),
-            cell(
-                badge("late", "Stale") if now - when > STALE_LOCK_AGE else badge("fine", "In use"),
-                class_="state",
-            ),
-        )
-        for when in sorted(some.times)[:_GROUPS]
-    ]
-    return table("Locks", ["Time", "Age", "State"], rows, "locks cards")
 
 
 def costs(meter: Meter) -> Node:

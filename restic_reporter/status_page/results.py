@@ -29,8 +29,8 @@ def last_proof(results: Results, now: float) -> Node:
     """Return when the repository was last proven restorable; nothing if no such job reports."""
     reported = [results[kind] for kind in ("restore", "check") if kind in results]
     for one in reported:
-        if one.success:
-            return [ago(one.time, now), f", by a {one.kind}"]
+        if one.last_success is not None:
+            return [ago(one.last_success, now), f", by a {one.kind}"]
     return NO_VALUE if reported else ""
 
 

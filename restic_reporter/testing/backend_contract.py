@@ -10,9 +10,10 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from ..concurrency.deadline import Deadline
-from ..interfaces import IBackend
+from ..interfaces import IBackend, IMeasurable
 from ..model.errors import ReadError, Reason
 from ..model.snapshots import Meter
+from ..model.upkeep import Size
 from .threads import all_threads_back
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class BackendContractTests(_Base):
         yield lambda deadline: backend.list(deadline, Meter())
         yield lambda deadline: backend.list_keys(deadline, Meter())
         yield lambda deadline: backend.load("config", LIMIT, deadline, Meter())
+        measurable: Any = backend
+        if IMeasurable.providedBy(backend):
+            yield lambda deadline: measurable.measure(deadline, Meter())
 
     def test_interface(self) -> None:
         """It is an `IBackend` and allows at least one load."""
@@ -239,6 +243,22 @@ class BackendContractTests(_Base):
         await self._load(backend, f"keys/{file_name(b'key')}")
         self.assertEqual(self.meter.requests["load"], 2)
         self.assertEqual(self.meter.received_bytes["load"], len(b"config") + len(b"key"))
+
+    async def test_measure(self) -> None:
+        """If it is an `IMeasurable`, it counts the packs, and nothing else, with their sizes."""
+        backend: Any = self._repository(f"snapshots/{'a' * 64}", f"data/ab/{'ab' * 32}-tmp-123")
+        if not IMeasurable.providedBy(backend):
+            return
+        verifyObject(IMeasurable, backend)
+        self.assertEqual(await backend.measure(self._deadline(), self.meter), Size(0, 0))
+        requests = self.meter.requests["list"]
+        sizes = {"00" * 32: 1000, "ab" * 32: 1, "abcd" * 16: len(CONTENT), "ff" * 32: 0}
+        for name, size in sizes.items():
+            self.put(f"data/{name[:2]}/{name}", CONTENT[:size])
+        expected = Size(sum(sizes.values()), len(sizes))
+        self.assertEqual(await backend.measure(self._deadline(), self.meter), expected)
+        self.assertGreater(self.meter.requests["list"], requests)
+        self.assertNotIn("load", self.meter.requests)
 
     async def test_deadline(self) -> None:
         """A call that exceeds its deadline is ``timeout`` and leaves no timer."""

@@ -6,15 +6,16 @@ from attrs import Factory, define
 from zope.interface import implementer
 
 from ..concurrency.deadline import Deadline, within
-from ..interfaces import IBackend
+from ..interfaces import IBackend, IMeasurable
 from ..model.errors import ReadError, Reason
 from ..model.snapshots import Listing, Meter
+from ..model.upkeep import Size
 from ..redaction.secret import Secret
 from ..restic_format.file_hash import check_content
 from ..restic_format.file_names import is_file_name
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @define
 class MemoryBackend:
     """
@@ -35,6 +36,7 @@ class MemoryBackend:
     shows_keys: bool = False
     location: Secret | None = None
     lock_times: tuple[float, ...] | None = None
+    key_times: Mapping[str, float] | None = None
     stored_times: Mapping[str, float] | None = None
     concurrent_loads: int = 1
     listings: int = 0
@@ -65,6 +67,7 @@ class MemoryBackend:
             self.location,
             locks_error=locks_error,
             lock_times=self.lock_times,
+            key_times=self.key_times,
             stored_times=None if self.stored_times is None else self._stored_times,
         )
 
@@ -97,6 +100,18 @@ class MemoryBackend:
             raise ReadError(Reason.TOO_LARGE, f"{path}: more than {limit} bytes")
         meter.count_bytes("load", len(content))
         return check_content(path, content)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the packs."""
+        meter.count_request("list")
+        await self._answer("data/", deadline)
+        self._check_there()
+        packs = [
+            content
+            for path, content in self.files.items()
+            if path.startswith("data/") and is_file_name(path.rpartition("/")[2])
+        ]
+        return Size(sum(map(len, packs)), len(packs))
 
     async def _answer(self, path: str, deadline: Deadline) -> None:
         """Wait and fail as configured."""

@@ -11,7 +11,7 @@ from ..interfaces import IBackend, ISnapshotReader, Memory, ReadRequest, ReadRes
 from ..model.access import Access
 from ..model.repository import Repository
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import Listing, Meter, Snapshot
+from ..model.snapshots import Listing, Lock, Meter, Snapshot
 
 
 def read_request(
@@ -59,7 +59,9 @@ class MemoryReader:
     waiting: Callable[[], Awaitable[object]] | None = None
     name: str = "memory"
     incremental: bool = False
-    lock_times: Sequence[float] = ()
+    locks: Sequence[Lock] = ()
+    newest_key: float | None = None
+    version: str = ""
     nameless: int = 0
     requests: list[ReadRequest] = Factory(list)
 
@@ -83,5 +85,7 @@ class MemoryReader:
             frozenset(one for one in damaged if one is not None),
             seen=None if self.incremental else seen,
             nameless=self.nameless,
-            lock_times=self.lock_times,
+            locks=self.locks,
+            newest_key=self.newest_key,
+            version=self.version,
         )

@@ -87,7 +87,7 @@ class DaemonTests(SynchronousTestCase):
             self.assert_equal_to_restic(metrics, url, self.snapshots(url))
             self.assertEqual(metrics.value("backup_lock_count", url=url), 0)
             self.assertEqual(self.requests(daemon, url, "list"), 1)
-            labels = {"url": url, "backend": "b2", "reader": "restic"}
+            labels = {"url": url, "backend": "b2", "reader": "restic", "version": ""}
             self.assertEqual(metrics.value("backup_repository_info", **labels), 1)
         self.assertEqual(sum(self.requests(daemon, url, "auth") for url in (one, two)), 1)
         for times in (2, 3):
@@ -126,7 +126,7 @@ class DaemonTests(SynchronousTestCase):
         # A key, the config and each snapshot.
         self.assertEqual(self.fake.account.transactions["B"], 4 + 3)
         for url in (one, two):
-            labels = {"url": url, "backend": "b2", "reader": "native"}
+            labels = {"url": url, "backend": "b2", "reader": "native", "version": "2"}
             self.assertEqual(daemon.metrics().value("backup_repository_info", **labels), 1)
             self.assert_equal_to_restic(daemon.metrics(), url, self.snapshots(url))
         self.assertEqual(self.requests(daemon, one, "load"), 4)

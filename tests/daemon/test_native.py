@@ -49,7 +49,7 @@ class NativeTests(SynchronousTestCase):
         daemon = self.daemon()
         metrics = daemon.metrics()
         self.assertEqual(metrics.value("backup_snapshot_count", url=self.url), 62)
-        labels = {"url": self.url, "backend": "rest", "reader": "native"}
+        labels = {"url": self.url, "backend": "rest", "reader": "native", "version": "2"}
         self.assertEqual(metrics.value("backup_repository_info", **labels), 1)
         # A key and the config come first.
         self.assertEqual(self.loads(daemon), 64)

@@ -92,7 +92,7 @@ class S3Tests(SynchronousTestCase):
         )
         metrics = daemon.metrics()
         self.assertEqual(metrics.value("backup_read_error_count", url=self.url), 0)
-        labels = {"url": self.url, "backend": "s3", "reader": "restic"}
+        labels = {"url": self.url, "backend": "s3", "reader": "restic", "version": ""}
         self.assertEqual(metrics.value("backup_repository_info", **labels), 1)
 
     def test_locations(self) -> None:

@@ -158,9 +158,9 @@ class SealedRepository(MemoryBackend):
         """Add another key file."""
         return self.add("keys", key_file(self.master, password, **options))
 
-    def add_lock(self, time: str) -> str:
+    def add_lock(self, time: str, **values: Any) -> str:
         """Add a lock."""
-        content = json.dumps({"time": time, "exclusive": False}).encode()
+        content = json.dumps({"time": time, "exclusive": False, **values}).encode()
         return self.add("locks", seal(self.master, content))
 
     def listing(self) -> Listing:

@@ -32,6 +32,7 @@ class ReadingTestCase(SynchronousTestCase):
         self.status.content = reading.content
         self.status.fingerprint = reading.fingerprint
         self.status.access = reading.access
+        self.status.keys = reading.keys
         self.status.locks = reading.locks
         return reading
 

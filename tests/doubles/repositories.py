@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from attrs import NOTHING, Factory, define, evolve, fields, frozen
+from attrs import NOTHING, Factory, define, evolve, field, fields, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -29,6 +29,7 @@ from restic_reporter.model.snapshots import (
     Content,
     Latest,
     Listing,
+    Lock,
     Meter,
     Snapshot,
 )
@@ -119,7 +120,15 @@ class Outcome:
     ids: frozenset[str]
     unreadable: frozenset[str]
     nameless: int
-    lock_times: Sequence[float]
+    # Only the native reader knows them.
+    locks: Sequence[Lock] = field(eq=False)
+    newest_key: float | None = field(eq=False)
+    version: str = field(eq=False)
+
+    @property
+    def lock_times(self) -> tuple[float, ...]:
+        """When the locks were made."""
+        return tuple(lock.time for lock in self.locks)
 
 
 async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NOW) -> Outcome:
@@ -127,7 +136,15 @@ async def outcome(reader: ISnapshotReader, request: ReadRequest, now: float = NO
     result = await reader.read(request)
     content = at_once(request.table.content(now, request.known))
     ids = frozenset(request.table.ids())
-    return Outcome(content, ids, result.unreadable, result.nameless, result.lock_times)
+    return Outcome(
+        content,
+        ids,
+        result.unreadable,
+        result.nameless,
+        result.locks,
+        result.newest_key,
+        result.version,
+    )
 
 
 def no_tools() -> BackendTools:

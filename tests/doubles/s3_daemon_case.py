@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import test_values as test_daemon_values
+from tests.doubles.clock_daemon import ClockDaemon
 from tests.doubles.daemons import Daemon
 from tests.doubles.programs import Folder
 from tests.doubles.s3_server import S3Server
@@ -89,9 +91,52 @@ class S3DaemonCase(SynchronousTestCase):
         self.assertEqual(metrics.value("backup_lock_count", url=url), 1)
         # Nobody can read this lock: its time is that of the listing.
         self.assert_just_now(metrics, url)
-        labels = {"url": url, "backend": "s3", "reader": reader}
+        version = "2" if reader == "native" else ""
+        labels = {"url": url, "backend": "s3", "reader": reader, "version": version}
         self.assertEqual(metrics.value("backup_repository_info", **labels), 1)
+        self.assertEqual(metrics.value("backup_key_count", url=url), 1)
+        first = metrics.value("backup_newest_key_timestamp_seconds", url=url)
+        run("unlock", "--remove-all")
+        run("key", "add", "--new-password-file", str(self.folder.write("new-password", "new")))
+        daemon.collect()
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.value("backup_key_count", url=url), 2)
+        newest = metrics.value("backup_newest_key_timestamp_seconds", url=url)
+        assert first is not None and newest is not None
+        self.assertGreater(newest, first)
         daemon.stop()
+
+    def check_size(
+        self, server: S3Server, more: int, pages: int, *variants: Mapping[str, Any]
+    ) -> None:
+        """
+        Check the size of a repository with so many ``more`` packs, which takes so many ``pages``.
+
+        ``variants`` are extended options.
+        """
+        self.put_example(server, "size")
+        data = self.folder.path / "copy-size" / "data"
+        sizes = [one.stat().st_size for one in data.rglob("*") if one.is_file()]
+        for number in range(more):
+            status, _ = server.ask("PUT", f"size/data/ff/{number:064x}", body=b"xyz")
+            self.assertEqual(status, 200)
+            sizes.append(3)
+        for options in variants:
+            # Servers refuse requests of another time than theirs.
+            soon = datetime.now() + timedelta(minutes=5)
+            entry = self.entry(
+                server, "size", size_cron=f"{soon.minute} * * * *", options=dict(options)
+            )
+            url = entry["repo"]
+            daemon = ClockDaemon(self.folder, [entry])
+            daemon.serving()
+            before = self.requests(daemon, url)["list"]
+            daemon.pass_time(360)
+            daemon.program.wait_for(f"{sum(sizes)} bytes in {len(sizes)} packs")
+            metrics = daemon.metrics()
+            self.assertEqual(metrics.value("backup_repository_stored_bytes", url=url), sum(sizes))
+            self.assertEqual(self.requests(daemon, url)["list"], before + pages)
+            daemon.stop()
 
     def assert_just_now(self, metrics: Any, url: str) -> None:
         """The lock was made within a minute of the read."""

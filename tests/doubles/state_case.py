@@ -18,7 +18,10 @@ from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 SCRIPT = (sys.executable, "-m", "restic_reporter")
 
 # About reading a repository; anything else that is labelled with its URL is about its content.
-_OF_READS = ("backup_read_", "backup_storage_", "backup_repository_info")
+_OF_READS = ("backup_read_", "backup_storage_")
+
+# What differs between the readers.
+_OF_READERS = ("backup_repository_info", "backup_key_count", "backup_newest_key_")
 
 # What a daemon logs before its first collection.
 AT_ONCE, AFTERWARDS = "opens now", "opens afterwards"
@@ -30,6 +33,13 @@ def content(metrics: Metrics) -> dict[tuple[str, Labels], float]:
         (name, labels): value
         for (name, labels), value in metrics.samples.items()
         if "url" in dict(labels) and not name.startswith(_OF_READS)
+    }
+
+
+def content_by_any_reader(metrics: Metrics) -> dict[tuple[str, Labels], float]:
+    """The same, but for what only some readers know."""
+    return {
+        key: value for key, value in content(metrics).items() if not key[0].startswith(_OF_READERS)
     }
 
 

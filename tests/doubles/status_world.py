@@ -14,18 +14,30 @@ from restic_reporter.collection.state import (
     CollectionState,
     JobStatus,
     Locks,
+    Measured,
     PastRead,
     RepositoryStatus,
     Task,
+    Underway,
 )
 from restic_reporter.concurrency.cooperative import at_once
+from restic_reporter.model.access import KeyFacts
 from restic_reporter.model.columns import Shape
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.results import Result
 from restic_reporter.model.snapshot_table import SnapshotTable
-from restic_reporter.model.snapshots import BackupDays, BackupSet, Latest, Meter, Snapshot, Summary
+from restic_reporter.model.snapshots import (
+    BackupDays,
+    BackupSet,
+    Latest,
+    Lock,
+    Meter,
+    Snapshot,
+    Summary,
+)
+from restic_reporter.model.upkeep import Size
 from restic_reporter.redaction.secret import Secret
 from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.status_page.pages import StatusPages
@@ -68,6 +80,13 @@ def _snapshots(
             )
 
 
+def _locks(now: float) -> tuple[Lock, ...]:
+    return (
+        Lock(now - 5 * HOUR, "web-01", "root", 4711, exclusive=True),
+        Lock(now - 240, "db-main-01", "postgres", 1234567),
+    )
+
+
 def _status(
     url: str, freshness: Freshness, snapshots: list[Snapshot], now: float
 ) -> RepositoryStatus:
@@ -87,7 +106,8 @@ def _status(
         duration=1.4,
         unread=False,
         meter=Meter({"list": 24, "load": 310}, {"list": 190_000, "load": 2_400_000}),
-        locks=Locks(2, (2, "2"), (now - 240, now - 5 * HOUR)),
+        keys=KeyFacts(2, now - 400 * DAY, "2"),
+        locks=Locks(2, (2, "2"), (now - 5 * HOUR, now - 240), _locks(now)),
     )
     status.reads.extend(
         PastRead(now - 300 - number * HOUR, 1.2 + number / 10, len(table))
@@ -140,8 +160,14 @@ def small_fleet(now: float, odd: str = HOSTILE) -> CollectionState:
         for number in (2, 1, 0)
     )
     broken.last_success = now - 300 - 3 * HOUR
+    statuses["rest:https://backup.example.org/servers"].size = Measured(
+        Size(3_400_000_000_000, 210_000), now - 2 * DAY
+    )
     return CollectionState(
-        statuses, JobStatus(False, 0, now - 298, 4.2, 1), results=_results(now, odd)
+        statuses,
+        JobStatus(False, 0, now - 298, 4.2, 1),
+        results=_results(now, odd),
+        checks=Underway(dict.fromkeys(statuses, parse_cron("0 3 1 * *"))),
     )
 
 

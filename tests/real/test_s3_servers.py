@@ -21,6 +21,10 @@ class SwiftTests(S3DaemonCase):
         options = {"s3.region": self.server.region}
         self.check_reader(self.server, "restic", "restic-0.19", 1, options=options)
 
+    def test_size(self) -> None:
+        """The size of all packs."""
+        self.check_size(self.server, 5, 1, {"s3.region": self.server.region})
+
     def test_refused(self) -> None:
         """A wrong secret fails at once, and starts no restic, which would repeat it."""
         self.check_refused(self.server, {"s3_secret_access_key": "wrong"}, "secret access key")

@@ -41,7 +41,15 @@ class VersionTests(S3DaemonCase):
 
 
 class PagesTests(S3DaemonCase):
-    """Many snapshots."""
+    """Many snapshots, or packs."""
+
+    def test_sizes(self) -> None:
+        """More than two thousand packs come as three pages, by both versions of the list."""
+        self.check_size(Radosgw(self.folder), 2100, 3, {}, {"s3.list-objects-v1": True})
+
+    def test_size_in_moto(self) -> None:
+        """In moto too."""
+        self.check_size(Moto(self.folder), 1100, 2, {})
 
     def test_radosgw(self) -> None:
         """Two thousand and some names come as three pages, by both versions of the list."""

@@ -4,17 +4,19 @@ from attrs import field, frozen
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
-from ...interfaces import BackendTools, IBackend
+from ...interfaces import BackendTools, IBackend, IMeasurable
 from ...model.errors import ReadError, Reason
 from ...model.repository import Repository
 from ...model.snapshots import Listing, Meter
+from ...model.upkeep import Size
 from ...restic_format.file_hash import check_content
 from .listing import Names
+from .packs import Packs
 from .session import Session
 from .settings import B2Settings
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class B2Backend:
     """
@@ -58,6 +60,18 @@ class B2Backend:
         await self._check_prefix(deadline, meter)
         content = await self.session.download(self.bucket, self.base + path, limit, deadline, meter)
         return check_content(path, content)
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the names in ``data/``: one call for each 1,000."""
+        await self._check_prefix(deadline, meter)
+        packs = Packs(f"{self.base}data/")
+        while packs.start is not None:
+            packs.add(
+                await self.session.list_file_names(self.bucket, packs.arguments(), deadline, meter)
+            )
+        if not packs.sum.packs:
+            await self.list(deadline, meter)
+        return packs.sum.size()
 
     async def _check_prefix(self, deadline: Deadline, meter: Meter) -> None:
         allowed = await self.session.allowed_prefix(deadline, meter)

@@ -9,7 +9,28 @@ from ...model.errors import ReadError, Reason
 from ...model.snapshots import Listing
 from ..bucket_files import FOLDERS, MOST_PAGES, PAGE, BucketFiles
 
-_CALL = "b2_list_file_names"
+CALL = "b2_list_file_names"
+
+
+def files_of(
+    answer: Mapping[str, Any],
+) -> tuple[list[tuple[str, Mapping[str, Any]]], str | None]:
+    """
+    Return the names and attributes of the files on a page, and the first name of the next one.
+
+    :raises ReadError: ``parse`` if the page is invalid.
+    """
+    files, following = answer.get("files"), answer.get("nextFileName")
+    if not isinstance(files, list) or not isinstance(following, str | None):
+        raise ReadError(Reason.PARSE, f"{CALL}: incomplete response")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for file in files:
+        name = file.get("fileName") if isinstance(file, dict) else None
+        if not isinstance(name, str):
+            raise ReadError(Reason.PARSE, f"{CALL}: a file without a name in the response")
+        if file.get("action", "upload") == "upload":
+            found.append((name, file))
+    return found, following
 
 
 @define
@@ -40,21 +61,15 @@ class Names:
         :raises ReadError: it is invalid (``parse``), the next page goes backwards
             (``protocol``), or there are too many pages (``too_large``).
         """
-        files, following = answer.get("files"), answer.get("nextFileName")
-        if not isinstance(files, list) or not isinstance(following, str | None):
-            raise ReadError(Reason.PARSE, f"{_CALL}: incomplete response")
-        for file in files:
-            name = file.get("fileName") if isinstance(file, dict) else None
-            if not isinstance(name, str):
-                raise ReadError(Reason.PARSE, f"{_CALL}: a file without a name in the response")
-            if file.get("action", "upload") == "upload":
-                self._files.add(name, file.get("uploadTimestamp"))
+        files, following = files_of(answer)
+        for name, file in files:
+            self._files.add(name, file.get("uploadTimestamp"))
         before, self.start = self.start, self._next_start(following)
         self.pages += 1
         if self.start is not None and before is not None and self.start <= before:
-            raise ReadError(Reason.PROTOCOL, f"{_CALL}: the next page goes backwards")
+            raise ReadError(Reason.PROTOCOL, f"{CALL}: the next page goes backwards")
         if self.start is not None and self.pages >= MOST_PAGES:
-            raise ReadError(Reason.TOO_LARGE, f"{_CALL}: more than {MOST_PAGES * PAGE} names")
+            raise ReadError(Reason.TOO_LARGE, f"{CALL}: more than {MOST_PAGES * PAGE} names")
 
     def _next_start(self, following: str | None) -> str | None:
         """Return the start of the next page, where B2 proposes ``following``."""

@@ -28,7 +28,7 @@ _TEXTS = frozenset(
         *("Code", "Region"),
     )
 )
-_ENTRY = frozenset(("Key", "LastModified"))
+_ENTRY = frozenset(("Key", "LastModified", "Size"))
 _ENTRY_PATH = ["ListBucketResult", "Contents"]
 
 
@@ -37,14 +37,16 @@ class Page:
     """
     One page of a listing.
 
-    ``entries`` are the names with the time of their last change as written. ``token`` says
-    where the next page begins in version 2, ``marker`` in version 1.
+    ``entries`` are the names with the time of their last change as written, ``sizes`` their
+    sizes as written. ``token`` says where the next page begins in version 2, ``marker`` in
+    version 1.
     """
 
     entries: Sequence[tuple[str, str]]
     is_truncated: bool
     token: str | None = None
     marker: str | None = None
+    sizes: Sequence[str] = ()
 
 
 @frozen
@@ -62,6 +64,7 @@ class _Document:
     root: list[str] = field(factory=list)
     texts: dict[str, str] = field(factory=dict)
     entries: list[tuple[str, str]] = field(factory=list)
+    sizes: list[str] = field(factory=list)
 
 
 def parse_page(body: bytes, what: str) -> Page | S3Error:
@@ -88,6 +91,7 @@ def parse_page(body: bytes, what: str) -> Page | S3Error:
         texts["IsTruncated"].strip() == "true",
         texts.get("NextContinuationToken") or None,
         marker or None,
+        tuple(document.sizes),
     )
 
 
@@ -158,6 +162,7 @@ def _parse(body: bytes) -> _Document:
             if "Key" not in entry:
                 raise ValueError("an entry without a name")
             document.entries.append((entry["Key"], entry.get("LastModified", "")))
+            document.sizes.append(entry.get("Size", ""))
             entry.clear()
 
     def refuse(*_: object) -> None:

@@ -6,13 +6,15 @@ from attrs import Factory, define, evolve, field, frozen
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
-from ...interfaces import BackendTools, IBackend
+from ...interfaces import BackendTools, IBackend, IMeasurable
 from ...model.repository import Repository
 from ...model.snapshots import Listing, Meter
+from ...model.upkeep import Size
 from ...restic_format.file_hash import check_content
 from ...restic_format.file_names import ListedNames, ListingMemo, fingerprint
 from .answers import Page, parse_page
 from .names import Names, WrongOrderError
+from .packs import Packs
 from .session import Session
 from .settings import S3Settings
 
@@ -44,7 +46,7 @@ class _Memo:
         self._latest = evolve(listing, snapshots=frozenset())
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class S3Backend:
     """
@@ -83,6 +85,15 @@ class S3Backend:
         if names.pages == 1:
             self._memo.keep(response.body, listing)
         return listing
+
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the names in ``data/``: 1,000 by each request."""
+        packs = Packs(f"{self.base}data/", self.old_list)
+        while packs.query is not None:
+            packs.add(self.session.parse(await self.session.page(packs.query, deadline, meter)))
+        if not packs.sum.packs:
+            await self.list(deadline, meter)
+        return packs.sum.size()
 
     def _snapshots(self, body: bytes) -> frozenset[str]:
         """Return the snapshots in a listing that is one page."""

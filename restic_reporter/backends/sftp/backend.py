@@ -1,6 +1,7 @@
 """One repository on a host with ssh."""
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -8,20 +9,22 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from ...concurrency.deadline import Deadline
-from ...interfaces import BackendTools, IBackend
+from ...interfaces import BackendTools, IBackend, IMeasurable
 from ...model.errors import ReadError, Reason
 from ...model.repository import Repository
 from ...model.snapshots import Listing, Meter
+from ...model.upkeep import Size
 from ...restic_format.file_hash import check_content
+from ..pack_sum import PACK_FOLDERS, PackSum
 from .login import Login
 from .protocol import Attributes, SFTPClient
-from .requests import Folder, list_folder, look_at, read_file
+from .requests import Folder, list_folder, look_at, read_file, read_folder
 from .settings import SFTPSettings
 
 _MISSING = Folder({}, 0)
 
 
-@implementer(IBackend)
+@implementer(IBackend, IMeasurable)
 @frozen
 class SFTPBackend:
     """The repository in the folder ``root``, seen through the session of ``login``."""
@@ -63,6 +66,27 @@ class SFTPBackend:
         meter.count_bytes("load", len(content))
         return check_content(path, content)
 
+    async def measure(self, deadline: Deadline, meter: Meter) -> Size:
+        """Sum up the packs, folder by folder."""
+        return await self.login.use(deadline, meter, lambda client: self._measure(client, meter))
+
+    async def _measure(self, client: SFTPClient, meter: Meter) -> Size:
+        packs = PackSum()
+
+        def take(name: str, attributes: Attributes) -> None:
+            packs.add(name, attributes.size)
+
+        for folder in PACK_FOLDERS:
+            meter.count_request("list")
+            try:
+                meter.count_bytes("list", await read_folder(client, self._path(folder), take))
+            except ReadError as error:
+                if error.reason is not Reason.NOT_FOUND:
+                    raise
+        if not packs.packs:
+            await look_at(client, self._path("config"))
+        return packs.size()
+
     async def _list(self, client: SFTPClient, meter: Meter) -> Listing:
         work = [
             Deferred.fromCoroutine(one)
@@ -80,13 +104,15 @@ class SFTPBackend:
         locks_error = locks if isinstance(locks, ReadError) else None
         folders = [keys, snapshots] if locks_error else [keys, snapshots, locks]
         meter.count_bytes("list", sum(one.size for one in folders))
+        times = None if locks_error else _known_times(locks)
         return Listing(
             snapshots.names,
             None if locks_error else locks.names,
             keys.names,
             config=_token(config),
             locks_error=locks_error,
-            lock_times=None if locks_error else _known_times(locks),
+            lock_times=None if times is None else tuple(sorted(times.values())),
+            key_times=_known_times(keys),
             stored_times=snapshots.times_of,
         )
 
@@ -118,10 +144,10 @@ async def _together(work: "list[Deferred[Any]]") -> list[Any]:
         error.subFailure.raiseException()
 
 
-def _known_times(locks: Folder) -> tuple[float, ...] | None:
-    """Return the times of all locks; ``None`` if the server does not tell them."""
-    times = [float(time) for time in locks.times.values() if time is not None]
-    return tuple(sorted(times)) if len(times) == len(locks.times) else None
+def _known_times(folder: Folder) -> Mapping[str, float] | None:
+    """Return the times of all files; ``None`` if the server does not tell them."""
+    times = {name: float(time) for name, time in folder.times.items() if time is not None}
+    return times if len(times) == len(folder.times) else None
 
 
 def _token(config: Attributes) -> tuple[int | None, int | None] | None:

@@ -1,7 +1,7 @@
 """Lists a folder and reads a file, with several requests under way for slow lines."""
 
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -96,6 +96,22 @@ async def list_folder(client: SFTPClient, path: str) -> Folder:
         `NAMES_LIMIT` names of any kind.
     """
     times: dict[str, int | None] = {}
+
+    def take(name: str, attributes: Attributes) -> None:
+        times[name] = attributes.mtime
+
+    return Folder(times, await read_folder(client, path, take))
+
+
+async def read_folder(
+    client: SFTPClient, path: str, take: Callable[[str, Attributes], object]
+) -> int:
+    """
+    Call ``take`` for each name of 64 hex digits in the folder ``path``.
+
+    :return: the bytes of all answers.
+    :raises ReadError: as `list_folder`.
+    """
     count = size = 0
     with explained(path):
         folder = await _opened(client.openDirectory(encoded(path)))
@@ -116,17 +132,17 @@ async def list_folder(client: SFTPClient, path: str) -> Folder:
                         raise _too_large(path, NAMES_LIMIT, "names")
                     if not part.entries:
                         raise ReadError(Reason.PROTOCOL, f"SFTP: {path!r}: answer without names")
-                    _take_names(part, times)
+                    _take_names(part, take)
         finally:
             _forget(*batch, folder.close())
-    return Folder(times, size)
+    return size
 
 
-def _take_names(part: Names, times: dict[str, int | None]) -> None:
+def _take_names(part: Names, take: Callable[[str, Attributes], object]) -> None:
     for encoded_name, attributes in part.entries:
         name = encoded_name.decode("ascii", "replace")
         if is_file_name(name) and not stat.S_ISDIR(attributes.permissions or 0):
-            times[name] = attributes.mtime
+            take(name, attributes)
 
 
 async def read_file(client: SFTPClient, path: str, limit: int) -> bytes:

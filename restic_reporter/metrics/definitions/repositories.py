@@ -27,7 +27,8 @@ STALE_LOCK_COUNT = gauge(
 )
 REPOSITORY_INFO = info(
     "backup_repository_info",
-    "Always 1; the labels name the backend that lists the repository and its reader",
+    "Always 1; the labels name the backend that lists the repository, its reader and the version of"
+    " the repository's format, empty if unknown",
     LAST_READ,
 )
 

@@ -132,7 +132,9 @@ class _Read:
         self._report_unreadable()
         return ReadResult(
             unreadable=frozenset(self._unreadable),
-            lock_times=kept.locks.known() if kept.locks is not None else (),
+            locks=kept.locks.known() if kept.locks is not None else (),
+            newest_key=kept.opened.newest_key if kept.opened is not None else None,
+            version=kept.opened.version if kept.opened is not None else "",
         )
 
     @property

@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.logger import Logger
 
@@ -11,6 +12,7 @@ from ...concurrency.cpu_threads import WorkerThreads
 from ...model.access import Access
 from ...model.errors import ReadError, Reason
 from ...restic_format.file_names import is_file_name
+from ...restic_format.snapshot_json import parse_time
 from ..access import CONFIG_LIMIT
 from .compression import parse, unpack
 from .downloads import OF_ONE_FILE, RepositoryFiles
@@ -30,10 +32,17 @@ _SHOWN = 5
 
 @frozen
 class Opened:
-    """An open repository: its master key and its id."""
+    """
+    An open repository: its master key, its id and the version of its format.
+
+    ``newest_key`` (Unix seconds) is when its newest key file was made, ``None`` unless all of them
+    were read.
+    """
 
     master: bytes = field(repr=False)
     repository_id: str
+    version: str
+    newest_key: float | None
 
 
 @define
@@ -67,6 +76,8 @@ class Opening:
     _attempts: Attempts
     _password: bytes = field(repr=False)
     _derivations: int = 0
+    # When the key files that were read were made, by name.
+    _created: dict[str, float] = field(factory=dict)
     _broken: list[str] = field(factory=list)
 
     async def open(self, access: Access, hint: str | None) -> Opened:
@@ -76,6 +87,10 @@ class Opening:
         :raises ReadError: ``auth`` if the password opens none of them, ``keys`` if none is
             usable or some are left for the next read.
         """
+        opened = await self._open(access, hint)
+        return evolve(opened, newest_key=self._newest_key(access.keys))
+
+    async def _open(self, access: Access, hint: str | None) -> Opened:
         names, attempts = access.keys, self._attempts
         preferred = self._preferred(names, hint)
         for name in preferred:
@@ -115,15 +130,23 @@ class Opening:
                 return opened
         return None
 
+    def _newest_key(self, names: Collection[str]) -> float | None:
+        return max(self._created.values()) if self._created.keys() >= set(names) else None
+
     async def _load(self, name: str) -> KeyFile | None:
         try:
-            return parse_key_file(name, await self._files.load(f"keys/{name}", _KEY_FILE_LIMIT))
+            content = await self._files.load(f"keys/{name}", _KEY_FILE_LIMIT)
+            key_file = parse_key_file(name, content)
         except ReadError as error:
             if error.reason not in OF_ONE_FILE:
                 raise
             self._ignore(name, error.message)
         except ValueError as error:
             self._ignore(name, str(error))
+        else:
+            with suppress(ValueError):
+                self._created[name] = parse_time(key_file.created)
+            return key_file
         return None
 
     async def _try(self, key_file: KeyFile, config: bytes) -> Opened | None:
@@ -138,14 +161,14 @@ class Opening:
             self._attempts.refused = True
             return None
         try:
-            repository_id = read_config(config, master)
+            opened = read_config(config, master)
         except DecryptionError:
             self._ignore(key_file.name, "made for another repository, or the config is corrupt")
             return None
         self._attempts.tried.clear()
         self._attempts.refused = False
         self._attempts.last_good = key_file.name
-        return Opened(master, repository_id)
+        return opened
 
     async def _derive(self, key_file: KeyFile) -> bytes | None:
         def run() -> "Deferred[bytes | None]":
@@ -177,9 +200,9 @@ class Opening:
         return ReadError(Reason.KEYS, f"no usable key file: {shown}")
 
 
-def read_config(content: bytes, master: bytes) -> str:
+def read_config(content: bytes, master: bytes) -> Opened:
     """
-    Return the repository's id from its encrypted config.
+    Open a repository by its encrypted config.
 
     :raises DecryptionError: the config was not encrypted with this ``master`` key.
     :raises ReadError: ``protocol`` if it has an unknown format.
@@ -191,7 +214,7 @@ def read_config(content: bytes, master: bytes) -> str:
         raise ReadError(Reason.PROTOCOL, f"invalid repository config: {error}") from None
     if not isinstance(config, dict) or not is_file_name(config.get("id")):
         raise ReadError(Reason.PROTOCOL, "repository config has no id")
-    if config.get("version") not in _VERSIONS:
-        version = config.get("version")
+    version = config.get("version")
+    if version not in _VERSIONS:
         raise ReadError(Reason.PROTOCOL, f"unknown repository version {version!r:.20}")
-    return str(config["id"])
+    return Opened(master, config["id"], str(version), None)

@@ -23,7 +23,13 @@ class ListTests(B2Case):
         backend = self.backend()
         locks = frozenset({name(0), name(1)})
         first = await self.list(backend)
-        expected = Listing(names, locks, frozenset({name(-1)}), lock_times=first.lock_times)
+        expected = Listing(
+            names,
+            locks,
+            frozenset({name(-1)}),
+            lock_times=first.lock_times,
+            key_times=first.key_times,
+        )
         self.assertEqual(first, expected)
         self.assertEqual(self.calls, {**ONE_LIST, "authorize_account": 1, "list_buckets": 1})
         for _ in range(2):
@@ -90,8 +96,9 @@ class ListTests(B2Case):
         put(bucket, f"repo/snapshots/{name(0)}", b"newer")
         put(bucket, f"repo/snapshots/{name(8)}")
         self.fake.account.hide(bucket, f"repo/snapshots/{name(8)}")
-        expected = Listing(names, frozenset(), frozenset({name(-1)}), lock_times=())
-        self.assertEqual(await self.list(self.backend()), expected)
+        listing = await self.list(self.backend())
+        self.assertEqual(listing.snapshots, names)
+        self.assertEqual((listing.locks, listing.keys), (frozenset(), {name(-1)}))
 
     async def test_lock_times(self) -> None:
         """The locks' times are those of their upload."""
@@ -103,6 +110,13 @@ class ListTests(B2Case):
             if path.startswith("repo/locks/")
         ]
         self.assertEqual(found.lock_times, tuple(sorted(times)))
+
+    async def test_key_times(self) -> None:
+        """The keys' times are those of their upload, by name."""
+        fill(self.fake, self.bucket, "repo/")
+        [version] = self.bucket.versions[f"repo/keys/{name(-1)}"]
+        listing = await self.list(self.backend())
+        self.assertEqual(listing.key_times, {name(-1): version.timestamp / 1000})
 
     async def test_stored_times(self) -> None:
         """The snapshots' times are those of their upload."""
@@ -185,10 +199,9 @@ class ListTests(B2Case):
         await self.assert_fails(self.list(backend), Reason.NOT_FOUND)
         self.assertEqual(self.calls["list_file_names"], 1)
         fill(self.fake, self.bucket, "repo/", 0)
-        self.assertEqual(
-            await self.list(backend),
-            Listing(frozenset(), frozenset(), frozenset({name(-1)}), lock_times=()),
-        )
+        listing = await self.list(backend)
+        self.assertEqual((listing.snapshots, listing.locks), (frozenset(), frozenset()))
+        self.assertEqual((listing.keys, listing.lock_times), ({name(-1)}, ()))
 
     async def test_bucket(self) -> None:
         """A bucket that is not there; one that was made anew is found at the next listing."""

@@ -48,7 +48,7 @@ class LookAtTests(FolderCase):
         names = frozenset({name(0), name(1)})
         listing = self.look()
         self.assertEqual(
-            evolve(listing, lock_times=None),
+            evolve(listing, lock_times=None, key_times=None),
             Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
         )
         self.assertEqual(len(listing.lock_times or ()), 3)
@@ -61,6 +61,13 @@ class LookAtTests(FolderCase):
         (self.root / "locks" / "foreign").touch()
         self.assertEqual(self.look().lock_times, (1_600_000_000, 1_700_000_000.5))
 
+    def test_key_times(self) -> None:
+        """The times of the keys are those of their files, by name."""
+        for key, time in ((NAME, 1_700_000_000.5), (name(7), 1_600_000_000)):
+            (self.root / "keys" / key).touch()
+            os.utime(self.root / "keys" / key, (0, time))
+        self.assertEqual(self.look().key_times, {NAME: 1_700_000_000.5, name(7): 1_600_000_000})
+
     def test_missing_folders(self) -> None:
         """Folders that are not there are empty, where there is a config: git keeps none."""
         root = self.folder / "bare"
@@ -69,7 +76,7 @@ class LookAtTests(FolderCase):
         nothing: frozenset[str] = frozenset()
         self.assertEqual(
             look_at(str(root)),
-            Listing(nothing, nothing, nothing, config=config_of(root), lock_times=()),
+            Listing(nothing, nothing, nothing, config=config_of(root), lock_times=(), key_times={}),
         )
 
     def test_no_repository(self) -> None:

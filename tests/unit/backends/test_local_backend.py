@@ -8,13 +8,16 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from restic_reporter.backends import local
 from restic_reporter.backends.local import LocalBackend, look_at, read_file
 from restic_reporter.concurrency.daemon_threads import KeyedThreads
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.snapshots import Listing, Meter
+from restic_reporter.model.upkeep import Size
 from restic_reporter.testing import all_threads_back
 from tests.doubles.local_folders import NAME, config_of, make_repository
 from tests.doubles.repositories import name, no_tools, repository
@@ -72,6 +75,23 @@ class LocalBackendTests(TestCase):
         error: ReadError = caught.exception
         return error
 
+    async def test_size_beside_a_read(self) -> None:
+        """The size is listed while a read hangs, and the reverse; a dead mount costs 5 minutes."""
+        reading = self.list(self.hanging(str(self.root)))
+        size = await self.backend.measure(Deadline.after(reactor, 20), self.meter)
+        self.assertEqual(size, Size(0, 0))
+        self.go_on.set()
+        await reading
+        hang = threading.Event()
+        self.addCleanup(hang.set)
+        self.patch(local, "packs_in", lambda *_: hang.wait(30))
+        clock = Clock()
+        work = self.backend.measure(Deadline.after(clock, 3600), self.meter)
+        measuring = Deferred.fromCoroutine(work)
+        self.assertEqual(len((await self.list(self.backend)).snapshots), 3)
+        clock.advance(300)
+        self.assertEqual((await self.failure(measuring)).reason, Reason.TIMEOUT)
+
     def test_root(self) -> None:
         """The path is taken as restic takes it, which cleans it without a look at the disk."""
         for path, root in (
@@ -89,7 +109,7 @@ class LocalBackendTests(TestCase):
         listing = await self.list(self.backend)
         self.assertEqual(len(listing.lock_times or ()), 2)
         self.assertEqual(
-            evolve(listing, lock_times=None),
+            evolve(listing, lock_times=None, key_times=None),
             Listing(names, locks, frozenset({NAME}), config=config_of(self.root)),
         )
         self.assertEqual(self.meter, Meter({"list": 1}))

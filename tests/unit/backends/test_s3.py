@@ -22,10 +22,17 @@ class ListTests(S3Case):
         names = fill(self.fake, "repo/", 10, locks=2)
         self.fake.put(f"repo/locks/{name(0)}", b"lock", 1_700_000_000.25)
         self.fake.put(f"repo/locks/{name(1)}", b"lock", 1_600_000_000)
+        self.fake.put(f"repo/keys/{name(-1)}", b"-1", 1_500_000_000.5)
         backend = self.backend()
         locks = frozenset({name(0), name(1)})
         keys = frozenset({name(-1)})
-        expected = Listing(names, locks, keys, lock_times=(1_600_000_000, 1_700_000_000.25))
+        expected = Listing(
+            names,
+            locks,
+            keys,
+            lock_times=(1_600_000_000, 1_700_000_000.25),
+            key_times={name(-1): 1_500_000_000.5},
+        )
         self.assertEqual(await self.list(backend), expected)
         self.assertEqual(self.fake.counts, {"list": 2})
         for _ in range(2):
@@ -96,12 +103,14 @@ class ListTests(S3Case):
             f"snapshots/{name(7)}",
         ):
             self.fake.put(path)
+        self.fake.put(f"repo/keys/{name(-1)}", b"-1", 5)
         for in_order in (True, False):
             backend = self.backend(options=OPTIONS)
             backend.session.in_order = in_order
             listing = await self.list(backend)
             keys = frozenset({name(-1)})
-            self.assertEqual(listing, Listing(names, frozenset(), keys, lock_times=()))
+            expected = Listing(names, frozenset(), keys, lock_times=(), key_times={name(-1): 5})
+            self.assertEqual(listing, expected)
 
     async def test_pages(self) -> None:
         """Many names take a request for each thousand; none is lost, by either version."""

@@ -17,7 +17,7 @@ from restic_reporter.backends.s3.names import Names
 from restic_reporter.model.errors import ReadError, Reason
 
 LIST = b"<ListBucketResult><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
-ENTRY = b"<Contents><Key>%s</Key><LastModified>x</LastModified></Contents>"
+ENTRY = b"<Contents><Key>%s</Key><LastModified>x</LastModified><Size>7</Size></Contents>"
 
 
 class PageTests(SynchronousTestCase):
@@ -25,7 +25,7 @@ class PageTests(SynchronousTestCase):
 
     def test_namespaces(self) -> None:
         """A namespace may be missing, or have a prefix."""
-        expected = Page([("a&b", "x")], False)
+        expected = Page([("a&b", "x")], False, sizes=("7",))
         inner = ENTRY % b"a&amp;b"
         self.assertEqual(parse_page(LIST % inner, "list"), expected)
         other = (LIST % inner).replace(b"<ListBucketResult>", b"<ListBucketResult xmlns='urn:x'>")
@@ -44,7 +44,7 @@ class PageTests(SynchronousTestCase):
             b"<Deep><Contents><Key>no</Key></Contents></Deep>"
         )
         page = parse_page(LIST % inner, "list")
-        self.assertEqual(page, Page([("yes", "")], False))
+        self.assertEqual(page, Page([("yes", "")], False, sizes=("",)))
 
     def test_where_to_go_on(self) -> None:
         """A token is unescaped; an empty one is none."""

@@ -46,6 +46,14 @@ class ListingTests(SFTPCase):
         listing = await self.backend().list(self.deadline(), self.meter)
         self.assertEqual(listing.lock_times, (1_700_000_001.0, 1_700_000_002.0))
 
+    async def test_times_of_keys(self) -> None:
+        """The keys' times are those of the files, by name."""
+        self.make(f"keys/{'c' * 64}")
+        os.utime(self.path / "keys" / ("c" * 64), (1, 1_700_000_002))
+        listing = await self.backend().list(self.deadline(), self.meter)
+        self.assertEqual((listing.key_times or {})["c" * 64], 1_700_000_002.0)
+        self.assertEqual((listing.key_times or {}).keys(), listing.keys)
+
     async def test_stored_times(self) -> None:
         """The snapshots' times are those of the files, if the server tells them."""
         self.make(f"snapshots/{'c' * 64}", f"snapshots/{'d' * 64}")
@@ -63,7 +71,9 @@ class ListingTests(SFTPCase):
         backend = self.backend("bare")
         listing = await backend.list(self.deadline(), self.meter)
         self.assertEqual(listing.snapshots, {"b" * 64})
-        self.assertEqual((listing.lock_times, listing.config), (None, None))
+        self.assertEqual(
+            (listing.lock_times, listing.key_times, listing.config), (None, None, None)
+        )
         self.assertEqual(await backend.load("config", 6, self.deadline(), self.meter), b"config")
         await self.assert_error(
             backend.load("config", 5, self.deadline(), self.meter), Reason.TOO_LARGE

@@ -7,6 +7,7 @@ from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.interfaces import IBackend, ISnapshotReader
 from restic_reporter.model.backup_sets import FUTURE_TOLERANCE
 from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.snapshots import Lock
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.reading_case import ReadingTestCase
 from tests.doubles.repositories import NOW, World, name, snapshot
@@ -61,7 +62,7 @@ class ReadingTests(ReadingTestCase):
     def test_reader_of_locks(self) -> None:
         """An incremental reader is asked when there are other locks, not when they are gone."""
         self.world.reader.incremental = True
-        self.world.reader.lock_times = (NOW - 7,)
+        self.world.reader.locks = (Lock(NOW - 7),)
         for locks, reads, times in (
             (0, 1, ()), (1, 2, (NOW - 7,)), (1, 2, (NOW - 7,)), (0, 2, ()),
         ):  # fmt: skip
@@ -79,7 +80,8 @@ class ReadingTests(ReadingTestCase):
             (True, (NOW - 7,), (NOW - 9, NOW - 8)),
             (True, (NOW - 7, NOW - 6), (NOW - 7, NOW - 6)),
         ):
-            world.reader.incremental, world.reader.lock_times = incremental, read
+            world.reader.incremental = incremental
+            world.reader.locks = tuple(map(Lock, read))
             world.storage.locks, world.backend.lock_times = 0, ()
             self.read()
             world.storage.locks, world.backend.lock_times = 2, (NOW - 9, NOW - 8)
@@ -91,6 +93,22 @@ class ReadingTests(ReadingTestCase):
         reading = self.read()
         assert reading.locks is not None
         self.assertEqual(reading.locks.times, (NOW - 5, NOW - 4))
+
+    def test_holders_of_locks(self) -> None:
+        """Of many locks the oldest are kept, while the locks stay the same."""
+        self.world.reader.incremental = True
+        self.world.reader.locks = [Lock(NOW - 60 + number, "h") for number in range(30)]
+        self.world.storage.locks = 30
+        for reads in (1, 1):
+            reading = self.read()
+            assert reading.locks is not None
+            self.assertEqual(reading.locks.oldest, tuple(self.world.reader.locks[:20]))
+            self.assertEqual(len(reading.locks.times), 30)
+            self.assertEqual(self.world.reader.reads, reads)
+        self.world.storage.locks = 0
+        reading = self.read()
+        assert reading.locks is not None
+        self.assertEqual((reading.locks.oldest, reading.locks.times), ((), ()))
 
     def test_stored_times(self) -> None:
         """Only of new snapshots is asked when they were stored, and nothing without a change."""

@@ -1,5 +1,7 @@
 """Tests of `restic_reporter.collection.result_book` and `restic_reporter.model.results`."""
 
+from attrs import evolve
+
 from restic_reporter.collection.result_book import ResultBook
 from restic_reporter.model.results import Result, newest
 from tests.doubles.collector_case import CollectorCase
@@ -32,6 +34,22 @@ class ResultBookTests(CollectorCase):
         self.assertEqual(self.known(), [("check", NOW + 1, 3), ("prune", NOW - 5, 1)])
         self.assertEqual(self.told, ["/0"] * 4)
 
+    def test_last_success(self) -> None:
+        """After a failure it is known when such a job succeeded last, in any order of arrival."""
+        for time, exit, expected in (
+            (NOW, 1, None),
+            (NOW - 9, 0, NOW - 9),
+            (NOW - 20, 0, NOW - 9),
+            (NOW + 1, 0, NOW + 1),
+            (NOW + 2, 1, NOW + 1),
+            (NOW - 5, 1, NOW + 1),
+        ):
+            self.book.add("/0", Result("restore", time, exit))
+            found = self.collector.state.results["/0"]["restore"]
+            self.assertEqual(found.last_success, expected, (time, exit))
+        self.assertEqual((found.time, found.exit), (NOW + 2, 1))
+        self.assertEqual(len(self.told), 4)
+
     def test_read_or_not(self) -> None:
         """A repository that was never read has results; one that was read counts as changed."""
         self.assertTrue(self.book.add("/0", Result("check", NOW, 0)))
@@ -58,7 +76,6 @@ class ResultBookTests(CollectorCase):
         first = {"check": Result("check", 2, 0), "copy": Result("copy", 1, 0)}
         second = {"check": Result("check", 1, 1), "copy": Result("copy", 1, 1)}
         found = newest(first, {**second, "prune": Result("prune", 5, 0)})
-        self.assertEqual(
-            found, {"check": first["check"], "copy": second["copy"], "prune": found["prune"]}
-        )
+        copied = evolve(second["copy"], success_before=1)
+        self.assertEqual(found, {"check": first["check"], "copy": copied, "prune": found["prune"]})
         self.assertEqual([one.success for one in found.values()], [True, False, True])

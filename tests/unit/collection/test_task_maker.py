@@ -13,6 +13,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from restic_reporter.collection.reader_choice import Readers
+from restic_reporter.collection.state import Task
 from restic_reporter.collection.task_maker import BrokenBackend, TaskMaker
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
@@ -20,7 +21,9 @@ from restic_reporter.model.errors import ConfigError, ReadError, Reason
 from restic_reporter.model.repository import Config, Repository
 from restic_reporter.model.settings import BackendSettings, Key, OwnKeys
 from restic_reporter.model.snapshots import Meter
+from restic_reporter.model.upkeep import Check, Upkeep
 from restic_reporter.plugin.discovery import BrokenPlugin
+from restic_reporter.schedule.cron import parse_cron
 from restic_reporter.secret_stores.lookup import Lookups
 from restic_reporter.testing import MemoryBackend, MemoryReader
 from tests.doubles.repositories import no_tools, repository
@@ -102,6 +105,26 @@ class TaskMakerTests(SynchronousTestCase):
         self.assertIs(task.reader, self.reader)
         self.assertEqual((task.backend_name, task.timeout), ("memory", 300))
         self.assertEqual(tasks["/q"].timeout, 7)
+
+    def test_complete(self) -> None:
+        """A task is completed with a backend of its own, beside the one in use."""
+        maker = self.make(lambda _: MemoryBackend())
+        (task,) = maker.tasks(Config((repository(),))).values()
+        (other,) = self.successResultOf(Deferred.fromCoroutine(maker.complete([task])))
+        assert isinstance(other, Task)
+        self.assertEqual(other.repository, task.repository)
+        self.assertIsNot(other.backend, task.backend)
+
+    def test_checks_need_restic(self) -> None:
+        """Without restic, a check is a reason for a warning."""
+        self.reader.name = "restic"
+        checked = evolve(repository(), upkeep=Upkeep(Check(parse_cron("0 3 * * *"))))
+        for entry, count in ((repository(), 0), (checked, 1)):
+            maker = self.make(lambda _: self.backend)
+            maker = evolve(maker, readers=evolve(maker.readers, has_restic=lambda: False))
+            tasks = maker.tasks(Config((entry,)))
+            self.assertIs(tasks[entry.url].reader, self.native)
+            self.assertEqual(len(maker.warnings(tasks)), count)
 
     def test_without_backend(self) -> None:
         """A repository of a scheme that nobody lists is the reader's alone."""

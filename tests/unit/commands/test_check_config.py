@@ -67,7 +67,12 @@ class CheckConfigTests(ConfigCase):
             {"repo": "b2:bucket:p", "b2_account_id": "id", "b2_key": MARKER},
             {"repo": "s3:h/bucket", "env": {"AWS_SECRET_ACCESS_KEY": MARKER, "REGION": MARKER}},
             {"repo": "/q", "timeout": 5, "cron": "5 * * * *", "key_hint": "abc"},
-            {"repo": "/r", "vault_material": "a/b", "copies": [f"rest:http://me:{MARKER}@h/"]},
+            {
+                "repo": "/r",
+                "vault_material": "a/b",
+                "ping_url": f"https://h/{MARKER}",
+                "copies": [f"rest:http://me:{MARKER}@h/"],
+            },
         ]
         sources: list[dict[str, str]] = [
             {},
@@ -87,7 +92,7 @@ class CheckConfigTests(ConfigCase):
             {**entries[2], "b2_key": "***", "password_command": "'/opt/my pass' ***"},
             {**entries[3], "env": {"AWS_SECRET_ACCESS_KEY": "***", "REGION": "***"}},
             {**entries[4], "password": "***"},
-            {**entries[5], "copies": ["rest:http://me:***@h/"]},
+            {**entries[5], "ping_url": "***", "copies": ["rest:http://me:***@h/"]},
         ]
         self.assertEqual(list(checked.entries), expected)
 
@@ -97,13 +102,13 @@ class CheckConfigTests(ConfigCase):
             *("repo", "disabled", "password_file", "rest_username", "b2_account_id", "b2_api_url"),
             *("cacert", "tls_client_cert", "key_hint", "reader", "timeout", "cron"),
             *("max_age", "schedule", "grace", "expect", "group_by", "retired"),
-            *("options", "s3_access_key_id", "copies"),
+            *("options", "s3_access_key_id", "copies", "check", "size_cron"),
         }
         makers = self.context().owners
         marked = {key.name for maker in makers for key in maker.keys if key.secret}
         s3 = {"s3_secret_access_key", "s3_session_token"}
         self.assertEqual(marked, {"rest_password", "b2_key", *s3})
-        others = {"password", "env", "password_command"}
+        others = {"password", "env", "password_command", "ping_url"}
         self.assertEqual(set(checks([], makers)), {*marked, *public, *others})
 
     def test_defaults(self) -> None:
@@ -201,6 +206,25 @@ class CheckConfigTests(ConfigCase):
                 "cannot find the program 'no-such-restic'; repositories that need it will fail",
                 f"1 repository read by restic alone: {ROLE}: only restic assumes roles",
             ),
+        )
+
+    def test_upkeep(self) -> None:
+        """Checks and sizes are shown as they will be made; those that cannot be are warned of."""
+        check = {"cron": "0 3 * * 0", "read_data_subset": "5%"}
+        checked = self.check(
+            {
+                "defaults": {"check": check, "size_cron": "0 4 * * *", "password": "x"},
+                "repositories": [{"repo": "/p"}, {"repo": "rclone:a:b", "check": False}],
+            }
+        )
+        self.assertEqual(
+            [(one["check"], one["size_cron"]) for one in checked.entries],
+            [(check, "0 4 * * *"), (False, "0 4 * * *")],
+        )
+        self.assertIn(
+            "size_cron: ignored for 1 repository of the backend 'rclone',"
+            " which cannot list its packs",
+            checked.warnings,
         )
 
     def test_root(self) -> None:

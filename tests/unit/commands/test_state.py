@@ -105,7 +105,8 @@ class ShowTests(StateCase):
         _, found, _ = json.loads("\n".join(self.run_it("--json")[1]))
         self.assertEqual((found["url"], found["last_success"], found["sets"]), ("/new", None, []))
         self.assertEqual(
-            found["results"], [{"kind": "restore", "time": NOW, "exit": 0, "message": ""}]
+            found["results"],
+            [{"kind": "restore", "time": NOW, "exit": 0, "message": "", "success_before": None}],
         )
         self.run_it("forget", "/new")
         self.assertEqual(len(self.run_it()[1]), 6)

@@ -47,12 +47,13 @@ class EntryTests(ConfigCase):
         self.assertEqual(
             sorted(checks(["vault"], self.context().owners)),
             [
-                "b2_account_id", "b2_api_url", "b2_key", "b2_vault_material", "cacert", "copies",
-                "cron", "disabled", "env", "expect", "grace", "group_by", "key_hint", "max_age",
-                "options", "password", "password_command", "password_file", "reader", "repo",
-                "rest_password", "rest_username", "rest_vault_material", "retired",
-                "s3_access_key_id", "s3_secret_access_key", "s3_session_token",
-                "s3_vault_material", "schedule", "timeout", "tls_client_cert", "vault_material",
+                "b2_account_id", "b2_api_url", "b2_key", "b2_vault_material", "cacert", "check",
+                "copies", "cron", "disabled", "env", "expect", "grace", "group_by", "key_hint",
+                "max_age", "options", "password", "password_command", "password_file", "ping_url",
+                "reader", "repo", "rest_password", "rest_username", "rest_vault_material",
+                "retired", "s3_access_key_id", "s3_secret_access_key", "s3_session_token",
+                "s3_vault_material", "schedule", "size_cron", "timeout", "tls_client_cert",
+                "vault_material",
             ],
         )  # fmt: skip
 

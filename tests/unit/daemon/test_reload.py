@@ -17,7 +17,7 @@ class HeldLoader(ConfigLoader):
 
     def __init__(self) -> None:
         nothing = cast(Any, None)
-        super().__init__(*[nothing] * 10)
+        super().__init__(*[nothing] * 11)
         self.reloads: list[Deferred[Sequence[str]]] = []
 
     async def _reload(self) -> Sequence[str]:

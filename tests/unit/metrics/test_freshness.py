@@ -4,7 +4,7 @@ from attrs import evolve
 
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.freshness import Freshness, Limit, SetName
-from restic_reporter.model.snapshots import Summary
+from restic_reporter.model.snapshots import Lock, Summary
 from restic_reporter.schedule.cron import parse_cron
 from tests.doubles.local_time import local_time
 from tests.doubles.metrics_case import FreshnessCase
@@ -205,7 +205,7 @@ class DetailsTests(FreshnessCase):
         self.world.storage.locks = 2
         self.collect()
         self.assertNotIn("backup_stale_lock_count", self.names())
-        self.world.reader.lock_times = (NOW - 5, NOW - 1800.5)
+        self.world.reader.locks = (Lock(NOW - 1800.5), Lock(NOW - 5))
         self.world.reader.incremental = True
         self.world.storage.locks = 3
         self.collect()

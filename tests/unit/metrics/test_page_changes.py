@@ -8,12 +8,13 @@ from typing import Any
 from attrs import evolve
 
 from restic_reporter.collection.result_book import ResultBook
-from restic_reporter.collection.state import RepositoryStatus
+from restic_reporter.collection.state import Measured, RepositoryStatus
 from restic_reporter.metrics import repository_samples
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.model.results import Result
+from restic_reporter.model.upkeep import Size
 from tests.doubles.metrics_case import PageCase
-from tests.doubles.repositories import World, snapshot
+from tests.doubles.repositories import NOW, World, name, snapshot
 
 
 class ChangesTests(PageCase):
@@ -72,6 +73,26 @@ class ChangesTests(PageCase):
             self.assertEqual(self.values("backup_snapshot_count"), [snapshots])
         self.assertEqual(len(made), 2)
 
+    def test_keys_show(self) -> None:
+        """The keys and the version show as soon as they are known."""
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [])
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [])
+        self.assertEqual(self.values("backup_repository_info", version=""), [1])
+        keys = self.world.storage.keys
+        self.world.backend.shows_keys, self.world.backend.key_times = True, {keys[0]: NOW - 9}
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [1])
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 9])
+        self.world.backend.key_times = {keys[0]: NOW - 7}
+        self.collect()
+        self.assertEqual(self.values("backup_newest_key_timestamp_seconds"), [NOW - 7])
+        keys.append(name(98))
+        self.world.reader.version = "1"
+        self.collect()
+        self.assertEqual(self.values("backup_key_count"), [2])
+        self.assertEqual(self.values("backup_repository_info", version="1"), [1])
+
     def test_locks_and_names_show(self) -> None:
         """What changes beside the content shows too."""
         for locks, reader in ((1, "memory"), (3, "memory"), (3, "other")):
@@ -83,6 +104,16 @@ class ChangesTests(PageCase):
                 self.collect()
                 self.assertEqual(self.values("backup_lock_count"), [locks])
                 self.assertEqual(self.values("backup_repository_info", backend=reader), [1])
+
+    def test_size_shows(self) -> None:
+        """The size is on the next page, without another read."""
+        names = ("backup_repository_stored_bytes", "backup_repository_pack_count")
+        self.collect()
+        status = self.collector.state.statuses["/p"]
+        self.assertEqual([self.values(one) for one in names], [[], []])
+        status.size = Measured(Size(5 * 10**12, 300_000), self.now)
+        status.revision += 1
+        self.assertEqual([self.values(one, url="/p") for one in names], [[5e12], [300_000]])
 
     def test_results_show(self) -> None:
         """A result is on the next page, with and without `prepare`, once the repository is."""

@@ -129,6 +129,21 @@ class BackdatedTests(SynchronousTestCase):
         ):
             self.assertEqual(self.count(snapshot, stored), expected, (snapshot, stored))
 
+    def test_moved(self) -> None:
+        """A repository that was copied there as a whole is no reason to suspect each snapshot."""
+        moved = NOW + 30 * DAY
+        for count, begun, expected in ((10, 0, 2), (9, 0, 11), (10, 1, 12)):
+            old = [one(number) for number in range(1, count + 1)]
+            others = [one(50, time=moved + 2 * DAY), one(51, time=moved - 40 * DAY)]
+            table = table_of(old[:begun])
+            table.confirm(frozenset())
+            table.add([*old[begun:], *others, one(52, time=moved + 9 * DAY)], ())
+            times = {name(number): moved + 3600 * number for number in range(1, count + 1)}
+            # As it should be; and a day after the move.
+            times |= {name(50): moved + 2 * DAY, name(51): moved + DAY + 3601}
+            table.note_stored({**times, name(52): moved})
+            self.assertEqual(content(table).backdated_count, expected - begun, count)
+
     def test_new_ones_only(self) -> None:
         """Only those that were not in the last successful read need their times."""
         table = table_of([one(1)])

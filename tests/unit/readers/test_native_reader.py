@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from restic_reporter.concurrency.deadline import Deadline, sleep
 from restic_reporter.model.errors import ReadError, Reason
-from restic_reporter.model.snapshots import Listing
+from restic_reporter.model.snapshots import Listing, Lock
 from restic_reporter.readers.native import (
     downloads as fetching,
 )
@@ -162,6 +162,30 @@ class LockTests(NativeCase):
         del source.files[f"locks/{old}"]
         self.assertEqual((await self.read(source)).lock_times, (1767222000.5,))
         self.assertEqual(source.loaded("locks"), [])
+
+    async def test_holder(self) -> None:
+        """Who holds a lock is told, as far as it says so in a usable way."""
+        source = SealedRepository.made(1)
+        source.add_lock(
+            "2025-01-01T00:00:00Z",
+            exclusive=True,
+            hostname="web-1",
+            username="root\n",
+            pid=4711,
+        )
+        source.add_lock(
+            "2025-01-01T00:00:01Z", exclusive=1, hostname=["x"], username=None, pid=2**40
+        )
+        source.add_lock("2025-01-01T00:00:02Z", exclusive="true", pid=True)
+        time = 1735689600.0
+        self.assertEqual(
+            (await self.read(source)).locks,
+            (
+                Lock(time, "web-1", "root\ufffd", 4711, exclusive=True),
+                Lock(time + 1),
+                Lock(time + 2),
+            ),
+        )
 
     async def test_unusable(self) -> None:
         """Locks that are broken, vanish or cannot be had are passed over."""

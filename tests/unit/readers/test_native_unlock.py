@@ -41,6 +41,30 @@ class OpeningTests(NativeCase):
             self.memory = Kept()
             await self.assert_opens(repository, password=password)
 
+    async def test_newest_key(self) -> None:
+        """When the newest key was made is known if all key files were read, and none else."""
+        repository = SealedRepository.made(1, shows_keys=True)
+        first, second = 1735689600.0, 1748736000.0
+        self.assertEqual((await self.read(repository)).newest_key, first)
+        added = repository.add_key("another", created="2025-06-01T00:00:00Z")
+        # Opened with the key that is known to fit: the other is not read.
+        self.assertIsNone((await self.read(repository)).newest_key)
+        self.memory = Kept()
+        self.assertEqual((await self.read(repository)).newest_key, second)
+        repository.add_key("third", created="yesterday")
+        self.memory = Kept()
+        self.assertIsNone((await self.read(repository)).newest_key)
+        self.memory = Kept()
+        hinted = self.read(repository, hint=added[:8], password="another")
+        self.assertIsNone((await hinted).newest_key)
+
+    async def test_version(self) -> None:
+        """The version is that in the config."""
+        for version in (1, 2):
+            self.memory = Kept()
+            repository = SealedRepository.made(1, version=version)
+            self.assertEqual((await self.read(repository)).version, str(version))
+
     async def test_wrong_password(self) -> None:
         """A password that opens none of the keys is ``auth``, each time."""
         repository = SealedRepository.made(1)

@@ -1,12 +1,12 @@
 """Tests of `restic_reporter.readers.restic_errors`, with what real versions of restic say."""
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.model.errors import ReadError, Reason
 from restic_reporter.processes.child import Exit
-from restic_reporter.readers.restic_errors import (
-    failure,
-)
+from restic_reporter.readers.restic_errors import check_failure, failure
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.restic_words import FAILURES, HTTP, OPEN, REST, SHOWN, TRACE, v18, words
 
@@ -106,3 +106,57 @@ class FailureTests(SynchronousTestCase):
     def test_long(self) -> None:
         """The message is bounded."""
         self.assertLess(len(self.failed(1, "y" * 100_000).message), 600)
+
+
+class CheckFailureTests(SynchronousTestCase):
+    """From exit status and stderr of a check to its first error."""
+
+    def said(self, stderr: str, code: int = 1) -> str:
+        """The message about a check that ended so."""
+        error = check_failure(Exit(code, None, stderr), REST, [Secret("sesame")])
+        assert error is not None
+        self.assertEqual(error.reason, Reason.RESTIC)
+        return error.message
+
+    def test_success(self) -> None:
+        """Exit status 0 is a success, whatever was said."""
+        self.assertIsNone(check_failure(Exit(0, None, "Fatal: repository contains errors")))
+
+    def test_first_error(self) -> None:
+        """The first error counts, in plain lines and in JSON; what comes before it is dropped."""
+        plain = (
+            "unable to open cache: no space\n"
+            "Load(<data/12345678>, 0, 0) returned error, retrying after 720ms: EOF\n"
+            "\n"
+            "pack of sesame: does not exist\nanother error\nFatal: repository contains errors\n"
+        )
+        expected = "restic check found errors: pack of ***: does not exist"
+        self.assertEqual(self.said(plain), expected)
+        lines = [
+            json.dumps({"message_type": "error", "message": f"{line}\n"})
+            for line in plain.splitlines()
+        ]
+        self.assertEqual(self.said("\n".join(lines)), expected)
+
+    def test_two_lines(self) -> None:
+        """An error about a tree has its cause on the next line."""
+        self.assertEqual(
+            self.said(
+                "error for tree 97da2619:\n  pack is damaged\nFatal: repository contains errors"
+            ),
+            "restic check found errors: error for tree 97da2619: pack is damaged",
+        )
+
+    def test_no_first_error(self) -> None:
+        """A restic that says no more than that there are errors is quoted."""
+        self.assertEqual(
+            self.said("Fatal: repository contains errors"),
+            "restic check found errors: Fatal: repository contains errors",
+        )
+
+    def test_other_failures(self) -> None:
+        """A check that did not come to its end has restic's own message."""
+        self.assertEqual(
+            self.said("Fatal: something else\n", 3),
+            "restic failed with exit status 3: Fatal: something else",
+        )

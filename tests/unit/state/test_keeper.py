@@ -2,7 +2,11 @@
 
 from attrs import evolve
 
+from restic_reporter.collection.state import Measured
+from restic_reporter.model.access import KeyFacts
 from restic_reporter.model.errors import ReadError, Reason
+from restic_reporter.model.snapshots import Lock
+from restic_reporter.model.upkeep import Size
 from restic_reporter.readers.access import LOOK_EVERY
 from restic_reporter.redaction.secret import Secret
 from tests.doubles.keeper_case import KeeperCase
@@ -33,6 +37,37 @@ class RestoreTests(KeeperCase):
             self.assertIs(self.status().content, status.content)
             known = status.content, status.locks, self.job.last_success
         self.assertEqual(self.logged().count("restored 2 of 2 repositories from the state"), 3)
+
+    def test_size(self) -> None:
+        """The last known size is there after a restart, with its time."""
+        self.worlds(2)
+        self.collect()
+        self.status().size = Measured(Size(5 * 10**12, 300_000), NOW - 5)
+        self.keeper.save(self.status())
+        self.restart(DAY)
+        self.restored()
+        self.assertEqual(self.status().size, Measured(Size(5 * 10**12, 300_000), NOW - 5))
+        self.assertIs(self.status("/1").size, None)
+
+    def test_keys_and_locks(self) -> None:
+        """The keys, the version and who holds the locks are known at once."""
+        (world,) = self.worlds(1)
+        reader = world.reader
+        reader.incremental, reader.newest_key, reader.version = True, NOW - 9, "2"
+        reader.locks = [Lock(NOW - 7, "web-1", "root", 4711, exclusive=True)]
+        world.storage.locks = 1
+        self.collect()
+        before = self.status()
+        self.assertEqual(before.keys, KeyFacts(1, NOW - 9, "2"))
+        self.restart(DAY)
+        self.restored()
+        status = self.status()
+        assert status.locks is not None
+        self.assertEqual((status.keys, status.locks), (before.keys, before.locks))
+        self.assertEqual(status.locks.oldest, tuple(reader.locks))
+        self.collect()
+        self.assertEqual(reader.reads, 1)
+        self.assertEqual(self.status().keys, before.keys)
 
     def test_new_snapshot(self) -> None:
         """Only the new snapshot is read, and all are counted."""

@@ -8,11 +8,11 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList
 
-from restic_reporter.collection.state import CollectionState, PastRead, RepositoryStatus
+from restic_reporter.collection.state import CollectionState, Locks, PastRead, RepositoryStatus
 from restic_reporter.model.access import Access
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.freshness import Freshness, Limit
-from restic_reporter.model.snapshots import Listing
+from restic_reporter.model.snapshots import Listing, Lock
 from restic_reporter.readers.access import SeenAccess
 from restic_reporter.status_page import fleet, rows
 from tests.doubles.local_time import local_time
@@ -166,6 +166,26 @@ class RepositoryTests(StatusPageCase):
         self.use(state)
         self.assertIn("Keys ab000000 cd000000", await self.text(NAS))
         self.assertIn(f'title="{min(keys)}"'.encode(), (await self.ask(NAS)).body)
+
+    async def test_locks(self) -> None:
+        """Who holds a lock is shown if it was read, else its time; of many the oldest."""
+        state = small_fleet(NOW)
+        self.use(state)
+        self.assertIn("5 h old web-01 root 4711 exclusive Stale", await self.text(NAS))
+        self.assertIn("4 min old db-main-01 postgres 1234567 shared In use", await self.text(NAS))
+        self.assertIn("Format version 2 Key files 2 Newest key 400 days ago", await self.text(NAS))
+        some = Locks(2, (2, "2"), (NOW - 60, NOW - 7200))
+        for locks, shown in (
+            (some, "2 h old Stale"),
+            (evolve(some, count=200, oldest=(Lock(NOW - 60, "\N{HEBREW LETTER ALEF}"),)),
+             "There are 200 locks."),
+            (Locks(2, (2, "2")), "2 locks; the times are unknown."),
+            (Locks(0, (0, "0")), "No locks."),
+        ):  # fmt: skip
+            for one in state.statuses.values():
+                one.locks = locks
+            self.use(state)
+            self.assertIn(shown, await self.text(NAS))
 
     async def test_snapshots(self) -> None:
         """Snapshots are paged, newest first, with the whole id on hover."""

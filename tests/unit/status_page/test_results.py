@@ -90,6 +90,7 @@ class ResultsTests(StatusPageCase):
         for results, expected in (
             ((good, check), "restore"),
             ((bad, check), "check"),
+            ((evolve(bad, success_before=NOW - 90 * DAY), check), "restore"),
             ((check,), "check"),
         ):
             found = last_proof({one.kind: one for one in results}, NOW)

@@ -1,0 +1,1 @@
+"""Checks of repositories, and their sizes, by schedules of their own."""

@@ -1,0 +1,1 @@
+"""Tests of `restic_reporter.schedule`."""
