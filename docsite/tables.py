@@ -6,13 +6,15 @@ Writes the tables of docs/reference.md that are made from the code: options, key
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from restic_reporter.commands import options
 from restic_reporter.config import keys
-from restic_reporter.config.key_texts import ENTRY, FRESHNESS, KeyText
+from restic_reporter.config.key_texts import ENTRY, FRESHNESS, UPKEEP, KeyText
 from restic_reporter.interfaces import IBackendMaker
+from restic_reporter.metrics.definitions import notes
 from restic_reporter.model.errors import REASONS, Reason
 from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.tap import Options
@@ -72,15 +74,35 @@ def _document(store: str, fields: Sequence[str]) -> str:
     return f"{of}, from [{store.title()}](secrets.md#{store}): path of a document with {named}"
 
 
-def freshness_rows() -> Iterator[Row]:
-    """The keys about freshness."""
-    return _rows_of_keys(FRESHNESS)
-
-
 def _rows_of_keys(texts: Mapping[str, KeyText]) -> Iterator[Row]:
     yield "key", "type", "meaning"
     for key, text in texts.items():
         yield _code(key), text.type, text.meaning
+
+
+_KINDS = {"info": "gauge (info in OpenMetrics)"}
+
+
+def metric_rows(group: notes.Notes) -> Iterator[Row]:
+    """The metrics of one group."""
+    yield "name", "type", "meaning"
+    for family, note in group.items():
+        # The page says that all others are as of the latest collection.
+        text = re.split(r"(?<=\.) (?:As of|Since|Fixed) ", family.help)[0]
+        when = "At the scrape." if "s of the scrape" in family.help else ""
+        meaning = " ".join(filter(None, (text, when, note)))
+        yield _code(family.name), _KINDS.get(family.kind, family.kind), meaning
+
+
+def daemon_rows() -> Iterator[Row]:
+    """The metrics of the daemon, and those that are not ours."""
+    yield from metric_rows(notes.OF_DAEMON)
+    yield (
+        "`process_*`",
+        "gauge, counter",
+        "CPU, memory, file descriptors and start of the Python process. At the scrape. From"
+        " prometheus-client.",
+    )
 
 
 def reason_rows() -> Iterator[Row]:
@@ -93,7 +115,13 @@ def reason_rows() -> Iterator[Row]:
 TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {
     "options": option_rows,
     "keys": key_rows,
-    "freshness": freshness_rows,
+    "freshness": partial(_rows_of_keys, FRESHNESS),
+    "checks": partial(_rows_of_keys, UPKEEP),
+    "metrics of sets": partial(metric_rows, notes.OF_SETS),
+    "metrics of content": partial(metric_rows, notes.OF_CONTENT),
+    "metrics of reads": partial(metric_rows, notes.OF_READS),
+    "metrics of results": partial(metric_rows, notes.OF_RESULTS),
+    "metrics of the daemon": daemon_rows,
     "reasons": reason_rows,
 }
 

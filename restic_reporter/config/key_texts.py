@@ -13,7 +13,7 @@ class KeyText:
     meaning: str
 
 
-# Those of `keys.CHECKS` but for freshness. Keys of one backend have their texts in its `Key`s.
+# Those of `keys.CHECKS` but for the ones below. Keys of one backend have their texts in its `Key`s.
 ENTRY: Mapping[str, KeyText] = {
     "disabled": KeyText(
         "bool",
@@ -74,6 +74,11 @@ ENTRY: Mapping[str, KeyText] = {
         "other repositories of this config that should hold the snapshots of this one too, each"
         " as in its own `repo`, or by its label `url`; see [Copies](insight.md#copies)",
     ),
+    "ping_url": KeyText(
+        "string",
+        "http or https URL, a secret: requested after each read"
+        " [if all is well](insight.md#without-prometheus), else `/fail` below it, with the reason",
+    ),
 }
 
 # Those of `freshness.CHECKS`.
@@ -107,5 +112,14 @@ FRESHNESS: Mapping[str, KeyText] = {
     "group_by": KeyText(
         "list",
         "`paths`, `tags` or both: finer groups within each set, see `backup_group_snapshot_count`",
+    ),
+}
+
+# Those of `upkeep.CHECKS`.
+UPKEEP: Mapping[str, KeyText] = {
+    "check": KeyText("map, or `false`", "runs `restic check`; see below"),
+    "size_cron": KeyText(
+        "string, or `false`",
+        "when to list all packs for the repository's size, as a cron expression in local time",
     ),
 }
