@@ -27,6 +27,12 @@ myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
 html_theme = "furo"
+html_favicon = "../restic_reporter/status_page/icon.svg"
+# The colours of the status page.
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#14654f", "color-brand-content": "#14654f"},
+    "dark_css_variables": {"color-brand-primary": "#6fcfb1", "color-brand-content": "#6fcfb1"},
+}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False

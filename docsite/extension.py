@@ -23,7 +23,7 @@ _LANGUAGES = (
     ("python", r'"""|@|from |import |class |def |[A-Z_]+ = '),
     ("yaml", r"(#.*\n)?(- )?\w+:(\s|$)"),
     ("console", r"\$ "),
-    ("bash", r"(?!backup_|restic_reporter_)[\w./]+ "),
+    ("bash", r"(?!backup_|restic_reporter_)[\w./-]+ "),
 )
 
 
