@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from monitoring import rows_of_backups, rows_of_daemon
+from monitoring import rows_of_backups, rows_of_daemon, rows_of_insight
 from monitoring.panels import DATASOURCE, Panels, link
 from monitoring.queries import of_daemon
 
@@ -28,6 +28,11 @@ ROWS: dict[str, Panels] = {
     "Ages against their limits": rows_of_backups.AGES,
     "Days": rows_of_backups.DAYS,
     "Sizes and durations": rows_of_backups.SIZES,
+    "What the newest snapshots tell": rows_of_insight.NEWEST,
+    "Retention": rows_of_insight.RETENTION,
+    "Copies": rows_of_insight.COPIES,
+    "Checks and other jobs": rows_of_insight.RESULTS,
+    "Keys and sizes": rows_of_insight.KEYS,
     "Failed reads": rows_of_daemon.READING,
     "Cost of reading": rows_of_daemon.COST,
     "The daemon itself": rows_of_daemon.DAEMON,

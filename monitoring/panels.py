@@ -52,8 +52,10 @@ Panels = Sequence[Builder[Panel]]
 # Of the columns with labels in tables.
 _HEADINGS = {
     "alertname": "Alert",
+    "copy": "Copy",
     "host": "Host",
     "instance": "Daemon",
+    "kind": "Job",
     "severity": "Severity",
     "shard": "Shard",
     "url": "Repository",

@@ -194,7 +194,7 @@ SIZES: Panels = [
         " that is not mounted. restic 0.17 or newer wrote this.",
         {SETS: most(by_set(of_set("backup_newest_processed_bytes")))},
         "bytes",
-        "ResticBackupShrank",
+        "ResticSourceVanished",
     ),
     lines(
         "Data added by the newest backup",
@@ -202,7 +202,7 @@ SIZES: Panels = [
         " or newer wrote this.",
         {SETS: most(by_set(of_set("backup_newest_added_bytes")))},
         "bytes",
-        "ResticBackupAddedMuch",
+        "ResticNearlyEverythingChanged",
     ),
     lines(
         "Duration of the newest backup",

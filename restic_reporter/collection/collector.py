@@ -9,12 +9,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ..concurrency.cooperative import in_turns
 from ..concurrency.deadline import Deadline, within
 from ..interfaces import Memory
 from ..model.errors import ReadError
 from ..model.snapshot_table import SnapshotTable
-from .copies import Copies
+from .copies import compare_copies
 from .outcomes import note_failure, note_read, note_success, plural
 from .read_repository import read_repository
 from .restored_opener import RestoredOpener
@@ -201,9 +200,8 @@ class Collector:
 
     async def _compare_copies(self) -> bool:
         """Compare repositories with their copies; return whether that was not cancelled."""
-        copies = Copies(self.state.statuses, self._announce)
         try:
-            await in_turns(self._clock, copies.compare())
+            await compare_copies(self.state.statuses, self._announce, self._clock)
         except CancelledError:
             return False
         return True

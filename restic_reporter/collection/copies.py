@@ -3,10 +3,29 @@
 from collections.abc import Callable, Mapping
 
 from attrs import define
+from twisted.internet.interfaces import IReactorTime
 
+from ..concurrency.cooperative import at_once, in_turns
 from ..model.columns import SLICE, Steps
 from ..model.copies import compare, held_by
 from .state import CopyStatus, RepositoryStatus
+
+# Comparing so many snapshots takes a few milliseconds.
+_FEW = 2000
+
+
+async def compare_copies(
+    statuses: Mapping[str, RepositoryStatus],
+    on_change: Callable[[RepositoryStatus], object],
+    clock: IReactorTime,
+) -> None:
+    """Compare what has copies, as `Copies` does; in turns with other work if that is much."""
+    contents = [one.content for one in statuses.values() if one.task.repository.identified]
+    steps = Copies(statuses, on_change).compare()
+    if sum(one.snapshot_count for one in contents if one is not None) <= _FEW:
+        at_once(steps)
+    else:
+        await in_turns(clock, steps)
 
 
 @define

@@ -44,3 +44,31 @@ def files(summary: Summary) -> int | None:
     if new is None or changed is None or unmodified is None:
         return None
     return new + changed + unmodified
+
+
+# The bounds of the alerts ResticSourceVanished and ResticNearlyEverythingChanged, which look at
+# the weeks before too.
+VANISHED_BELOW = 1 / 3
+ADDED_ABOVE = 2 / 3
+UNMODIFIED_BELOW = 0.9
+USUAL_ADDED = 5.0
+USUAL_CHANGED = 0.5, 2.0
+
+
+def nearly_all_changed(newest: Summary, found: Ratios) -> bool:
+    """
+    Return whether the newest snapshot has other content than those before it.
+
+    Most of its bytes are new, which is unusual, and not because of more files alone.
+    """
+    total = files(newest)
+    if not total or not newest.processed_bytes or found.files is None:
+        return False
+    unmodified = (newest.unmodified_files or 0) * found.files / total  # of the usual files
+    low, high = USUAL_CHANGED
+    return (
+        (newest.added_bytes or 0) / newest.processed_bytes > ADDED_ABOVE
+        and unmodified < UNMODIFIED_BELOW
+        and (found.added_bytes is None or found.added_bytes > USUAL_ADDED)
+        and (found.changed_files is None or not low <= found.changed_files <= high)
+    )

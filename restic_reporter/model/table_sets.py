@@ -102,16 +102,16 @@ class SetMaker:
         """
         Compare the newest snapshot with those of the same paths before it.
 
-        Hosts may back up /home and /etc one by one, so no others are ``alike``, unless each
-        snapshot has other paths.
+        Hosts may back up /home and /etc one by one, so no others are ``alike``, unless most have
+        paths of their own.
         """
         if newest is NO_SUMMARY or len(tally.usable) <= LEAST_BEFORE:
             return NO_RATIOS
         usable, times = tally.usable, tally.times
         if not alike:
             lists = [self._lists[self.rows.marks.places[one]] for one in usable]
-            counts, own = Counter(lists), lists[usable.index(row)]
-            if max(counts.values()) > LEAST_BEFORE:
+            if len(lists) <= MOST_BEFORE or 2 * len(set(lists)) <= len(lists):
+                own = lists[usable.index(row)]
                 kept = [place for place, paths in enumerate(lists) if paths == own]
                 usable, times = [usable[at] for at in kept], [times[at] for at in kept]
         # Of two with one time, ids decide, whatever the order in which they were read.

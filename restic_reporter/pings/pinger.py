@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..collection.state import RepositoryStatus
+from ..collection.state import PastRead, RepositoryStatus
 from ..concurrency.deadline import Deadline
 from ..http import BoundedHTTPClient, raise_for_status
 from ..http.urls import split
@@ -46,6 +46,8 @@ class Pinger:
     _reactor: Any
     _now: Callable[[], float]
     _http: BoundedHTTPClient
+    # The latest read that was pinged for, by label.
+    _pinged: dict[str, PastRead | None] = field(factory=dict, init=False)
     # The state to ping for, and the work on it, by label.
     _due: dict[str, RepositoryStatus] = field(factory=dict, init=False)
     _working: "dict[str, Deferred[None]]" = field(factory=dict, init=False)
@@ -55,11 +57,14 @@ class Pinger:
     _stopped: bool = field(default=False, init=False)
 
     def note(self, status: RepositoryStatus) -> None:
-        """Ping for a repository that was just read, if its entry has a ``ping_url``."""
+        """Ping for a repository if it was read since the last time, and has a ``ping_url``."""
         repository = status.task.repository
         label = repository.url
-        if self._stopped or repository.ping_url is None:
+        read = status.reads[-1] if status.reads else None
+        if self._stopped or repository.ping_url is None or read is self._pinged.get(label):
             return
+        # A status also changes by itself, as by the result of a check.
+        self._pinged[label] = read
         self._due[label] = status
         if label not in self._working:
             origin, _ = split(repository.ping_url.reveal())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from twisted.web.template import Tag, tags
 
 from . import units
+from .anomaly_note import note_of
 from .elements import (
     NO_VALUE,
     badge,
@@ -100,10 +101,16 @@ def _row(one: SetRow, state: State, now: float, with_repository: bool) -> Tag:
         *cells,
         cell(*_age(one, state, now), class_="ages"),
         cell(days_picture(days_of(one, now), runs_of(one, now)), class_="strip"),
-        number(None if size is None else units.size(size), "Size"),
+        _size(one, state, None if size is None else units.size(size)),
         number(None if seconds is None else units.duration(seconds), "Duration"),
         number(None if backups is None else f"{backups.snapshot_count:,}", "Snapshots"),
     )
+
+
+def _size(one: SetRow, state: State, text: str | None) -> Tag:
+    found = number(text, "Size")
+    note = note_of(one.backups) if one.backups is not None and state is not State.RETIRED else ""
+    return found(tags.small(note, class_="odd")) if note else found
 
 
 def _age(one: SetRow, state: State, now: float) -> list[Node]:

@@ -5,11 +5,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon
-from tests.doubles.programs import ROOT, Folder, wait_until
+from tests.doubles.clock_daemon import ClockDaemon
+from tests.doubles.programs import PATIENCE, ROOT, Folder, wait_until
 from tests.doubles.prometheus import Prometheus
 from tests.doubles.quick_rules import quick_rules
 from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, restic
@@ -53,25 +55,41 @@ class DashboardTests(SynchronousTestCase):
         self.addCleanup(folder.close)
         server = RestServer(folder, folder.path / "served")
         good, lost = (copy_example(server.path / name) for name in ("good", "lost"))
-        restic(good, "backup", "--quiet", "--host", "web-9", str(folder.write("data", "x")))
+        data = folder.write("data", "x")
+        for number in range(7):
+            data.write_text(f"{number}" * 1000)
+            restic(good, "backup", "--quiet", "--host", "web-9", str(data))
+        entry = {"password": EXAMPLE_PASSWORD, "reader": "native"}
         config: list[dict[str, Any]] = [
             {
                 "repo": server.url("good"),
-                "password": EXAMPLE_PASSWORD,
                 "schedule": "0 3 * * *",
                 "expect": [{"host": "web-9", "max_age": "1d"}, {"host": "web-10"}],
+                "copies": [server.url("lost")],
+                "size_cron": "0 4 * * *",
+                **entry,
             },
-            {"repo": server.url("lost"), "password": EXAMPLE_PASSWORD},
+            {"repo": server.url("lost"), **entry},
         ]
         state = folder.path / "state"
         state.mkdir(0o700)
-        daemon = Daemon(folder, config, f"--state-dir={state}").serving()
+        options = (f"--state-dir={state}", "--enable-lifecycle")
+        daemon = ClockDaemon(folder, config, *options)
+        daemon.serving()
         prometheus = Prometheus(folder, daemon.address, [quick_rules(folder)])
+        daemon.pass_time(86400)
+        arguments = {"url": server.url("good"), "kind": "check", "exit": "0"}
+        results = f"http://{daemon.address}/-/results?{urlencode(arguments)}"
+        urlopen(Request(results, method="POST"), timeout=PATIENCE).close()
         shutil.rmtree(lost)
+        restic(good, "forget", "latest")
         daemon.collect()
         late = (
             "rate(process_cpu_seconds_total[1m])",
             "increase(backup_read_failures_total[1h])",
+            "backup_last_removal_timestamp_seconds",
+            "backup_repository_pack_count",
+            "backup_result_success",
             "host:backup_repositories_fresh:count",
             "set:backup_runs_met:ratio_30d",
             "restic_reporter_state_last_write_timestamp_seconds",
@@ -80,7 +98,7 @@ class DashboardTests(SynchronousTestCase):
         wait_until(lambda: all(prometheus.query(one) != {} for one in late))
 
         asked = [one for one in queries() if one[0]]
-        self.assertGreater(len(asked), 30)
+        self.assertGreater(len(asked), 50)
         empty = set()
         for expressions, labels in asked:
             known: set[str] = set()

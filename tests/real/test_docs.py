@@ -39,8 +39,9 @@ MONITORING = ROOT / "monitoring"
 METRICS = {value.name for value in vars(families).values() if isinstance(value, Family)}
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-# Without the modules of the worked example of a backend, and without recorded series.
-_METRIC = re.compile(r"(?<![\w:])(?:backup|restic_reporter)_(?!snapdir)[a-z_]+\b(?!\.py)")
+# Without the modules of the worked example of a backend, members of restic's snapshots, and without
+# recorded series.
+_METRIC = re.compile(r"(?<![\w:])(?:backup|restic_reporter)_(?!snapdir|start\b)[a-z_]+\b(?!\.py)")
 
 
 def slug(heading: str) -> str:

@@ -37,7 +37,8 @@ OF_SETS: Notes = {
     sets.NEWEST_PROCESSED: "",
     sets.NEWEST_ADDED: "restic's `data_added`.",
     sets.NEWEST_FILES: "Label `state`: `new`, `changed`, `unmodified`.",
-    insight.NEWEST_PROCESSED_RATIO: "0.1 is a tenth of the usual, see"
+    insight.NEWEST_PROCESSED_RATIO: "Those with the same paths count; 0.1 is a"
+    " tenth of the usual, see"
     " [What the snapshots tell](insight.md#anomalies). Absent like the statistics, with fewer than"
     " five before it, and if the median is 0.",
     insight.NEWEST_ADDED_RATIO: "Likewise.",

@@ -4,6 +4,7 @@ from math import inf
 
 from attrs import evolve
 
+from restic_reporter.collection import copies
 from restic_reporter.collection.state import RepositoryStatus
 from restic_reporter.concurrency import cooperative
 from restic_reporter.model.copies import SetCopy
@@ -162,6 +163,7 @@ class ComparisonTests(CopiesCase):
     def test_cancelled(self) -> None:
         """A collection can be cancelled while it compares."""
         self.patch(cooperative, "TURN", -1.0)
+        self.patch(copies, "_FEW", 0)
         self.clock = TurnClock()
         self.make(8)
         self.use(self.source, self.copy)

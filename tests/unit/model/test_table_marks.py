@@ -80,6 +80,16 @@ class RatiosTests(SynchronousTestCase):
         new = one(99, 7, "/srv")
         self.assertIsNone(self.ratio([*homes, *configs, new]))
 
+    def test_paths_few_of_each(self) -> None:
+        """Different paths are not compared either if few snapshots of each are there."""
+        for kept in (1, 2, 5):
+            some = [
+                one(3 * number + part, 10**part, f"/{part}")
+                for number in range(kept)
+                for part in range(3)
+            ]
+            self.assertIsNone(self.ratio(some))
+
     def test_paths_always_others(self) -> None:
         """If each snapshot has other paths, all of them count."""
         some = [one(number, paths=f"/mnt/{number}") for number in range(11)]
