@@ -5,7 +5,8 @@ What one refresh costs, of the daemon and of ngosang/restic-exporter, on one rep
 
 runs from the project's folder, after scripts/fetch-test-tools. The repository has 100 snapshots of
 one small file by restic 0.18, behind a real rest-server. That is little for `restic check` and
-`restic stats`, which read more in a real one. That program runs with its defaults, without and with ``NO_CHECK``.
+`restic stats`, which read more in a real one. That program runs with its defaults, and with
+``NO_CHECK``.
 """
 
 import os

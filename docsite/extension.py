@@ -3,17 +3,22 @@ Sphinx extension: lets the pages of docs/ be read on a forge too.
 
 - A comment that begins with a line ``<!-- site`` shows only on the site.
 - The lists of docs/index.md become the navigation.
+- Links to a former section of howto.md lead to the page that has it now.
 - Links to README.md and others above docs/ lead to their page here; those to folders become text.
 - Blocks of code get the colours of their language, which the pages do not name.
 """
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _SITE_ONLY = re.compile(r"^<!-- site\n(.*?)^-->\n", re.DOTALL | re.MULTILINE)
 _LINK_ABOVE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)(#[^)]*)?\)")
+_FORMER = re.compile(r"\]\(howto\.md#([^)]+)\)")
+_MOVED = re.compile(r'<a id="([^"]+)"></a>\[[^\]]+\]\(([^)]+)\)')
 _CHAPTER = re.compile(r"^## (.+)\n+((?:- .*\n)+)", re.MULTILINE)
 _ITEM = re.compile(r"^- \[([^\]]+)\]\((\S+)\.md\)", re.MULTILINE)
 
@@ -29,7 +34,14 @@ _LANGUAGES = (
 
 def for_the_site(text: str) -> str:
     """Return a page as the site shows it."""
+    text = _FORMER.sub(lambda found: f"]({moved().get(found[1], found[1])})", text)
     return _LINK_ABOVE.sub(_link, _SITE_ONLY.sub(r"\1", text))
+
+
+@cache
+def moved() -> Mapping[str, str]:
+    """Return where the former sections of howto.md are now, by anchor."""
+    return dict(_MOVED.findall((_DOCS / "howto.md").read_text()))
 
 
 def _link(found: re.Match[str]) -> str:

@@ -71,7 +71,7 @@ def _document(store: str, fields: Sequence[str]) -> str:
     """What a key for a document in a secret store means."""
     named = " and ".join(map(_code, fields))
     of = "the password" if fields == ["key"] else "the same"
-    return f"{of}, from [{store.title()}](secrets.md#{store}): path of a document with {named}"
+    return f"{of}, from [{store.title()}]({store}.md): path of a document with {named}"
 
 
 def _rows_of_keys(texts: Mapping[str, KeyText]) -> Iterator[Row]:

@@ -21,6 +21,7 @@ class ExtensionTests(SynchronousTestCase):
             ("[a](../tox.ini)", "[a](../tox.ini)"),
             ("[`a/`](../monitoring)", "`a/`"),
             ("[a](../examples/backend-snapdir/README.md)", "a"),
+            ("[a](howto.md#passwords)", "[a](secrets.md#passwords)"),
             ("[a](reference.md#x) [b](https://example.org/../c)",) * 2,
         ):
             self.assertEqual(for_the_site(link), shown)
