@@ -1,5 +1,5 @@
 """
-What one refresh costs, of the daemon and of ngosang/restic-exporter, on one repository.
+What one look at a repository costs: restic, ngosang/restic-exporter and the daemon.
 
     python -m benchmarks.exporters EXPORTER.PY
 
@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.collection import cpu_seconds
+from benchmarks.collection import cpu_seconds, own_children
 from tests.doubles.daemons import Daemon, Metrics
 from tests.doubles.programs import Folder, serves, wait_until
 from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, restic
@@ -60,6 +60,16 @@ def exporter(folder: Folder, program: str, name: str, settings: Mapping[str, str
     process.kill()
 
 
+def by_hand(url: str) -> None:
+    """``restic snapshots``."""
+    before, wall = own_children(), list[float]()
+    for _ in range(REFRESHES):
+        started = time.monotonic()
+        restic(url, "snapshots", "--json", "--no-lock")
+        wall.append(time.monotonic() - started)
+    row("`restic snapshots`", wall, (own_children() - before) / REFRESHES)
+
+
 def ours(folder: Folder, url: str) -> None:
     """Collections of the daemon."""
     entry = {"repo": url, "password": EXAMPLE_PASSWORD}
@@ -84,6 +94,7 @@ def main() -> None:
         print("| a refresh | wall | CPU |\n| --- | ---: | ---: |")
         exporter(folder, sys.argv[1], "restic-exporter", given)
         exporter(folder, sys.argv[1], "restic-exporter, `NO_CHECK`", given | {"NO_CHECK": "1"})
+        by_hand(server.url("one"))
         ours(folder, server.url("one"))
     finally:
         folder.close()
