@@ -6,8 +6,12 @@ imports the rest.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from getopt import GetoptError
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService
@@ -15,9 +19,9 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
-from .concurrency.deadline import LONGEST_TIMEOUT
 from .daemon.garbage import set_apart
 from .daemon.signals import hold_signals, install_handlers
+from .model.compat import COMPATS, Compat
 from .model.schemes import READERS
 from .redaction.masks import redact
 
@@ -39,6 +43,18 @@ def refuse(problem: str) -> NoReturn:
     raise SystemExit(redact(f"restic-reporter: {problem}"))
 
 
+# The options of the original restic-reporter, whose flags may begin with one dash, as Go has it.
+_GO_FLAG = re.compile(
+    r"-(?:help|version|bind|config|cron|no-vault|no-discover-vault)(?:=.*)?", re.S
+)
+
+
+class Default(str):
+    """The value of an option that is not given."""
+
+    __slots__ = ()
+
+
 class Options(UsageOptions):
     """The daemon's command line."""
 
@@ -46,9 +62,24 @@ class Options(UsageOptions):
     longdesc = "Report late and broken restic backups to Prometheus."
 
     optParameters: ClassVar = [
-        ["bind", "b", ":9121", "Address: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint."],
-        ["config", "c", "config.json", "Config file: JSON, or YAML if named .yaml or .yml."],
-        ["cron", None, "0 0 * * *", "Schedule besides the start: five cron fields, local time."],
+        [
+            "bind",
+            "b",
+            Default(":9121"),
+            "Address: :PORT, HOST:PORT, [V6]:PORT, or a Twisted endpoint.",
+        ],
+        [
+            "config",
+            "c",
+            Default("config.json"),
+            "Config file: JSON, or YAML if named .yaml or .yml.",
+        ],
+        [
+            "cron",
+            None,
+            Default("0 0 * * *"),
+            "Schedule besides the start: five cron fields, local time.",
+        ],
         ["reader", None, "auto", "Reader of the repositories: auto, restic or native."],
         ["restic", None, "restic", "restic program: a name on PATH, or a path."],
         ["concurrency", None, "8", "Number of repositories read at the same time."],
@@ -61,20 +92,26 @@ class Options(UsageOptions):
             "Folder that remembers what was read. Default: $STATE_DIRECTORY.",
         ],
         ["shard", None, "0/1", "I/N: collect only shard I of N, from 0; all have the same config."],
-        ["log-level", None, "info", "Lowest level to log: debug, info, warn or error."],
+        ["log-level", None, Default("info"), "Lowest level to log: debug, info, warn or error."],
         ["web-config", None, None, "File with TLS, passwords and a rate limit for the web server."],
+        ["compat", None, None, "Also serve the metrics of another exporter: restic-exporter."],
     ]
 
     optFlags: ClassVar = [
         ["enable-lifecycle", None, "Allow POST /-/reload, /-/collect and /-/results."],
+        ["no-vault", None, "Ignore the variables VAULT_* of the environment."],
+        ["no-discover-vault", None, "Changes nothing: Vault is only where VAULT_ADDR says."],
     ]
 
     held_signals: Collection[int] = ()
+    _variables: Mapping[str, str] = MappingProxyType({})
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse them; under twistd, hold the signals for the daemon to come."""
         if self.parent is not None:
             self.held_signals = hold_signals()
+        if options is not None:
+            options = [f"-{one}" if _GO_FLAG.fullmatch(one) else one for one in options]
         try:
             super().parseOptions(options)
         except UsageError as error:
@@ -113,39 +150,71 @@ class Options(UsageOptions):
 
     def postOptions(self) -> None:
         """Check and convert the values; make paths absolute, as twistd changes directory."""
+        from .config.environment import is_true
+        from .config.option_values import folder, seconds, whole_number
         from .config.sharding import parse_shard
         from .daemon.log_observer import take_logger
         from .schedule.cron import parse_cron
+        from .schedule.interval import parse_interval
         from .web.listener import parse_address
 
         self["logger"] = take_logger(self.parent or {})
         self["directory"] = _current_folder()
+        self._variables = self._use_environment()
         self["bind"] = self._checked("bind", parse_address)
-        self["cron"] = self._checked("cron", parse_cron)
+        self["cron"] = self._checked(
+            "cron",
+            partial(parse_interval, start=time.time()) if "cron" in self._variables else parse_cron,
+        )
         self["reader"] = self._one_of("reader", READERS)
         self["log-level"] = self._one_of("log-level", LOG_LEVELS)
-        self["concurrency"] = self._checked("concurrency", _whole_number)
-        self["timeout"] = self._checked("timeout", _seconds)
+        self["concurrency"] = self._checked("concurrency", whole_number)
+        self["timeout"] = self._checked("timeout", seconds)
         self["shard"] = self._checked("shard", parse_shard)
         if self["cache-dir"] is not None:
-            self["cache-dir"] = self._checked("cache-dir", _folder)
+            self["cache-dir"] = self._checked("cache-dir", folder)
         if self["state-dir"] is None:
             self["state-dir"] = _systemd_folder()
         if self["state-dir"] is not None:
-            self["state-dir"] = self._checked("state-dir", _folder)
+            self["state-dir"] = self._checked("state-dir", folder)
+        if self["compat"] is not None:
+            self._one_of("compat", COMPATS)
+            from_file = isinstance(self["config"], str)
+            self["compat"] = Compat(is_true(os.environ, "INCLUDE_PATHS"), url=from_file)
         if os.sep in self["restic"]:
             self["restic"] = os.path.abspath(self["restic"])
+
+    def _use_environment(self) -> Mapping[str, str]:
+        """
+        Without a config file, take the config and options from the environment, if they are there.
+
+        :return: the names of the variables, by the options that they gave.
+        """
+        from .config.environment import OPTIONS, EnvironmentConfig
+
+        found = EnvironmentConfig.found_in(os.environ)
+        if found is None or not _is_missing(self["config"]):
+            return {}
+        self["config"] = found
+        given = {
+            name: text
+            for name, text in found.options().items()
+            if self[name] is None or isinstance(self[name], Default)
+        }
+        self.update(given)
+        return {name: OPTIONS[name] for name in given}
 
     def _checked(self, name: str, convert: Any) -> Any:
         try:
             return convert(self[name])
         except ValueError as error:
-            refuse(f"--{name}: {error}")
+            refuse(f"{self._variables.get(name, f'--{name}')}: {error}")
 
     def _one_of(self, name: str, values: tuple[str, ...]) -> str:
         value: str = self[name]
         if value not in values:
-            refuse(f"--{name}: invalid value {value!r}; must be one of {', '.join(values)}")
+            given_by = self._variables.get(name, f"--{name}")
+            refuse(f"{given_by}: invalid value {value!r}; must be one of {', '.join(values)}")
         return value
 
 
@@ -159,6 +228,11 @@ def unknown_option(option: str, known: Iterable[str]) -> str:
     return f"unknown option {option!r}; " + (f"did you mean {near[0]!r}?" if near else "see --help")
 
 
+def _is_missing(config: str) -> bool:
+    """Return whether no config file is named, and none has the default name."""
+    return isinstance(config, Default) and not os.path.lexists(config)
+
+
 def _current_folder() -> str:
     try:
         return os.getcwd()
@@ -167,33 +241,16 @@ def _current_folder() -> str:
         return os.curdir
 
 
-def _whole_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError(f"invalid value {text!r}; must be a whole number greater than 0")
-    return int(text)
-
-
 def _systemd_folder() -> str | None:
     """Return the folder that systemd has made for the daemon; several are joined by colons."""
     return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None
 
 
-def _folder(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("must name a folder")
-    return os.path.abspath(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= LONGEST_TIMEOUT:
-        raise ValueError(
-            f"invalid value {text!r}; must be a number of seconds greater than 0, at most a year"
-        )
-    return value
+def _environ(options: Options) -> Mapping[str, str]:
+    """Return the environment for the daemon."""
+    if not options["no-vault"]:
+        return os.environ
+    return {name: one for name, one in os.environ.items() if not name.startswith("VAULT_")}
 
 
 def makeService(options: Options) -> IService:
@@ -214,7 +271,7 @@ def makeService(options: Options) -> IService:
     from .daemon.wiring import wire
 
     try:
-        wired.append(wire(options, options.parent or {}, reactor, os.environ))
+        wired.append(wire(options, options.parent or {}, reactor, _environ(options)))
     except ValueError as error:
         refuse(str(error))
     # Nothing can be blocked yet.

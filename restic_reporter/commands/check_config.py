@@ -12,8 +12,9 @@ from ..collection.task_maker import BrokenBackend, TaskMaker, restic_only_warnin
 from ..concurrency.daemon_threads import KeyedThreads
 from ..config.context import ConfigContext
 from ..config.document import Problems
+from ..config.environment import EnvironmentConfig
 from ..config.keys import from_documents, materials, merge, own_keys
-from ..config.load import build_config, entries_of, load_document
+from ..config.load import Source, build_config, entries_of, load_document
 from ..config.open_files import user_warnings
 from ..config.secrets_of_config import masks_of
 from ..config.sharding import WHOLE, Shard
@@ -40,7 +41,7 @@ class Checked:
 
 
 def check_config(
-    path: str,
+    source: Source,
     directory: str,
     environ: Mapping[str, str],
     reactor: Any,
@@ -50,7 +51,7 @@ def check_config(
     plugins: Plugins | None = None,
 ) -> Checked:
     """
-    Check the config in the file ``path`` as the daemon does.
+    Check the config in ``source`` as the daemon does.
 
     ``restic``, ``reader`` and ``shard`` are the daemon's options. Only the config and the files
     that it names are read, no repository or secret store; ``reactor`` does not run.
@@ -62,8 +63,8 @@ def check_config(
     makers, stores = by_scheme(plugins.makers), tuple(by_name(plugins.stores))
     broken = bool(plugins.broken)
     context = ConfigContext(directory, makers, stores, broken, environ, shard.holds)
-    document = load_document(path, directory)
-    config = build_config(document, path, context)
+    document = load_document(source, directory)
+    config = build_config(document, source, context)
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
     readers = Readers(any_reader, any_reader, reader, lambda: has_restic, restic)
@@ -71,7 +72,8 @@ def check_config(
     lookups = Lookups(reactor, {}, makers)
     tasks = TaskMaker(makers, tools, readers, 1, lookups, plugins.broken).tasks(config)
     entries = tuple(_shown_entries(document, context, config))
-    files = [path, *(entry[key] for entry in entries for key in _FILES if key in entry)]
+    files = [source] if isinstance(source, str) else []
+    files += [entry[key] for entry in entries for key in _FILES if key in entry]
     masks = masks_of(config)
     backends: Iterable[tuple[int, Any]] = [
         (task.repository.position, task.backend) for task in tasks.values()
@@ -79,8 +81,9 @@ def check_config(
     warnings = [
         *(f"the plugin {plugin}" for plugin in plugins.broken),
         *config.warnings,
+        *(source.warnings(paths_shown=True) if isinstance(source, EnvironmentConfig) else ()),
         *(
-            f"{path}: entry {position}: {masks.redact(backend.problem)}"
+            f"{config.name}: entry {position}: {masks.redact(backend.problem)}"
             for position, backend in backends
             if isinstance(backend, BrokenBackend)
         ),

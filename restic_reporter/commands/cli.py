@@ -104,7 +104,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
         metavar="OUT.prom",
         help="Write the metrics to this file, for node_exporter. Its name must end in .prom.",
     )
-    add_options(collect, (*READING, "cache-dir", "state-dir"), log_level="warn")
+    add_options(collect, (*READING, "cache-dir", "state-dir", "compat"), log_level="warn")
     collect.set_defaults(run=_collect)
     backends = command("backends", "list the installed backends", help_texts.BACKENDS)
     backends.set_defaults(run=_backends)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import shtab
 
+from ..model.compat import COMPATS
 from ..model.schemes import READERS
 from ..tap import LOG_LEVELS
 
@@ -16,7 +17,7 @@ _COMPLETERS = {
     "state_dir": shtab.DIRECTORY,
     "web_config": shtab.FILE,
 }
-_CHOICES = {"reader": READERS, "log_level": LOG_LEVELS}
+_CHOICES = {"reader": READERS, "log_level": LOG_LEVELS, "compat": COMPATS}
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:

@@ -20,6 +20,7 @@ _METAVARS = {
     "shard": "I/N",
     "log-level": "LEVEL",
     "web-config": "FILE",
+    "compat": "NAME",
 }
 
 # What docs/reference.md says besides the texts of ``--help``.
@@ -32,6 +33,8 @@ NOTES = {
     " [State](#state). Without `--state-dir` and `--cache-dir` nothing is written to disk.",
     "shard": "See [scaling.md](scaling.md).",
     "web-config": "See [Web config](#web-config).",
+    "compat": "See [migrating.md](migrating.md#metrics).",
+    "no-discover-vault": "For command lines of the original restic-reporter.",
     "enable-lifecycle": "See [HTTP](#http).",
 }
 

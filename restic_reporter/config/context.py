@@ -18,7 +18,7 @@ class ConfigContext:
     Relative paths start in ``directory``. ``makers`` are the makers of backends by scheme,
     ``stores`` the names of secret stores. A ``broken`` plugin may serve unknown schemes and
     stores, and have unknown keys. ``environ`` is the daemon's environment. The result has only
-    repositories whose label this process ``holds``.
+    repositories whose label this process ``holds``. ``client_paths`` is for all of them.
     """
 
     directory: str
@@ -27,6 +27,7 @@ class ConfigContext:
     broken: bool = False
     environ: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
     holds: Callable[[str], bool] = lambda label: True
+    client_paths: bool | None = None
 
     @property
     def secret_keys(self) -> frozenset[str]:

@@ -124,6 +124,7 @@ class EntryLoader:
             timeout=self._values.get("timeout"),
             cron=cron,
             group_by=tuple(sorted(self._values.get("group_by", ()))),
+            client_paths=context.client_paths,
             freshness=freshness,
             upkeep=upkeep_of(self._values),
             ping_url=ping_url_of(self._values),

@@ -11,20 +11,27 @@ from .context import ConfigContext
 from .copies import CopyLinks
 from .document import Problems, parse_document, repeated_keys
 from .entry import EntryLoader
+from .environment import NAME, EnvironmentConfig
 from .open_files import config_warnings, file_warnings
 from .sources import read_private_file
 from .wording import unknown
 
 _MAX_CONFIG = 64 * 2**20
 
-
-def load_config(path: str, context: ConfigContext) -> Config:
-    """Return the config in the file ``path``, or raise a `ConfigError`; block to read files."""
-    return build_config(load_document(path, context.directory), path, context)
+# The path of a config file, or the environment.
+Source = str | EnvironmentConfig
 
 
-def load_document(path: str, directory: str) -> Any:
-    """Return the lists and maps in the file ``path``, or raise a `ConfigError`."""
+def load_config(source: Source, context: ConfigContext) -> Config:
+    """Return the config in ``source``, or raise a `ConfigError`; block to read files."""
+    return build_config(load_document(source, context.directory), source, context)
+
+
+def load_document(source: Source, directory: str) -> Any:
+    """Return the lists and maps in ``source``, or raise a `ConfigError`."""
+    if isinstance(source, EnvironmentConfig):
+        return source.document(directory)
+    path = source
     try:
         content, _ = read_private_file(os.path.join(directory, path), _MAX_CONFIG)
     except OSError as error:
@@ -34,8 +41,13 @@ def load_document(path: str, directory: str) -> Any:
     return parse_document(content, path)
 
 
-def build_config(document: Any, name: str, context: ConfigContext) -> Config:
-    """Return the config in a parsed ``document``, or raise a `ConfigError` with all problems."""
+def build_config(document: Any, source: Source, context: ConfigContext) -> Config:
+    """
+    Return the config in the parsed ``document`` of ``source``.
+
+    :raises ConfigError: with all problems.
+    """
+    name = source if isinstance(source, str) else NAME
     problems = Problems()
     entries, defaults = entries_of(document, context, problems)
     repositories: list[Repository] = []
@@ -46,8 +58,8 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     for position, entry in enumerate(entries, 1):
         loader = EntryLoader(position, entry, defaults, context)
         repository = loader.load()
-        problems.add(*(f"entry {position}: {problem}" for problem in loader.problems))
-        warnings.extend(f"entry {position}: {warning}" for warning in loader.warnings)
+        problems.add(*(_placed(problem, position, source) for problem in loader.problems))
+        warnings.extend(_placed(warning, position, source) for warning in loader.warnings)
         for file in loader.open_files:
             open_files.setdefault(file, []).append(position)
         links.add(position, loader.repo, loader.label, loader.copies)
@@ -65,12 +77,18 @@ def build_config(document: Any, name: str, context: ConfigContext) -> Config:
     problems.raise_any(name)
     whole, of_copies = links.resolve(repositories)
     warnings += of_copies
-    place = os.path.join(context.directory, name)
-    warnings += config_warnings(place, entries, defaults, context.secret_keys)
+    if isinstance(source, str):
+        place = os.path.join(context.directory, source)
+        warnings += config_warnings(place, entries, defaults, context.secret_keys)
     warnings += file_warnings(open_files, context.directory, context.environ)
     if not repositories:
         warnings.append(f"no repository is {'in this shard' if labels else 'enabled'}")
     return Config(whole, tuple(f"{name}: {one}" for one in warnings), name)
+
+
+def _placed(problem: str, position: int, source: Source) -> str:
+    """Return a problem of an entry with its place."""
+    return f"entry {position}: {problem}" if isinstance(source, str) else source.place(problem)
 
 
 def entries_of(

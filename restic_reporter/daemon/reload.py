@@ -19,8 +19,7 @@ from ..http import BoundedHTTPClient
 from ..model.errors import ConfigError, ReadError
 from ..model.repository import Config
 from ..redaction.masks import Masks, Redactor
-from ..schedule.cron import CronExpression
-from ..schedule.cron_service import CronService
+from ..schedule.cron_service import CronService, Schedule
 from ..upkeep.ability import upkeep_warnings
 from ..upkeep.service import UpkeepService
 from .garbage import long_lived
@@ -51,7 +50,7 @@ class ConfigLoader:
     _collector: Collector
     _runs: Runs
     _http: BoundedHTTPClient
-    _cron: CronExpression
+    _cron: Schedule
     _cron_service: "CronService[str | None]"
     _upkeep: UpkeepService
     _now: Callable[[], float]

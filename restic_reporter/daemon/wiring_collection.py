@@ -23,11 +23,13 @@ from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
 from ..concurrency.resolver import DaemonThreadResolver
 from ..config import ConfigContext, load_config
+from ..config.environment import EnvironmentConfig
 from ..config.secrets_of_config import secrets_of
 from ..config.sharding import Shard
 from ..http import BoundedHTTPClient
 from ..interfaces import BackendTools, ISecretStore, ISecretStoreMaker, StoreTools
 from ..metrics.page import MetricsPage
+from ..model.compat import Compat
 from ..model.errors import ConfigError
 from ..pings.pinger import Pinger
 from ..plugin.discovery import by_name, by_scheme, installed_plugins
@@ -102,6 +104,7 @@ def wire_collection(
     store_makers = by_name(plugins.stores)
     keeper = _keeper(options["state-dir"], reactor, state, owner, one_run)
     shard: Shard = options["shard"]
+    compat: Compat | None = options["compat"]
     http = BoundedHTTPClient(reactor, connections_per_host=options["concurrency"])
     stores = SecretStores(_stores(store_makers, environ, StoreTools(reactor, http, time.time)))
     redactor = Redactor(stores.secrets)
@@ -115,6 +118,7 @@ def wire_collection(
         state_health=keeper.health if keeper is not None else None,
         vault_token_expiry=lambda: vault.expires_at if vault is not None else None,
         one_run=one_run,
+        compat=compat,
         **page_values,
     )
 
@@ -166,7 +170,13 @@ def wire_collection(
     readers = _readers(options, reactor, environ, workers)
     broken = bool(plugins.broken)
     context = ConfigContext(
-        options["directory"], makers, tuple(store_makers), broken, environ, shard.holds
+        options["directory"],
+        makers,
+        tuple(store_makers),
+        broken,
+        environ,
+        shard.holds,
+        compat.paths if compat is not None else None,
     )
     loader = ConfigLoader(
         reactor=reactor,
@@ -193,6 +203,10 @@ def wire_collection(
         loader.load()
     except ConfigError as error:
         raise ValueError(f"invalid config\n{error}") from None
+    if isinstance(options["config"], EnvironmentConfig):
+        _log.info("no config.json, using the environment's RESTIC_REPOSITORY")
+        for warning in options["config"].warnings(compat is not None):
+            _log.warn("{warning}", warning=warning)
     return Collection(
         state,
         page,

@@ -12,9 +12,10 @@ from .. import __version__
 from ..collection.state import CollectionState, RepositoryStatus, StateHealth
 from ..concurrency.cooperative import at_once
 from ..model.columns import Steps
+from ..model.compat import Compat
 from . import definitions as f
 from .exposition import Family, label_text, page, sample
-from .repository_samples import CONTENT_FAMILIES, READ_FAMILIES, TIMED_FAMILIES, KeptLines
+from .repository_samples import TIMED_FAMILIES, KeptLines, content_families, read_families
 
 # The number of repositories that one step updates.
 _SLICE = 64
@@ -32,7 +33,8 @@ class MetricsPage:
     ``vault_token_expiry`` the end of Vault's token, all in Unix seconds. ``reactor_lag`` returns
     the longest time in seconds that the reactor was blocked since the previous call.
     ``state_health`` tells how writing the state goes, if there is a folder for it. With
-    ``one_run`` the page omits `definitions.OF_A_DAEMON` and the metrics of the process.
+    ``one_run`` the page omits `definitions.OF_A_DAEMON` and the metrics of the process. With
+    ``compat`` it has the metrics of restic-exporter too.
     """
 
     _state: CollectionState
@@ -44,6 +46,7 @@ class MetricsPage:
     reactor_lag: Callable[[], float | None] = lambda: None
     log_lines_dropped: Callable[[], int] = lambda: 0
     one_run: bool = False
+    compat: Compat | None = None
     _kept: dict[str, KeptLines] = field(factory=dict)
 
     def prepare(self, status: RepositoryStatus) -> None:
@@ -55,7 +58,7 @@ class MetricsPage:
     def _prepare(self, status: RepositoryStatus) -> Steps[None]:
         url = status.task.repository.url
         results = self._state.results.get(url, {})
-        kept = yield from KeptLines.steps(status, results, self._kept.get(url))
+        kept = yield from KeptLines.steps(status, results, self._kept.get(url), self.compat)
         self._kept[url] = kept
         for place in range(len(TIMED_FAMILIES)):
             kept.at(place, self._now())
@@ -82,10 +85,10 @@ class MetricsPage:
                 if not index % _SLICE:
                     yield
             families.append((family, pieces))
-        for index, family in enumerate(CONTENT_FAMILIES):
+        for index, family in enumerate(content_families(self.compat)):
             families.append((family, [b"".join([one.content[index] for one in kept])]))
             yield
-        for index, family in enumerate(READ_FAMILIES):
+        for index, family in enumerate(read_families(self.compat)):
             families.append((family, [b"".join([one.read[index] for one in kept])]))
             yield
         for metric in () if self.one_run else PROCESS_COLLECTOR.collect():

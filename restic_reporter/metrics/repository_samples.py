@@ -9,11 +9,18 @@ from attrs import define, evolve
 from ..collection.state import CopyStatus, Locks, RepositoryStatus, Task
 from ..model.access import KeyFacts
 from ..model.columns import Steps
+from ..model.compat import Compat
 from ..model.freshness import judged_until
 from ..model.labels import sanitise
 from ..model.results import Results
 from ..model.snapshots import Content
 from . import definitions as f
+from .compat_samples import (
+    COMPAT_CONTENT_FAMILIES,
+    COMPAT_READ_FAMILIES,
+    compat_content_samples,
+    compat_read_samples,
+)
 from .copy_samples import COPY_FAMILIES, copy_samples
 from .exposition import Family, label_text, sample
 from .set_samples import SET_FAMILIES, Labelled, Sample, run_samples, set_samples, watched_sets
@@ -40,6 +47,16 @@ _SLICE = 1000
 
 # The lines of one repository in each of several families.
 Lines = tuple[bytes, ...]
+
+
+def content_families(compat: Compat | None) -> tuple[Family, ...]:
+    """Return the families of `KeptLines.content`."""
+    return CONTENT_FAMILIES if compat is None else CONTENT_FAMILIES + COMPAT_CONTENT_FAMILIES
+
+
+def read_families(compat: Compat | None) -> tuple[Family, ...]:
+    """Return the families of `KeptLines.read`."""
+    return READ_FAMILIES if compat is None else READ_FAMILIES + COMPAT_READ_FAMILIES
 
 
 def read_samples(url: str, status: RepositoryStatus) -> Iterator[Sample]:
@@ -139,7 +156,11 @@ class KeptLines:
 
     @classmethod
     def steps(
-        cls, status: RepositoryStatus, results: Results, before: "KeptLines | None"
+        cls,
+        status: RepositoryStatus,
+        results: Results,
+        before: "KeptLines | None",
+        compat: Compat | None = None,
     ) -> "Steps[KeptLines]":
         """
         Render ``status`` and ``results`` in short steps.
@@ -153,7 +174,9 @@ class KeptLines:
         url = label_text({"url": task.repository.url})
         until = judged_until(status.success, status.last_success)
         outcomes = chain(read_samples(url, status), result_samples(url, results))
-        read = yield from _lines(READ_FAMILIES, outcomes)
+        if compat is not None:
+            outcomes = chain(outcomes, compat_read_samples(url, status, results, compat))
+        read = yield from _lines(read_families(compat), outcomes)
         if (
             before is not None
             and before.task is task
@@ -173,7 +196,10 @@ class KeptLines:
         timed.append(retained_days(sets))
         yield
         timed.append(stale_locks(url, locks if content is not None else None))
-        lines = yield from _lines(CONTENT_FAMILIES, content_samples(url, status, sets))
+        samples: Iterable[Sample] = content_samples(url, status, sets)
+        if compat is not None and content is not None:
+            samples = chain(samples, compat_content_samples(url, content, locks, compat))
+        lines = yield from _lines(content_families(compat), samples)
         return cls(
             *(revision, task, content, locks, keys, copies, lines, read, tuple(timed)),
             late(f.SET_LATE, by_rhythm),

@@ -3,7 +3,7 @@
 import math
 import struct
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
@@ -53,6 +53,24 @@ def unpack_summary(packed: bytes) -> Summary:
     )
 
 
+# New, changed and unmodified folders.
+_FOLDERS = struct.Struct("=III")
+FOLDERS_SIZE = _FOLDERS.size
+
+
+def pack_folders(counts: Sequence[int | None]) -> bytes:
+    """Return the bytes for one row."""
+    return _FOLDERS.pack(*(_NO_COUNT if one is None else one for one in counts))
+
+
+def unpack_folders(packed: bytes) -> tuple[int | None, int | None, int | None]:
+    """Return what `pack_folders` has packed."""
+    new, changed, unmodified = (
+        one if one != _NO_COUNT else None for one in _FOLDERS.unpack(packed)
+    )
+    return new, changed, unmodified
+
+
 @define
 class RepeatedColumn(Generic[T]):
     """A column whose values repeat: each is kept once, and its place for each row."""
@@ -100,17 +118,29 @@ class RepeatedColumn(Generic[T]):
         return result
 
 
+def limited(value: T, index: Mapping[T, int], limit: int, other: T) -> T:
+    """Return ``value`` if it is in a column already or there is room for it, else ``other``."""
+    return value if value in index or len(index) < limit else other
+
+
 @frozen
 class Shape:
     """
     Which columns a table has besides those that all have.
 
     ``group_by`` has ``paths``, ``tags``, both or neither. ``identified`` rows can be compared with
-    those of a copy.
+    those of a copy. ``client_paths`` is ``None`` without the columns for ``--compat``, else whether
+    these have the snapshots' paths.
     """
 
     group_by: tuple[str, ...] = ()
     identified: bool = False
+    client_paths: bool | None = None
+
+    @property
+    def has_clients(self) -> bool:
+        """Return whether there are the columns for ``--compat``."""
+        return self.client_paths is not None
 
 
 DEFAULT_SHAPE = Shape()

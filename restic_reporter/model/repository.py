@@ -72,7 +72,7 @@ class Repository:
     ``cron`` and ``reader`` are ``None`` if the daemon's options apply. ``group_by`` has
     ``paths``, ``tags``, both or neither. ``copies`` are the labels of repositories of this config
     that should hold the snapshots of this one too. ``identified`` repositories take part in that,
-    on either side.
+    on either side. ``client_paths`` is as in `Shape`.
 
     ``ping_url`` is a secret as a whole.
 
@@ -101,6 +101,7 @@ class Repository:
     cron: CronExpression | None = None
     group_by: tuple[str, ...] = ()
     identified: bool = False
+    client_paths: bool | None = None
     # Ignored by ==: a repository need not be opened anew for it.
     freshness: Freshness = field(factory=Freshness, eq=False)
     upkeep: Upkeep = field(default=NO_UPKEEP, eq=False)
@@ -110,7 +111,7 @@ class Repository:
     @property
     def shape(self) -> Shape:
         """Return the shape of the table of its snapshots."""
-        return Shape(self.group_by, self.identified)
+        return Shape(self.group_by, self.identified, self.client_paths)
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret to mask in output about this repository."""

@@ -11,16 +11,19 @@ from attrs import define, field
 
 from .columns import (
     DEFAULT_SHAPE,
+    FOLDERS_SIZE,
     SLICE,
     SUMMARY_SIZE,
     Columns,
     RepeatedColumn,
     Shape,
     Steps,
+    pack_folders,
     pack_summary,
+    unpack_folders,
     unpack_summary,
 )
-from .snapshots import Latest, Snapshot
+from .snapshots import Client, Latest, Snapshot, Summary
 
 ID_SIZE = 32
 UNUSABLE_TIME = float("nan")
@@ -37,6 +40,9 @@ GroupColumn = tuple[str, str] | None
 # A digest of the paths, 0 beyond the limit; and flags.
 MarkColumn = tuple[int, int]
 
+# `Client.labels`; None without them or beyond the limit.
+ClientColumn = tuple[str, ...] | None
+
 # Flags of a row: it is made from an older snapshot, so that its time means nothing; its time is not
 # when the backup began; it is not when the file was stored.
 DERIVED, DATED, ELSEWHEN = 1, 2, 4
@@ -51,14 +57,16 @@ IDENTITY_SIZE = 2 * _DIGEST
 Identity = tuple[tuple[str, str] | None, float, bytes, bytes]
 
 
-# Of all tables that are not grouped: nothing is ever added to it.
+# Of all tables without these columns: nothing is ever added to them.
 _NO_GROUPS: RepeatedColumn[GroupColumn] = RepeatedColumn("H")
+_NO_CLIENTS: RepeatedColumn[ClientColumn] = RepeatedColumn("H")
 
 
 def fixed_columns(shape: Shape) -> tuple[tuple[int, str], ...]:
     """Return the bytes for one row in each of `Columns.fixed`, and the kind of an array's items."""
     identity = IDENTITY_SIZE if shape.identified else 0
-    return (ID_SIZE, ""), (8, "d"), (SUMMARY_SIZE, ""), (identity, "")
+    folders = FOLDERS_SIZE if shape.has_clients else 0
+    return (ID_SIZE, ""), (8, "d"), (SUMMARY_SIZE, ""), (identity, ""), (folders, "")
 
 
 @define
@@ -74,19 +82,22 @@ class Rows:
     times: array[float] = field(factory=lambda: array("d"))
     summaries: bytes = b""
     identities: bytes = b""
+    folders: bytes = b""
     sets: RepeatedColumn[SetColumn] = field(factory=lambda: RepeatedColumn("I"))
     marks: RepeatedColumn[MarkColumn] = field(factory=lambda: RepeatedColumn("H"))
     infos: RepeatedColumn[InfoColumn] = field(factory=lambda: RepeatedColumn("H"))
     groups: RepeatedColumn[GroupColumn] = field(init=False)
+    clients: RepeatedColumn[ClientColumn] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.groups = RepeatedColumn("H") if self.shape.group_by else _NO_GROUPS
+        self.clients = RepeatedColumn("H") if self.shape.has_clients else _NO_CLIENTS
 
     @classmethod
     def of(cls, columns: Columns) -> Rows:
         """Return the rows with this content."""
-        ids, times, summaries, identities = columns.fixed
-        rows = cls(columns.shape, ids, array("d", times), summaries, identities)
+        ids, times, summaries, identities, folders = columns.fixed
+        rows = cls(columns.shape, ids, array("d", times), summaries, identities, folders)
         for column, (values, places) in zip(rows.repeated(), columns.repeated, strict=True):
             column.values = values
             column.places.frombytes(places)
@@ -94,14 +105,15 @@ class Rows:
 
     def columns(self) -> Columns:
         """Return the content, which later changes leave alone."""
-        fixed = (self.ids, self.times.tobytes(), self.summaries, self.identities)
+        fixed = (self.ids, self.times.tobytes(), self.summaries, self.identities, self.folders)
         repeated = tuple((list(one.values), one.places.tobytes()) for one in self.repeated())
         return Columns(self.shape, fixed, repeated)
 
     def repeated(self) -> tuple[RepeatedColumn[Any], ...]:
         """Return the columns whose values repeat."""
         groups = (self.groups,) if self.shape.group_by else ()
-        return self.sets, self.marks, self.infos, *groups
+        clients = (self.clients,) if self.shape.has_clients else ()
+        return self.sets, self.marks, self.infos, *groups, *clients
 
     def __len__(self) -> int:
         return len(self.times)
@@ -123,12 +135,22 @@ class Rows:
     def latest(self, row: int) -> Latest:
         """Return the details of the snapshot in this row."""
         tags, version = self.infos.values[self.infos.places[row]] or ("", "")
-        summary = self.summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE]
-        return Latest(self.id(row).hex(), tags, version, unpack_summary(summary))
+        return Latest(self.id(row).hex(), tags, version, self.summary(row))
+
+    def summary(self, row: int) -> Summary:
+        """Return the statistics of the snapshot in this row."""
+        return unpack_summary(self.summaries[row * SUMMARY_SIZE : (row + 1) * SUMMARY_SIZE])
+
+    def client(self, row: int) -> Client:
+        """Return what ``--compat`` shows of the snapshot in this row, which must have a client."""
+        labels = self.clients.values[self.clients.places[row]] or ()
+        packed = self.folders[row * FOLDERS_SIZE : (row + 1) * FOLDERS_SIZE]
+        return Client(labels, unpack_folders(packed))
 
     def add_fixed(self, snapshots: Iterable[Snapshot]) -> None:
         """Add the values of ``snapshots`` to all columns but the repeated ones."""
         ids, summaries, identities = [self.ids], [self.summaries], [self.identities]
+        folders = [self.folders]
         # Others may hold this column as it is now.
         times = self.times[:]
         for one in snapshots:
@@ -137,31 +159,44 @@ class Rows:
             summaries.append(pack_summary(one.summary))
             if self.shape.identified:
                 identities.append(identity(one))
-        self.ids, self.summaries, self.identities = map(b"".join, (ids, summaries, identities))
+            if self.shape.has_clients:
+                folders.append(pack_folders(one.client.folders if one.client else [None] * 3))
+        self.ids, self.summaries, self.identities, self.folders = map(
+            b"".join, (ids, summaries, identities, folders)
+        )
         # Without the spare room of a grown array.
         self.times = times[:]
 
     def taken(self, rows: Sequence[int]) -> Steps[Rows]:
         """Return only these rows, and only the values in them."""
         result = Rows(self.shape)
-        pieces: tuple[list[bytes], ...] = ([], [], [])
-        sized = [(self.ids, ID_SIZE), (self.summaries, SUMMARY_SIZE)]
-        if self.shape.identified:
-            sized.append((self.identities, IDENTITY_SIZE))
+        sizes = [size for size, _ in fixed_columns(self.shape)]
+        pieces: tuple[list[bytes], ...] = ([], [], [], [])
+        columns = [self.ids, self.summaries, self.identities, self.folders]
+        sized = list(zip(pieces, columns, [sizes[0], *sizes[2:]], strict=True))
         for start in range(0, len(rows), SLICE):
             some = rows[start : start + SLICE]
-            for kept, (column, size) in zip(pieces, sized, strict=False):
-                kept.extend(column[row * size : (row + 1) * size] for row in some)
+            for kept, column, size in sized:
+                if size:
+                    kept.extend(column[row * size : (row + 1) * size] for row in some)
             result.times.extend(self.times[row] for row in some)
             yield
-        result.ids, result.summaries, result.identities = map(b"".join, pieces)
+        result.ids, result.summaries, result.identities, result.folders = map(b"".join, pieces)
         result.times = result.times[:]
         result.sets = yield from self.sets.taken(rows)
         result.marks = yield from self.marks.taken(rows)
         result.infos = yield from self.infos.taken(rows)
         if self.shape.group_by:
             result.groups = yield from self.groups.taken(rows)
+        if self.shape.has_clients:
+            result.clients = yield from self.clients.taken(rows)
         return result
+
+
+def group_of(snapshot: Snapshot, group_by: Sequence[str]) -> GroupColumn:
+    """Return the paths and tags that tell the snapshot's group apart."""
+    paths = snapshot.paths if "paths" in group_by else ""
+    return paths, snapshot.tags if "tags" in group_by else ""
 
 
 def mark_of(snapshot: Snapshot) -> MarkColumn:

@@ -11,9 +11,10 @@ from math import inf
 from attrs import define, evolve, field
 
 from .backup_sets import MAX_SETS, Name, SetCounter, distinct_labels, limit_groups
-from .columns import DEFAULT_SHAPE, SLICE, Columns, RepeatedColumn, Shape, Steps
+from .clients import client_groups
+from .columns import DEFAULT_SHAPE, SLICE, Columns, RepeatedColumn, Shape, Steps, limited
 from .labels import sanitise
-from .rows import ELSEWHEN, GroupColumn, Identity, InfoColumn, MarkColumn, Rows, SetColumn, mark_of
+from .rows import ELSEWHEN, Identity, InfoColumn, MarkColumn, Rows, SetColumn, group_of, mark_of
 from .snapshots import Content, Snapshot
 from .table_sets import SetMaker, backdated_count, stored_elsewhen
 
@@ -31,6 +32,9 @@ _MARKS_LIMIT = 4000
 
 # The most groups to count, and to show.
 _GROUPS_LIMIT, MAX_GROUPS = 4000, 1000
+
+# The most kinds of labels for --compat.
+_CLIENTS_LIMIT = 16_000
 
 
 @define
@@ -126,14 +130,18 @@ class SnapshotTable:
         if len(rows.infos.values) >= _INFOS_CLEANUP:
             self._forget_infos()
         sets, infos, groups = rows.sets.index(), rows.infos.index(), rows.groups.index()
-        marks = rows.marks.index()
+        marks, clients = rows.marks.index(), rows.clients.index()
         for one in snapshots:
             rows.sets.append(self._set_of(one, sets, shown), sets)
             rows.marks.append(_limited(mark_of(one), marks), marks)
             info = (one.tags, one.program_version)
-            rows.infos.append(info if info in infos or len(infos) < _INFOS_LIMIT else None, infos)
+            rows.infos.append(limited(info, infos, _INFOS_LIMIT, None), infos)
             if self.shape.group_by:
-                rows.groups.append(self._group_of(one, groups), groups)
+                group = group_of(one, self.shape.group_by)
+                rows.groups.append(limited(group, groups, _GROUPS_LIMIT, None), groups)
+            if self.shape.has_clients:
+                labels = one.client.labels if one.client is not None else None
+                rows.clients.append(limited(labels, clients, _CLIENTS_LIMIT, None), clients)
         rows.add_fixed(snapshots)
         for column in rows.repeated():
             column.trim()
@@ -233,15 +241,10 @@ class SnapshotTable:
             counter.add_set(name, some, [table.times[row] for row in some])
             yield
         content = yield from counter.content(SetMaker(table, now).backup_set)
-        return limit_groups(evolve(content, backdated_count=backdated_count(table)), MAX_GROUPS)
-
-    def _group_of(self, one: Snapshot, groups: dict[GroupColumn, int]) -> GroupColumn:
-        group_by = self.shape.group_by
-        group = (
-            one.paths if "paths" in group_by else "",
-            one.tags if "tags" in group_by else "",
-        )
-        return group if group in groups or len(groups) < _GROUPS_LIMIT else None
+        content = evolve(content, backdated_count=backdated_count(table))
+        if self.shape.has_clients:
+            content = evolve(content, clients=(yield from client_groups(table, now)))
+        return limit_groups(content, MAX_GROUPS)
 
     def _forget_infos(self) -> None:
         """Keep only the tags and version of the newest snapshot in each set."""
@@ -291,4 +294,4 @@ class SnapshotTable:
 
 
 def _limited(mark: MarkColumn, marks: dict[MarkColumn, int]) -> MarkColumn:
-    return mark if mark in marks or len(marks) < _MARKS_LIMIT else (0, mark[1])
+    return limited(mark, marks, _MARKS_LIMIT, (0, mark[1]))

@@ -61,6 +61,31 @@ NO_RATIOS = Ratios()
 
 
 @frozen(slots=True)
+class Client:
+    """
+    What ``--compat`` shows of a snapshot besides.
+
+    ``labels`` are the values of `CLIENT_LABELS`. ``folders`` are the numbers of new, changed and
+    unmodified folders, each ``None`` if unknown.
+    """
+
+    labels: tuple[str, ...]
+    folders: tuple[int | None, int | None, int | None] = (None, None, None)
+
+
+# Snapshots with the same hash are one client's backups.
+CLIENT_LABELS = (
+    "client_hostname",
+    "client_username",
+    "client_version",
+    "snapshot_hash",
+    "snapshot_tag",
+    "snapshot_tags",
+    "snapshot_paths",
+)
+
+
+@frozen(slots=True)
 class Snapshot:
     """
     One snapshot from a reader.
@@ -73,6 +98,7 @@ class Snapshot:
     ``original`` is the id of the first snapshot that this one was made from, by ``restic copy``,
     ``tag`` or ``rewrite``; ``None`` for a backup's own. ``tree`` is the id of its content.
     ``dated`` is set if its time differs by more than an hour from when the backup began.
+    ``client`` is only there for ``--compat``.
     """
 
     id: str | None
@@ -86,6 +112,7 @@ class Snapshot:
     original: str | None = None
     tree: str = ""
     dated: bool = False
+    client: Client | None = None
 
 
 # Returns when snapshots of a listing were stored, in Unix seconds, as far as known.
@@ -183,6 +210,21 @@ class Group:
 
 
 @frozen(slots=True)
+class ClientGroup:
+    """
+    The snapshots of one `Client`.
+
+    ``latest`` and ``summary`` are of the newest one, at ``newest`` (Unix seconds); that is ``None``
+    without a valid snapshot.
+    """
+
+    latest: Client
+    snapshot_count: int
+    newest: float | None
+    summary: Summary
+
+
+@frozen(slots=True)
 class BackupSet:
     """
     All snapshots of one user on one host in one repository.
@@ -224,7 +266,7 @@ class Content:
     backup sets and groups beyond the limit. ``matures_at`` (Unix seconds) is when the first
     future snapshot becomes a normal one, ``None`` without one. ``past`` are the histories of
     sets without a snapshot now, by host and user. ``backdated_count`` are the snapshots whose time
-    was given by hand or forged.
+    was given by hand or forged. ``clients`` are only there for ``--compat``.
     """
 
     snapshot_count: int
@@ -236,6 +278,7 @@ class Content:
     dropped_groups: int = 0
     past: Mapping[tuple[str, str], "array[int]"] = field(factory=dict, hash=False)
     backdated_count: int = 0
+    clients: tuple[ClientGroup, ...] = ()
 
 
 @define

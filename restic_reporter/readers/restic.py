@@ -182,6 +182,7 @@ class _Collector:
     def __init__(self, request: ReadRequest) -> None:
         self._request = request
         self._parser = JSONArrayParser(MEMBERS)
+        self._client_paths = request.table.shape.client_paths
         self._known = set(request.table.ids())
         self._found: list[Snapshot] = []
         self._seen: set[str] = set()
@@ -206,7 +207,7 @@ class _Collector:
     def _take(self, values: Iterator[Any]) -> None:
         try:
             for value in values:
-                snapshot = parse_snapshot(value)
+                snapshot = parse_snapshot(value, self._client_paths)
                 is_new = snapshot.id is not None and snapshot.id not in self._seen
                 self._counted += min(self._pending, SMALL) if is_new else self._pending
                 self._pending = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..model.labels import MAX_LENGTH, sanitise
 from ..model.snapshots import NO_SUMMARY, UNKNOWN_USER, Snapshot, Summary
+from .client_json import parse_client
 from .file_names import is_file_name
 from .json_members import Ambiguous
 
@@ -53,9 +54,9 @@ def parse_time(text: str) -> float:
     return (local - _EPOCH - offset).total_seconds() + float(f"0.{fraction or 0}")
 
 
-def parse_snapshot(value: Any) -> Snapshot:
+def parse_snapshot(value: Any, client_paths: bool | None = None) -> Snapshot:
     """
-    Parse one object of ``restic snapshots --json``.
+    Parse one object of ``restic snapshots --json``; for ``client_paths`` see `Shape`.
 
     Never raises: an invalid object gives a `Snapshot` without time, which counts as invalid;
     with invalid names it belongs to no backup set. An empty user name becomes `UNKNOWN_USER`.
@@ -91,6 +92,7 @@ def parse_snapshot(value: Any) -> Snapshot:
         original=original if is_file_name(original) else None,
         tree=tree if isinstance(tree, str) and is_file_name(tree) else "",
         dated=instant is not None and began is not None and abs(instant - began) > _DATED,
+        client=None if client_paths is None else parse_client(value, client_paths),
     )
 
 

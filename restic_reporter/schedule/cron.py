@@ -51,6 +51,10 @@ class CronExpression:
         while True:
             yield matches.get_next(datetime)
 
+    def next_due(self, after: float) -> float:
+        """Return the first due time later than ``after``, in Unix seconds: see `next_due`."""
+        return next_due(self, after)
+
     def days_from(self, first: date) -> Iterator[date]:
         """Yield all matching days from ``first`` on in order."""
         days = evolve(self, normal=" ".join(["0", "0", *self._normal.split()[2:]]))

@@ -1,14 +1,12 @@
 """The service that starts due schedules, also across clock changes."""
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-
-from .cron import CronExpression, next_due
 
 # Seconds between two checks of the wall clock, which may be set or run on during a suspend.
 LONGEST_SLEEP = 30.0
@@ -24,16 +22,29 @@ _TOLERANCE = 1.0
 K = TypeVar("K", bound=Hashable)
 
 
+class Schedule(Protocol):
+    """Due times: a `CronExpression` or an `Interval`; equal ones are due at the same times."""
+
+    @property
+    def by_interval(self) -> bool:
+        """Whether a missed due time matters little, as the next one comes soon."""
+
+    def next_due(self, after: float) -> float:
+        """Return the first due time later than ``after``, in Unix seconds."""
+
+    def __hash__(self) -> int: ...
+
+
 @define
 class _Plan:
     """
-    The next ``due`` time of an expression, in Unix seconds like all times here.
+    The next ``due`` time of a schedule, in Unix seconds like all times here.
 
     ``ran`` are past due times that the clock may reach again; ``latest`` is the latest time
     that the clock has shown.
     """
 
-    _expression: CronExpression
+    _schedule: Schedule
     latest: float
     due: float = field(init=False)
     ran: set[float] = field(factory=set)
@@ -64,14 +75,14 @@ class _Plan:
         return far
 
     def _after(self, moment: float) -> float:
-        due = next_due(self._expression, moment)
+        due = self._schedule.next_due(moment)
         while due in self.ran:
-            due = next_due(self._expression, due)
+            due = self._schedule.next_due(due)
         return due
 
     @property
     def _step_back(self) -> float:
-        by_interval = self._expression.by_interval
+        by_interval = self._schedule.by_interval
         return LONGEST_STEP_BACK_BY_INTERVAL if by_interval else LONGEST_STEP_BACK
 
 
@@ -93,9 +104,9 @@ class CronService(Service, Generic[K]):
     _clock: IReactorTime
     _now: Callable[[], float]
     _due: Callable[[frozenset[K]], None]
-    _schedules: Mapping[K, CronExpression]
-    # By expression, not by key: equal schedules stay together across a reload.
-    _plans: dict[CronExpression, _Plan] = field(factory=dict, init=False)
+    _schedules: Mapping[K, Schedule]
+    # By schedule, not by key: equal ones stay together across a reload.
+    _plans: dict[Schedule, _Plan] = field(factory=dict, init=False)
     # The times of both clocks at their latest comparison.
     _monotonic: float = field(default=0.0, init=False)
     _wall: float = field(default=0.0, init=False)
@@ -123,11 +134,11 @@ class CronService(Service, Generic[K]):
         self._plans = {}
         self._sleep()
 
-    def set_schedules(self, schedules: Mapping[K, CronExpression]) -> None:
+    def set_schedules(self, schedules: Mapping[K, Schedule]) -> None:
         """
         Replace all schedules.
 
-        A known expression, under any key, keeps its due time, even a missed one. A new one
+        A known schedule, under any key, keeps its due time, even a missed one. A new one
         starts from now.
         """
         self._schedules = dict(schedules)
@@ -139,9 +150,9 @@ class CronService(Service, Generic[K]):
     def _plan(self) -> None:
         known = self._plans
         self._plans = {
-            expression: known.get(expression) or _Plan(expression, self._wall)
+            one: known.get(one) or _Plan(one, self._wall)
             # Thousands of schedules may share one.
-            for expression in set(self._schedules.values())
+            for one in set(self._schedules.values())
         }
 
     def _sleep(self) -> None:
@@ -172,7 +183,7 @@ class CronService(Service, Generic[K]):
         self._call = None
         self._follow_clock()
         passed = {one for one, plan in self._plans.items() if plan.pass_due(self._wall)}
-        keys = frozenset(key for key, expression in self._schedules.items() if expression in passed)
+        keys = frozenset(key for key, one in self._schedules.items() if one in passed)
         if keys:
             try:
                 self._due(keys)

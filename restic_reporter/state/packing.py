@@ -12,7 +12,17 @@ from typing import Any
 from ..model.columns import Columns, Shape
 from ..model.rows import ID_SIZE, fixed_columns
 from ..model.snapshot_table import SnapshotTable
-from ..model.snapshots import BackupDays, BackupSet, Content, Group, Latest, Ratios, Summary
+from ..model.snapshots import (
+    BackupDays,
+    BackupSet,
+    Client,
+    ClientGroup,
+    Content,
+    Group,
+    Latest,
+    Ratios,
+    Summary,
+)
 
 # Fast; a higher level saves little, as digests cannot be compressed.
 _LEVEL = 1
@@ -21,7 +31,7 @@ _SIZES = struct.Struct("<II")
 _SEAL = 8
 
 # The kinds of the columns with places, as in `SnapshotTable`.
-_PLACES = "IHHH"
+_PLACES = "IHHHH"
 
 # Where the row of a set has the length of its history.
 _LENGTH = -1
@@ -81,6 +91,13 @@ def _content(content: Content) -> dict[str, Any]:
         "dropped": [content.dropped_sets, content.dropped_groups],
         "sets": [_set(one) for one in content.sets],
         "backdated": content.backdated_count,
+        "clients": [
+            (
+                *(one.latest.labels, one.latest.folders),
+                *(one.snapshot_count, one.newest, one.summary.values()),
+            )
+            for one in content.clients
+        ],
         "past": [[*name, len(history)] for name, history in content.past.items()],
     }
 
@@ -124,6 +141,10 @@ def _unpacked_content(header: Any, histories: bytes) -> Content:
         header["dropped"][1],
         {(host, user): one for (host, user, _), one in zip(past, parts[len(rows) :], strict=True)},
         header["backdated"],
+        tuple(
+            ClientGroup(Client(tuple(labels), tuple(folders)), count, newest, Summary(*summary))
+            for labels, folders, count, newest, summary in header["clients"]
+        ),
     )
 
 
@@ -153,6 +174,7 @@ def _pack_table(table: Columns) -> bytes:
     header = {
         "group_by": shape.group_by,
         "identified": shape.identified,
+        "client_paths": shape.client_paths,
         "values": [values for values, _ in table.repeated],
     }
     kinds = [kind for _, kind in fixed_columns(shape)[1:]]
@@ -169,7 +191,7 @@ def unpack_table(packed: bytes) -> SnapshotTable:
     (rows,) = struct.unpack_from("<I", packed)
     start = 4 + ID_SIZE * rows
     header, data = _parted(zlib.decompress(packed[start:]))
-    shape = Shape(tuple(header["group_by"]), header["identified"])
+    shape = Shape(tuple(header["group_by"]), header["identified"], header["client_paths"])
     kinds = _PLACES[: len(header["values"])]
     columns = [*fixed_columns(shape)[1:], *((array(kind).itemsize, kind) for kind in kinds)]
     ends = list(accumulate(size * rows for size, _ in columns))

@@ -144,7 +144,8 @@ def _location(task: Task) -> str:
 def _shape(task: Task) -> str:
     """Return a digest of what decides which details of a snapshot are known."""
     shape = task.repository.shape
-    return _digest(task.reader.name, *shape.group_by, *["identified"] * shape.identified)
+    clients = [f"clients {shape.client_paths}"] * shape.has_clients
+    return _digest(task.reader.name, *shape.group_by, *["identified"] * shape.identified, *clients)
 
 
 def _digest(*parts: str) -> str:

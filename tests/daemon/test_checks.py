@@ -131,7 +131,7 @@ class RunningTests(ChecksCase):
         # This waits until the check reads from it.
         with (self.folder.path / "gate").open("w"):
             self.assertEqual(daemon.stop(), -signal.SIGINT)
-        self.assertEqual(list(processes("hanging-restic")), [])
+        self.assertEqual(list(processes(program)), [])
         self.assertNotIn("failed", daemon.program.output)
         again = ClockDaemon(self.folder, [self.entry(repo)], state, restic=program).serving()
         again.program.wait_for("collected")

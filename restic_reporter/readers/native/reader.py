@@ -18,7 +18,7 @@ from ..cache import SnapshotCache
 from ..password import encoded, password_of
 from .downloads import Fetched, Fetching, RepositoryFiles
 from .locks import KnownLocks
-from .snapshot_files import FILE_LIMIT, Decoded, decode
+from .snapshot_files import CONTENT_LIMIT, FILE_LIMIT, Decoded, decode
 from .unlock import Attempts, Opened, Opening
 
 # A few small files are decrypted on the reactor, as a thread costs more. Each takes at most
@@ -230,17 +230,20 @@ class _Read:
         if self._kept.opened is None:
             return []
         master, outcomes = self._kept.opened.master, list[Decoded]()
+        paths = self._request.table.shape.client_paths
         few = len(files) <= _FEW and sum(len(content) for _, content in files) <= _SMALL
         while len(outcomes) < len(files):
             rest = files[len(outcomes) :]
             if few:
-                some = decode(rest, master, _SMALL_CONTENT)
+                some = decode(rest, master, _SMALL_CONTENT, paths)
                 errors = [one for _, one in some if isinstance(one, ReadError)]
                 few = all(error.reason is not Reason.TOO_LARGE for error in errors)
                 outcomes += some if few else ()
             else:
                 # One short job at a time, so that other repositories get their turns.
-                outcomes += await self._reader.workers.run(decode, rest, master)
+                outcomes += await self._reader.workers.run(
+                    decode, rest, master, CONTENT_LIMIT, paths
+                )
         return outcomes
 
     def _add_read(self) -> None:

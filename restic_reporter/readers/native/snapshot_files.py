@@ -22,26 +22,31 @@ Decoded = tuple[str, Snapshot | ReadError]
 
 
 def decode(
-    files: Sequence[tuple[str, bytes]], key: bytes, limit: int = CONTENT_LIMIT
+    files: Sequence[tuple[str, bytes]],
+    key: bytes,
+    limit: int = CONTENT_LIMIT,
+    client_paths: bool | None = None,
 ) -> list[Decoded]:
     """
     Decrypt the snapshots in ``files`` (name and content) with the master ``key``.
 
     May return only the first few, one at least, if these took long. Text that is not JSON
     gives an invalid snapshot; ``limit`` is the most bytes of text. The errors are ``too_large``
-    and ``protocol``.
+    and ``protocol``. For ``client_paths`` see `Shape`.
     """
     decryptor = Decryptor(key)
     until = time.monotonic() + _TURN
     outcomes: list[Decoded] = []
     for name, content in files:
-        outcomes.append((name, _decoded(name, content, decryptor, limit)))
+        outcomes.append((name, _decoded(name, content, decryptor, limit, client_paths)))
         if time.monotonic() > until:
             break
     return outcomes
 
 
-def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Snapshot | ReadError:
+def _decoded(
+    name: str, content: bytes, decryptor: Decryptor, limit: int, client_paths: bool | None
+) -> Snapshot | ReadError:
     try:
         value = parse_members(unpack_in_pieces(decryptor.open(content), limit), MEMBERS)
     except TooLargeError as error:
@@ -53,4 +58,4 @@ def _decoded(name: str, content: bytes, decryptor: Decryptor, limit: int) -> Sna
     if not isinstance(value, dict):
         return Snapshot(name, None, None, UNKNOWN_USER)
     value["id"] = name
-    return parse_snapshot(value)
+    return parse_snapshot(value, client_paths)

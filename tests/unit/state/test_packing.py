@@ -3,15 +3,23 @@
 import sys
 from array import array
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.concurrency.cooperative import at_once
 from restic_reporter.model.backup_sets import with_history
-from restic_reporter.model.columns import Shape
+from restic_reporter.model.columns import DEFAULT_SHAPE, Shape
 from restic_reporter.model.snapshot_table import SnapshotTable
-from restic_reporter.model.snapshots import BackupSet, Content, Snapshot, Summary
+from restic_reporter.model.snapshots import (
+    CLIENT_LABELS,
+    BackupSet,
+    Client,
+    Content,
+    Snapshot,
+    Summary,
+)
 from restic_reporter.state.packing import (
     DamagedError,
     pack,
@@ -39,16 +47,25 @@ SNAPSHOTS = st.lists(
         NAMES,
         NAMES,
         SUMMARIES,
+        client=st.builds(
+            Client,
+            st.tuples(*[st.sampled_from("ab")] * len(CLIENT_LABELS)),
+            st.tuples(WHOLE, WHOLE, WHOLE),
+        ),
     ),
     max_size=20,
 )
+GROUPS = st.sampled_from([(), ("paths",), ("paths", "tags")])
+SHAPES = st.builds(Shape, GROUPS, client_paths=st.none() | st.booleans())
 
 
-def table_of(some: list[Snapshot], group_by: tuple[str, ...] = ()) -> SnapshotTable:
+def table_of(some: list[Snapshot], shape: Shape = DEFAULT_SHAPE) -> SnapshotTable:
     """A table of these snapshots, which get ids."""
-    table = SnapshotTable(Shape(group_by))
+    table = SnapshotTable(shape)
     rows = [
-        Snapshot(name(number), *(getattr(one, field) for field in FIELDS))
+        evolve(
+            Snapshot(name(number), *(getattr(one, field) for field in FIELDS)), client=one.client
+        )
         for number, one in enumerate(some)
     ]
     table.add(rows, ())
@@ -63,15 +80,15 @@ FIELDS = ("time", "host", "user", "paths", "tags", "program_version", "summary")
 class PackTests(SynchronousTestCase):
     """`pack` and `unpack`."""
 
-    @given(SNAPSHOTS, SNAPSHOTS, st.sampled_from([(), ("paths",), ("paths", "tags")]))
+    @given(SNAPSHOTS, SNAPSHOTS, SHAPES)
     @settings(max_examples=100, deadline=None)
     def test_all_comes_back(
-        self, some: list[Snapshot], removed: list[Snapshot], group_by: tuple[str, ...]
+        self, some: list[Snapshot], removed: list[Snapshot], shape: Shape
     ) -> None:
         """Content, histories and table are the same afterwards."""
-        before = at_once(table_of(removed, group_by).content(NOW, ()))
+        before = at_once(table_of(removed, shape).content(NOW, ()))
         before = at_once(with_history(before, None, NOW))
-        table = table_of(some, group_by)
+        table = table_of(some, shape)
         content = at_once(with_history(at_once(table.content(NOW, ())), before, NOW))
         found, packed = unpack(pack(content, table.columns()))
         self.assertEqual(found, content)

@@ -1,0 +1,151 @@
+"""A config of one repository from the environment, by restic's own names and restic-exporter's."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from ..model.errors import ConfigError
+from .sources import read_private_file
+
+NAME = "environment"
+
+_MAX_FILE = 2**16
+
+# The keys of an entry, by the variables whose values they get; some only for one scheme.
+_KEYS = {
+    "password_command": "RESTIC_PASSWORD_COMMAND",
+    "password_file": "RESTIC_PASSWORD_FILE",
+    "password": "RESTIC_PASSWORD",
+    "key_hint": "RESTIC_KEY_HINT",
+    "cacert": "RESTIC_CACERT",
+    "tls_client_cert": "RESTIC_TLS_CLIENT_CERT",
+}
+_KEYS_OF_SCHEMES = {
+    "rest": {"rest_username": "RESTIC_REST_USERNAME", "rest_password": "RESTIC_REST_PASSWORD"},
+    "b2": {"b2_account_id": "B2_ACCOUNT_ID", "b2_key": "B2_ACCOUNT_KEY"},
+}
+
+# What restic's own backends read: nothing else of the environment is theirs.
+_PREFIXES = {
+    "s3": ("AWS_",),
+    "azure": ("AZURE_",),
+    "gs": ("GOOGLE_",),
+    "swift": ("OS_", "ST_"),
+    "rclone": ("RCLONE_",),
+}
+
+# Levels of Python's log.
+_LEVELS = {"warning": "warn", "critical": "error", "fatal": "error"}
+
+# Options, by the variables that give them.
+OPTIONS = {
+    "bind": "LISTEN_ADDRESS and LISTEN_PORT",
+    "cron": "REFRESH_INTERVAL",
+    "log-level": "LOG_LEVEL",
+    "cache-dir": "RESTIC_CACHE_DIR",
+}
+_DEFAULT_PORT = "9121"
+
+# Variables of restic-exporter that are ignored: with which value, and what to do instead.
+_IGNORED = {
+    "NO_CHECK": (False, "use the key check of a config file, or report results by POST /-/results"),
+    "NO_GLOBAL_STATS": (False, "use the key size_cron of a config file"),
+    "NO_LEGACY_STATS": (False, "backups by restic before 0.17 have no statistics"),
+    "NO_LOCKS": (True, "locks are counted, at the cost of one request at most"),
+    "EXIT_ON_ERROR": (True, "alert on backup_read_error_count, or use restic-reporter collect"),
+    "INSECURE_TLS": (True, "name the server's CA certificate in RESTIC_CACERT"),
+}
+
+
+def is_true(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether a variable is set to anything but what restic-exporter takes for false."""
+    return environ.get(name, "").strip().lower() not in ("", "0", "f", "false")
+
+
+@frozen
+class EnvironmentConfig:
+    """
+    The config in ``environ``: one entry, and values for options.
+
+    An empty variable counts as missing, as for restic.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def found_in(cls, environ: Mapping[str, str]) -> "EnvironmentConfig | None":
+        """Return the config if a repository is named."""
+        names = ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE")
+        return cls(environ) if any(environ.get(name) for name in names) else None
+
+    def options(self) -> dict[str, str]:
+        """Return the texts of options, by their names."""
+        value = self.environ.get
+        found = {name: value(variable, "") for name, variable in OPTIONS.items()}
+        address, port = value("LISTEN_ADDRESS", ""), value("LISTEN_PORT", "")
+        if address or port:
+            host = f"[{address}]" if ":" in address else address
+            found["bind"] = f"{host}:{port or _DEFAULT_PORT}"
+        level = found["log-level"].lower()
+        found["log-level"] = _LEVELS.get(level, level)
+        return {name: text for name, text in found.items() if text}
+
+    def document(self, directory: str) -> list[dict[str, Any]]:
+        """Return the document of a config; raise a `ConfigError` without a repository."""
+        value = self.environ.get
+        if value("RESTIC_REPOSITORY") and value("RESTIC_REPOSITORY_FILE"):
+            raise ConfigError(
+                [f"{NAME}: both RESTIC_REPOSITORY and RESTIC_REPOSITORY_FILE are set"]
+            )
+        repo = value("RESTIC_REPOSITORY") or self._repository_in_file(directory)
+        scheme = repo.partition(":")[0]
+        keys = {**_KEYS, **_KEYS_OF_SCHEMES.get(scheme, {})}
+        entry: dict[str, Any] = {"repo": repo}
+        entry |= {key: text for key, variable in keys.items() if (text := value(variable))}
+        if not any(key.startswith("password") for key in entry):
+            *others, last = (_KEYS[key] for key in _KEYS if key.startswith("password"))
+            raise ConfigError([f"{NAME}: no password; set {', '.join(others)} or {last}"])
+        # Of two values restic takes the same.
+        if {"password_file", "password_command"} & entry.keys():
+            entry.pop("password", None)
+        if "@" in repo.partition("://")[2].partition("/")[0]:
+            entry.pop("rest_username", None)
+            entry.pop("rest_password", None)
+        prefixes = _PREFIXES.get(scheme, ())
+        env = {name: text for name, text in self.environ.items() if name.startswith(prefixes)}
+        return [{**entry, "env": env} if env else entry]
+
+    def _repository_in_file(self, directory: str) -> str:
+        path = self.environ["RESTIC_REPOSITORY_FILE"]
+        where = f"{NAME}: RESTIC_REPOSITORY_FILE"
+        try:
+            content, _ = read_private_file(os.path.join(directory, path), _MAX_FILE)
+            text = content.decode("utf-8", "surrogateescape").strip()
+        except OSError as error:
+            raise ConfigError([f"{where}: cannot read {path!r}: {error.strerror}"]) from None
+        except ValueError as error:
+            raise ConfigError([f"{where}: {path!r}: {error}"]) from None
+        if not text:
+            raise ConfigError([f"{where}: {path!r}: is empty"])
+        return text
+
+    def place(self, problem: str) -> str:
+        """Return a problem of the entry with the names of variables instead of keys."""
+        head, colon, rest = problem.partition(": ")
+        names = {
+            key: name for keys in (_KEYS, *_KEYS_OF_SCHEMES.values()) for key, name in keys.items()
+        }
+        names["repo"] = "RESTIC_REPOSITORY"
+        for key in sorted(names, key=len, reverse=True):
+            head = head.replace(key, names[key])
+        return f"{head}{colon}{rest}"
+
+    def warnings(self, paths_shown: bool) -> Iterator[str]:
+        """Yield a line for each variable that is ignored; ``paths_shown`` by ``--compat``."""
+        for name, (ignored, instead) in _IGNORED.items():
+            if self.environ.get(name) and is_true(self.environ, name) is ignored:
+                yield f"{name}={self.environ[name]} is ignored; {instead}"
+        if is_true(self.environ, "INCLUDE_PATHS") and not paths_shown:
+            yield "INCLUDE_PATHS is ignored without --compat restic-exporter"
