@@ -53,6 +53,8 @@ intersphinx_mapping = {
 
 # In docstrings: `Listing` is a class, wherever it is.
 default_role = "any"
+# Names that are on no page stay text.
+suppress_warnings = ["ref.any"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
