@@ -1,7 +1,8 @@
 """
 Sphinx extension: lets the pages of docs/ be read on a forge too.
 
-- A comment that begins with a line ``<!-- site`` shows only on the site.
+- A comment that begins with a line ``<!-- site`` shows only on the site. A line ``include ../X.md``
+  in it is that file, without its title.
 - The lists of docs/index.md become the navigation.
 - Links to a former section of howto.md lead to the page that has it now.
 - Links to README.md and others above docs/ lead to their page here; those to folders become text.
@@ -16,6 +17,8 @@ from typing import Any
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _SITE_ONLY = re.compile(r"^<!-- site\n(.*?)^-->\n", re.DOTALL | re.MULTILINE)
+_INCLUDE = re.compile(r"^include \.\./(\S+)\n", re.MULTILINE)
+_LINK_OF_ROOT = re.compile(r"\]\((?!https?:|#)(docs/)?")
 _LINK_ABOVE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)(#[^)]*)?\)")
 _FORMER = re.compile(r"\]\(howto\.md#([^)]+)\)")
 _MOVED = re.compile(r'<a id="([^"]+)"></a>\[[^\]]+\]\(([^)]+)\)')
@@ -34,8 +37,14 @@ _LANGUAGES = (
 
 def for_the_site(text: str) -> str:
     """Return a page as the site shows it."""
+    text = _INCLUDE.sub(_included, _SITE_ONLY.sub(r"\1", text))
     text = _FORMER.sub(lambda found: f"]({moved().get(found[1], found[1])})", text)
-    return _LINK_ABOVE.sub(_link, _SITE_ONLY.sub(r"\1", text))
+    return _LINK_ABOVE.sub(_link, text)
+
+
+def _included(found: re.Match[str]) -> str:
+    text = (_DOCS.parent / found[1]).read_text().partition("\n")[2]
+    return _LINK_OF_ROOT.sub(lambda link: "](" if link[1] else "](../", text)
 
 
 @cache

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from docsite.extension import for_the_site, language_of, with_navigation
+from tests.doubles.programs import ROOT
 
 
 class ExtensionTests(SynchronousTestCase):
@@ -12,6 +13,14 @@ class ExtensionTests(SynchronousTestCase):
         """The text of a comment for the site shows there; other comments stay comments."""
         page = "One\n<!-- site\nTwo\n-->\nThree\n<!-- Four -->\n"
         self.assertEqual(for_the_site(page), "One\nTwo\nThree\n<!-- Four -->\n")
+
+    def test_include(self) -> None:
+        """A file above docs/ shows with its links, and without its title."""
+        shown = for_the_site("<!-- site\ninclude ../CHANGELOG.md\n-->\n")
+        changelog = (ROOT / "CHANGELOG.md").read_text()
+        self.assertEqual(shown.count("\n## "), changelog.count("\n## "))
+        self.assertNotIn("# Changelog\n", shown)
+        self.assertIn("](migrating.md)", shown)
 
     def test_links_above(self) -> None:
         """Links above docs/ lead to pages, to copies of files, or nowhere; others stay."""
