@@ -42,8 +42,6 @@ html_show_copyright = False
 smartquotes = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
-# The indented blocks are commands, configs, metrics: nothing that one language fits.
-highlight_language = "text"
 
 # A build has no network: these are shipped.
 intersphinx_mapping = {

@@ -89,7 +89,8 @@ def _read(app: Any, name: str, source: list[str]) -> None:
 
 def _parsed(app: Any, document: Any) -> None:
     for block in document.findall(lambda node: node.tagname == "literal_block"):
-        if "language" not in block:
+        # MyST calls it so where the page names none.
+        if block["language"] == "none":
             block["language"] = language_of(block.astext())
             block["force"] = True
 
