@@ -8,7 +8,7 @@ imports the rest.
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from functools import partial
 from getopt import GetoptError
 from types import MappingProxyType
@@ -246,7 +246,7 @@ def _systemd_folder() -> str | None:
     return os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or None
 
 
-def _environ(options: Options) -> Mapping[str, str]:
+def _environ(options: Options) -> MutableMapping[str, str]:
     """Return the environment for the daemon."""
     if not options["no-vault"]:
         return os.environ

@@ -128,7 +128,7 @@ class Collector:
             await self._opener.stop()
             await self.restore()
             due = self._update_statuses(labels)
-            job.left = len(due)
+            job.due = job.left = len(due)
             if not (await self._read_all(due) and await self._compare_copies()):
                 self._log.info("collection cancelled")
                 return
@@ -146,7 +146,7 @@ class Collector:
                 errors=sum(one.success is False for one in due),
             )
         finally:
-            job.running, job.left = False, 0
+            job.running, job.due, job.left = False, 0, 0
 
     def _update_statuses(self, labels: Collection[str] | None) -> list[RepositoryStatus]:
         """Update the statuses to the config; return those that are due."""

@@ -201,7 +201,8 @@ class JobStatus:
     The status of the collections as a whole; times are Unix seconds.
 
     ``error_count`` is the number of repositories whose latest read has failed, as of the end
-    of the latest collection. ``left`` is the number still to be read while it is ``running``.
+    of the latest collection. While one is ``running``, ``left`` is the number still to be read,
+    out of those that were ``due``.
     """
 
     running: bool = False
@@ -210,6 +211,7 @@ class JobStatus:
     duration: float | None = None
     error_count: int = 0
     skipped: int = 0
+    due: int = 0
 
 
 @define

@@ -49,12 +49,14 @@ def check_config(
     reader: str = "auto",
     shard: Shard = WHOLE,
     plugins: Plugins | None = None,
+    with_files: bool = True,
 ) -> Checked:
     """
     Check the config in ``source`` as the daemon does.
 
     ``restic``, ``reader`` and ``shard`` are the daemon's options. Only the config and the files
-    that it names are read, no repository or secret store; ``reactor`` does not run.
+    that it names are read, no repository or secret store; ``reactor`` does not run. If not
+    ``with_files``, only the config is read, and nothing of it is returned.
 
     :raises ConfigError: with all problems.
     :raises ValueError: installed plugins conflict.
@@ -62,9 +64,12 @@ def check_config(
     plugins = plugins or installed_plugins()
     makers, stores = by_scheme(plugins.makers), tuple(by_name(plugins.stores))
     broken = bool(plugins.broken)
-    context = ConfigContext(directory, makers, stores, broken, environ, shard.holds)
+    holds = shard.holds if with_files else lambda _: False
+    context = ConfigContext(directory, makers, stores, broken, environ, holds)
     document = load_document(source, directory)
     config = build_config(document, source, context)
+    if not with_files:
+        return Checked((), ())
     has_restic = shutil.which(restic, path=environ.get("PATH")) is not None
     any_reader = ResticReader(reactor, restic, environ)
     readers = Readers(any_reader, any_reader, reader, lambda: has_restic, restic)

@@ -86,11 +86,9 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
         help_texts.CHECK_CONFIG,
         epilog=help_texts.CHECK_CONFIG_EXAMPLES,
     )
-    check.add_argument(
-        "--connect",
-        action="store_true",
-        help="Also connect to each repository and test its password. Reads no snapshots.",
-    )
+    how = check.add_mutually_exclusive_group()
+    how.add_argument("--connect", action="store_true", help=help_texts.CONNECT)
+    how.add_argument("--no-files", action="store_true", help=help_texts.NO_FILES)
     add_options(check, (*READING, "web-config"), log_level="warn")
     check.set_defaults(run=_check_config)
     collect = command(
@@ -199,13 +197,15 @@ def _check_config(arguments: argparse.Namespace) -> int:
             options["restic"],
             options["reader"],
             options["shard"],
+            with_files=not arguments.no_files,
         )
     except (ConfigError, ValueError) as error:
         problems += str(error).splitlines()
     if problems:
         _complain(problems)
         return 1
-    print(json.dumps(checked.entries, indent=2), flush=True)
+    if not arguments.no_files:
+        print(json.dumps(checked.entries, indent=2), flush=True)
     _complain((*checked.warnings, *warnings))
     return 0
 

@@ -33,6 +33,9 @@ password opens it. Print a line for each instead of the config.
 Exit status: 0; 1 if the config is invalid; 3 if --connect failed for some
 repositories."""
 
+CONNECT = "Also connect to each repository and test its password. Reads no snapshots."
+NO_FILES = "Check the config alone, where the files that it names are missing. Prints nothing."
+
 CHECK_CONFIG_EXAMPLES = """\
 examples:
   restic-reporter check-config --config config.json

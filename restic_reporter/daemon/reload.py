@@ -38,7 +38,8 @@ class ConfigLoader:
     Loads the config, and passes it and its tasks to all users.
 
     ``load_config`` reads and checks the file; it blocks. ``cron`` is for repositories without
-    their own schedule.
+    their own schedule. ``on_reload`` is called at the begin of each reload with ``True``, and at
+    its end with ``False``.
     """
 
     _log = Logger()
@@ -54,6 +55,7 @@ class ConfigLoader:
     _cron_service: "CronService[str | None]"
     _upkeep: UpkeepService
     _now: Callable[[], float]
+    _on_reload: Callable[[bool], object] = lambda _: None
     _running: bool = False
     # Who waits for the reload that runs, and for the one after it.
     _served: "list[Deferred[Sequence[str]]]" = field(factory=list)
@@ -80,6 +82,7 @@ class ConfigLoader:
 
     def _begin(self) -> None:
         self._running = True
+        self._on_reload(True)
         self._served, self._waiting = self._waiting, []
         reloaded = Deferred.fromCoroutine(self._reload())
         reloaded.addErrback(self._bug)
@@ -91,6 +94,7 @@ class ConfigLoader:
 
     def _ended(self, problems: Sequence[str]) -> None:
         self._running = False
+        self._on_reload(False)
         served, self._served = self._served, []
         for end in served:
             end.callback(problems)

@@ -26,6 +26,7 @@ from ..web.listener import AddressError
 from .children import SecretStores, WebServer
 from .garbage import long_lived
 from .log_queue import LogQueue
+from .notify import Notifier
 from .orders import Orders
 from .reactor_lag import ReactorLag
 from .reload import ConfigLoader
@@ -47,6 +48,7 @@ class Parts:
     runs: Runs
     orders: Orders
     # Child services, in the order of their start.
+    notifier: Notifier
     stores: SecretStores
     lag: ReactorLag
     cron_service: "CronService[str | None]"
@@ -81,7 +83,14 @@ class ReporterService(MultiService):
         self._pidfile = pidfile
         self._log_observer = log_observer
         self._stopping = False
-        for child in (parts.stores, parts.lag, parts.cron_service, parts.upkeep, parts.web):
+        for child in (
+            parts.notifier,
+            parts.stores,
+            parts.lag,
+            parts.cron_service,
+            parts.upkeep,
+            parts.web,
+        ):
             child.setServiceParent(self)
         if parts.web_config_watch is not None:
             parts.web_config_watch.setServiceParent(self)
@@ -134,10 +143,12 @@ class ReporterService(MultiService):
         if not restored:
             await parts.runs.ended()
         try:
-            await self._parts.web.open()
+            await parts.web.open()
         except AddressError as error:
             self._log.critical("{error}", error=error)
             self._fail()
+        else:
+            parts.notifier.ready()
 
     def _fail(self) -> None:
         """Stop, and exit with status 1, which twistd cannot do."""

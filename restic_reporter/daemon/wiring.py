@@ -2,7 +2,7 @@
 
 import atexit
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .children import WebServer
 from .descriptors import connections_for, raise_limit
 from .log_observer import observer_factory
 from .log_queue import LogQueue
+from .notify import Notifier, describe
 from .orders import Orders
 from .reactor_lag import ReactorLag
 from .service import Parts, ReporterService
@@ -41,10 +42,12 @@ def wire(
     options: Mapping[str, Any],
     twistd_options: Mapping[str, Any],
     reactor: Any,
-    environ: Mapping[str, str],
+    environ: MutableMapping[str, str],
 ) -> ReporterService:
     """
     Return the daemon's service, from the values of `restic_reporter.tap.Options` and twistd's.
+
+    The variables that are for this process alone are taken out of ``environ``.
 
     :raises ValueError: it cannot run with these; the message is for the user.
     """
@@ -52,18 +55,20 @@ def wire(
     log_queue = LogQueue()
     # If the start fails, the reactor never runs.
     atexit.register(log_queue.finish)
-    listener = _checked_listener(options["bind"])
+    listener = _checked_listener(options["bind"], environ)
     limits = _web_limits(options["concurrency"])
     state = CollectionState()
     status_pages = StatusPages(
         reactor, state, time.time, lambda: collection.cron_service.next_due, __version__
     )
+    notifier = Notifier(reactor, environ, lambda: describe(state, collection.cron_service.next_due))
     collection = wire_collection(
         options,
         reactor,
         environ,
         state,
         on_read=status_pages.prepare,
+        on_reload=notifier.reloading,
         owner=(twistd_options.get("uid"), twistd_options.get("gid")),
         reactor_lag=lag.take,
         log_lines_dropped=lambda: log_queue.dropped,
@@ -89,6 +94,7 @@ def wire(
         collector=collection.collector,
         runs=collection.runs,
         orders=orders,
+        notifier=notifier,
         stores=collection.stores,
         lag=lag,
         cron_service=collection.cron_service,
@@ -114,14 +120,15 @@ def wire(
     )
 
 
-def _checked_listener(address: Address) -> Listener:
+def _checked_listener(address: Address, environ: Mapping[str, str]) -> Listener:
     """Return the listener for ``address``; raise a ValueError while the user still sees it."""
     listener = Listener(address)
     try:
         listener.bind()
         listener.release()
     except AddressError as error:
-        raise ValueError(f"--bind: {error}") from None
+        hint = "; did you mean the socket of systemd, 'systemd:domain=INET6:index=0'?"
+        raise ValueError(f"--bind: {error}{hint if 'LISTEN_FDS' in environ else ''}") from None
     return listener
 
 

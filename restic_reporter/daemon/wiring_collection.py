@@ -80,6 +80,7 @@ def wire_collection(
     state: CollectionState,
     read: ReadOne = read_repository,
     on_read: Callable[[RepositoryStatus], None] = lambda _: None,
+    on_reload: Callable[[bool], object] = lambda _: None,
     owner: tuple[int | None, int | None] = (None, None),
     one_run: bool = False,
     **page_values: Any,
@@ -87,7 +88,8 @@ def wire_collection(
     """
     Return the parts that read repositories: with the config loaded, and not started.
 
-    They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read.
+    They write ``state``. ``read`` reads one repository; ``on_read`` is called after each read,
+    and ``on_reload`` around each reload, as by `ConfigLoader`.
     ``owner`` are the user and the group that the process will change to. With ``one_run`` there
     will be one collection. ``page_values`` are for `MetricsPage`.
 
@@ -198,6 +200,7 @@ def wire_collection(
         cron_service=cron_service,
         upkeep=upkeep,
         now=time.time,
+        on_reload=on_reload,
     )
     try:
         loader.load()

@@ -171,3 +171,20 @@ class StartTests(SynchronousTestCase):
             self.assertEqual(daemon.program.end(), 1)
         self.assertIn("Address already in use", daemon.program.output)
         self.assertEqual(list(self.folder.path.glob("*.pid")), [])
+
+    def test_socket_of_systemd(self) -> None:
+        """If systemd has passed a socket, and so taken the port, the error has its address."""
+        with create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            daemon = Daemon(
+                self.folder,
+                [ENTRY],
+                f"--bind=127.0.0.1:{port}",
+                environment={"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+            )
+            self.assertEqual(daemon.program.end(), 1)
+        self.assertIn(
+            "Address already in use; did you mean the socket of systemd,"
+            " 'systemd:domain=INET6:index=0'?",
+            daemon.program.output,
+        )

@@ -60,6 +60,7 @@ class ScalingTests(SynchronousTestCase):
             shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
         (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+        start = start.removesuffix(" $RESTIC_REPORTER_OPTIONS")
         parsed = [options(shlex.split(start.replace("%i", str(index)))) for index in range(COUNT)]
         self.assertEqual([str(one["shard"]) for one in parsed], SHARDS)
         ports = [one["bind"].text for one in parsed]
@@ -67,6 +68,8 @@ class ScalingTests(SynchronousTestCase):
         for target in config["scrape_configs"][0]["static_configs"][0]["targets"]:
             targets.append(target.removeprefix("localhost"))
         self.assertEqual(ports, targets)
+        for name in ("State", "Cache"):
+            self.assertIn(f"\n{name}Directory=restic-reporter-%i\n", unit)
 
     def test_kubernetes(self) -> None:
         """There are as many pods as shards, and each gets the shard with its number."""

@@ -58,6 +58,16 @@ class CheckConfigTests(ConfigCase):
         (shown,) = self.check([{"repo": "/p", "password": "x", **entry}]).entries
         return shown
 
+    def test_no_files(self) -> None:
+        """Without the files and variables that it names, a config can still be checked."""
+        entry = {"repo": "/p", "password_file": "%d/missing"}
+        with self.assertRaises(ConfigError):
+            self.check([entry])
+        self.assertEqual(self.check([entry], with_files=False), Checked((), ()))
+        with self.assertRaises(ConfigError) as caught:
+            self.check([entry, {"repo": "/q", "pasword": "x"}], with_files=False)
+        self.assertIn("unknown key 'pasword'", str(caught.exception))
+
     def test_secrets(self) -> None:
         """Every secret is shown as a mask, and what is none as it is."""
         self.write("password", MARKER)

@@ -17,7 +17,9 @@ class HeldLoader(ConfigLoader):
 
     def __init__(self) -> None:
         nothing = cast(Any, None)
+        self.reported: list[bool] = []
         super().__init__(*[nothing] * 11)
+        self._on_reload = self.reported.append
         self.reloads: list[Deferred[Sequence[str]]] = []
 
     async def _reload(self) -> Sequence[str]:
@@ -49,6 +51,17 @@ class ReloadTests(SynchronousTestCase):
         self.loader.reloads[1].callback(["second"])
         self.assertEqual([self.successResultOf(one) for one in others], [["second"]] * 2)
         self.assertEqual(len(self.loader.reloads), 2)
+
+    def test_reported(self) -> None:
+        """Begin and end of each reload are reported, also of one that failed with a bug."""
+        self.loader.reload()
+        self.loader.reload()
+        self.assertEqual(self.loader.reported, [True])
+        self.loader.reloads[0].errback(RuntimeError())
+        self.assertEqual(self.loader.reported, [True, False, True])
+        self.loader.reloads[1].callback([])
+        self.assertEqual(self.loader.reported, [True, False, True, False])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_asked_at_its_end(self) -> None:
         """Who asks when told of an end starts another reload."""
