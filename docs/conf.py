@@ -11,7 +11,7 @@ from restic_reporter import __version__  # noqa: E402
 project = "restic-reporter"
 release = __version__
 author = "the restic-reporter developers"
-html_title = f"restic-reporter {release}"
+html_title = f"{project} {release.partition('+')[0]}"
 
 extensions = [
     "myst_parser",

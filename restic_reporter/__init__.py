@@ -1,3 +1,9 @@
 """Prometheus exporter that tells which restic backups are late or broken."""
 
-__version__ = "0.1.0"
+try:
+    from ._version import __version__
+except ImportError:
+    # A checkout that was never installed.
+    __version__ = "0+unknown"
+
+__all__ = ["__version__"]

@@ -221,7 +221,7 @@ def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
 def _parse_yaml(text: str, name: str) -> Any:
     try:
         _check_events(text)
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f": line {mark.line + 1}, column {mark.column + 1}" if mark else ""

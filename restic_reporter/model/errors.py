@@ -27,7 +27,7 @@ class Reason(StrEnum):
     EXEC = "exec"
     RESTIC = "restic"
     SIGNAL = "signal"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105
     LOCKED = "locked"
     INTERNAL = "internal"
 

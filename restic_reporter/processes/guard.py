@@ -115,7 +115,7 @@ def become(arguments: list[str], guard: int) -> None:
             os.nice(_NICENESS)
         arguments = arguments[1:]
     try:
-        os.execvpe(arguments[0], arguments, environment())
+        os.execvpe(arguments[0], arguments, environment())  # noqa: S606 - no shell is meant
     except OSError as error:
         report(f"failed {error.strerror}")
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 # Bursts of connections wait here, up to the kernel's own limit.
 _BACKLOG = 1024
+_ALL_IPV4 = "0.0.0.0"  # noqa: S104 - documented: an address without a host means all interfaces
 
 # A backlog is ignored: ours is as long as the kernel allows.
 _TCP_ENDPOINT = re.compile(
@@ -57,7 +58,7 @@ def parse_address(text: str) -> Address:
             raise ValueError(f"invalid port in {text!r}; the highest is 65535")
         host = (match["host"] or "").replace("\\", "").strip("[]")
         if endpoint and not host:
-            host = "::" if endpoint["kind"] == "tcp6" else "0.0.0.0"
+            host = "::" if endpoint["kind"] == "tcp6" else _ALL_IPV4
         return Address(text, host or None, port)
     if _PORT_OR_HOST.fullmatch(text):
         mend = f":{text}" if text.isdigit() else f"{text}:9121"
@@ -136,7 +137,7 @@ def _bound_socket(host: str | None, port: int) -> socket.socket:
             return _bind(socket.AF_INET6, ("::", port), dual_stack=True)
         except OSError:
             # No IPv6 here; a port in use fails again.
-            return _bind(socket.AF_INET, ("0.0.0.0", port))
+            return _bind(socket.AF_INET, (_ALL_IPV4, port))
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # Prefer IPv4 for a name with both, like localhost.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)

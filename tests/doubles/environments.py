@@ -15,6 +15,8 @@ SNAPDIR = ROOT / "examples" / "backend-snapdir"
 _OURS = (
     "LICENSE",
     "README.md",
+    "config.example.json",
+    "monitoring",
     "packaging",
     "pyproject.toml",
     "restic_reporter",

@@ -11,10 +11,12 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IListeningPort,
+    IOpenSSLContextFactory,
     IPullProducer,
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -127,9 +129,12 @@ class HostileServer(Factory):
     def buildProtocol(self, addr: object) -> Any:
         return ServerConnection(self)
 
-    async def listen(self, endpoint: IStreamServerEndpoint) -> None:
+    async def listen(
+        self, endpoint: IStreamServerEndpoint, tls: IOpenSSLContextFactory | None = None
+    ) -> None:
         """Begin to listen, on the TCP port ``port`` if it is one; `stop` ends it."""
-        self._listening = await endpoint.listen(self)
+        factory = self if tls is None else TLSMemoryBIOFactory(tls, False, self)
+        self._listening = await endpoint.listen(factory)
         self.port = getattr(self._listening.getHost(), "port", 0)
 
     async def deafen(self) -> None:

@@ -33,7 +33,7 @@ from restic_reporter.web.security.passwords import MAX_CHECKS, MAX_CHECKS_OF_ADD
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 MONITORING = ROOT / "monitoring"
 
 METRICS = {value.name for value in vars(families).values() if isinstance(value, Family)}
@@ -150,10 +150,11 @@ class PagesTests(SynchronousTestCase):
         listed = named(section((DOCS / "why.md").read_text(), "The modules"))
         self.assertEqual([name for name in listed if not (package / name).exists()], [])
         missing = []
+        unlisted = ("__init__.py", "_version.py")
         for path in package.rglob("*.py"):
             relative = path.relative_to(package)
             folders = {f"{folder.as_posix()}/" for folder in relative.parents}
-            if path.name != "__init__.py" and not {relative.as_posix(), *folders} & set(listed):
+            if path.name not in unlisted and not {relative.as_posix(), *folders} & set(listed):
                 missing.append(relative.as_posix())
         self.assertEqual(missing, [])
 

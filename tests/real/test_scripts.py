@@ -1,12 +1,13 @@
 """Tests of ``scripts/``."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.doubles.programs import PATIENCE, ROOT
 from tests.doubles.tools import tool
@@ -49,6 +50,104 @@ class TryItTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)[0]["repo"], "local:examples/repository")
         self.assertNotIn("readable by every user", done.stderr)
+
+
+# Stands in for tox and for scripts/test: notes how it was called. The changelog is a real change.
+NOTING = """#!/bin/sh
+echo "$(basename "$0") $*" >>calls
+case "$*" in *changelog*) echo more >>CHANGELOG.md ;; esac
+"""
+
+
+class ReleaseTests(SynchronousTestCase):
+    """``scripts/release``."""
+
+    def setUp(self) -> None:
+        if shutil.which("git") is None:
+            raise SkipTest("needs git")
+        self.folder = Path(self.mktemp()).absolute()
+        programs = self.folder / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (self.folder / "scripts").mkdir()
+        for name in ("scripts/release", "scripts/environment.sh", "setup.cfg"):
+            shutil.copy(ROOT / name, self.folder / name)
+        for path, program in (
+            (programs / "python", "#!/bin/sh\n"),
+            (programs / "pip", "#!/bin/sh\n"),
+            (programs / "tox", NOTING),
+            (self.folder / "scripts" / "test", NOTING),
+        ):
+            path.write_text(program)
+            path.chmod(0o755)
+        (self.folder / "CHANGELOG.md").write_text("# Changelog\n")
+        (self.folder / "changes").mkdir()
+        (self.folder / "changes" / "README.md").touch()
+        (self.folder / ".gitignore").write_text(".venv\ncalls\n")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the folder, as somebody."""
+        somebody = ("-c", "user.name=n", "-c", "user.email=e")
+        command = ("git", *somebody, *arguments)
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, check=True
+        ).stdout
+
+    def commit(self) -> None:
+        """Commit all that there is."""
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--message=m")
+
+    def release(self, version: str) -> "subprocess.CompletedProcess[str]":
+        """Run it, as somebody."""
+        names = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+        return subprocess.run(
+            [self.folder / "scripts" / "release", version],
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)} | dict.fromkeys(names, "n"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def calls(self) -> list[str]:
+        """What was called until now."""
+        path = self.folder / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def test_refused(self) -> None:
+        """Nothing is run for a bad version, another branch, open changes, or a tag that exists."""
+
+        def refuse(message: str, version: str = "1.2.0") -> None:
+            done = self.release(version)
+            self.assertIn(message, done.stderr)
+            self.assertEqual((done.returncode, self.calls()), (1, []))
+
+        refuse("usage:", "1.2")
+        self.git("switch", "--quiet", "--create", "other")
+        refuse("release from main")
+        self.git("switch", "--quiet", "main")
+        (self.folder / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
+        refuse("commit or remove your changes")
+        self.commit()
+        refuse("has an unreleased section")
+        self.git("tag", "v1.2.0")
+        refuse("tag v1.2.0 exists")
+
+    def test_good(self) -> None:
+        """All is checked before the tag is made; then it says how to publish, and does not."""
+        done = self.release("1.2.0")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first, *checks, changelog, last = self.calls()
+        self.assertEqual(first, "test ")
+        names = [one.split()[3] for one in checks]
+        self.assertEqual(names, ["servers", "lowest", "install", "audit"])
+        self.assertEqual(changelog, "tox run -e changelog -- --yes --version 1.2.0")
+        self.assertEqual(last, "tox run -e release")
+        self.assertEqual(self.git("describe").strip(), "v1.2.0")
+        self.assertEqual(self.git("log", "-1", "--format=%s").strip(), "Release 1.2.0")
+        self.assertIn("Nothing was published", done.stdout)
 
 
 class FetchTestToolsTests(SynchronousTestCase):

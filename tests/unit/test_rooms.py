@@ -55,6 +55,6 @@ class RoomsTests(SynchronousTestCase):
         self.assertGreater(seen, 100)
 
     def test_top(self) -> None:
-        """Nothing else stands at the top."""
-        top = {path.name for path in PACKAGE.glob("*.py")}
+        """Nothing else stands at the top, but for what a build writes."""
+        top = {path.name for path in PACKAGE.glob("*.py")} - {"_version.py"}
         self.assertEqual(top, {"__init__.py", "__main__.py", "interfaces.py", "tap.py"})

@@ -1,6 +1,7 @@
 """Tests of `restic_reporter.daemon.twisted_events`."""
 
 import os
+import re
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -56,8 +57,9 @@ class PlainEventsTests(SynchronousTestCase):
         AppLogger(ServerOptions()).start(Application("any"))
         ((namespace, text),) = self.seen
         self.assertEqual(namespace, "restic_reporter")
+        version = re.escape(__version__)
         self.assertRegex(
-            text, rf"^starting restic-reporter {__version__} \(Twisted [\d.]+, Python [\d.]+\)$"
+            text, rf"^starting restic-reporter {version} \(Twisted [\d.]+, Python [\d.]+\)$"
         )
 
     def test_port(self) -> None:

@@ -8,7 +8,7 @@ from weakref import WeakSet
 from attrs import evolve
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import UNIXServerEndpoint, wrapServerTLS
+from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 
 from restic_reporter.http import parse_ca_certificates, parse_client_certificate
@@ -135,7 +135,7 @@ class VerificationTests(TLSCase):
         path = self.mktemp()[-60:].replace("/", "-")
         server = HostileServer(lambda c: c.push(answer(b"[]")))
         tls = options(self.authority.issue("good.example"))
-        await server.listen(wrapServerTLS(tls, UNIXServerEndpoint(reactor, path)))
+        await server.listen(UNIXServerEndpoint(reactor, path), tls)
         self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
         transport = Transport(ca_certificates=self.authority.pem, unix_socket=path)
         response = await self.get(server, scheme="https", host="good.example", transport=transport)
