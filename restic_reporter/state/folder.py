@@ -85,7 +85,10 @@ class StateFolder:
     def _close_to_others(self) -> None:
         """Make the folder private, unless it has other files in it, whose readers need it."""
         if self.path.stat().st_mode & 0o077 and all(map(_is_ours, os.listdir(self.path))):
-            self.path.chmod(0o700)
+            # A volume of Kubernetes belongs to root, and is writable for the daemon's group. The
+            # files in it are private all the same.
+            with suppress(PermissionError):
+                self.path.chmod(0o700)
 
     def create_database(self) -> None:
         """Create the database's file, if there is none, for its owner alone."""

@@ -32,14 +32,14 @@ group="$base/control/restic-reporter-test-$$"
 mkdir "$group"
 sh -c 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"' - "$group" \
     setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount --cgroup --uts --ipc --net \
-    sh -c "$2" - "$base" || true
+    sh -c "$2" - "$base" "$3" "$4" || true
 find "$group" -depth -type d -exec rmdir {} +
 """
 
 _INSIDE = r"""
 set -eu
 root=$1/root
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
@@ -70,7 +70,7 @@ pivot_root . old
 umount -l old
 # As systemd expects it of a container: credentials are mounted in a namespace below.
 mount --make-rshared /
-exec env -i container=private SYSTEMD_UNIT_PATH=/etc/systemd/system \
+exec env -i container=private SYSTEMD_UNIT_PATH="$3" \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=test.target --log-target=journal --show-status=no
 """
@@ -92,15 +92,22 @@ def why_not() -> str:
 
 
 class PrivateSystemd:
-    """It runs, with its journal, as soon as this is made."""
+    """
+    It runs, with its journal, as soon as this is made.
 
-    def __init__(self, folder: Folder) -> None:
+    ``files`` are the folders, separated by colons, that it sees as its root, ``units`` those of
+    them in which it looks for units.
+    """
+
+    def __init__(
+        self, folder: Folder, files: str = "/", units: str = "/etc/systemd/system"
+    ) -> None:
         self._folder = folder
         base = folder.path / "systemd"
         base.mkdir()
         # It ends with the tests, however they end.
         words = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _OUTSIDE, "-"]
-        self._program = folder.run([*words, str(base), _INSIDE])
+        self._program = folder.run([*words, str(base), _INSIDE, files, units])
         folder.stack.callback(self._end)
         self.pid = 0
         wait_until(self._runs)

@@ -1,5 +1,6 @@
 """Tests of `restic_reporter.state.folder`."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -42,6 +43,19 @@ class StateFolderTests(SynchronousTestCase):
         self.folder.create_database()
         modes = [mode(one) for one in (self.path, self.path / "lock", self.folder.database)]
         self.assertEqual(modes, ["700", "600", "600"])
+
+    def test_of_others(self) -> None:
+        """A folder of another user, which the daemon may write to, serves too."""
+
+        def refuse(path: Path, mode: int) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        self.path.mkdir(parents=True)
+        self.path.chmod(0o770)
+        self.patch(Path, "chmod", refuse)
+        self.take()
+        self.folder.create_database()
+        self.assertEqual([mode(self.path), mode(self.folder.database)], ["770", "600"])
 
     def test_made_private(self) -> None:
         """A folder that was open to others is closed, unless it has files of somebody else."""
