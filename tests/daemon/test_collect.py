@@ -131,8 +131,7 @@ class PipeTests(ScriptCase):
         """A wrong option or config costs status 1, and nothing is written."""
         for problem, *arguments in (
             ("--concurrency: invalid value 'x'", "--concurrency=x"),
-            ("invalid config", "--config=none.json"),
-            ("none.json", "--config=none.json"),
+            ("invalid config\nnone.json: cannot be read", "--config=none.json"),
             ("--textfile: no such folder", "--textfile=nowhere/x.prom"),
             ("--textfile: invalid name", "--textfile=x.txt"),
             ("--frequency", "--frequency=2"),

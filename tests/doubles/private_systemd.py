@@ -119,11 +119,13 @@ class PrivateSystemd:
         """Find process 1."""
         if self._program.process.poll() is not None:
             raise AssertionError(f"systemd has not started:\n{self._program.output}")
+        # Parents come first: what systemd forks looks like it until it runs something else.
         for pid in descendants(self._program.process.pid):
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/exe").endswith("/systemd/systemd"):
                     self.pid = pid
-        return self.pid != 0
+                    return True
+        return False
 
     def _end(self) -> None:
         """End process 1, and the kernel all others of its namespace."""

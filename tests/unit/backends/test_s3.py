@@ -117,10 +117,10 @@ class ListTests(S3Case):
         names = fill(self.fake, "repo/", 2500, locks=3)
         for old in (False, True):
             backend = self.backend(options={**OPTIONS, "s3.list-objects-v1": old})
-            for page, requests in ((1000, 3), (7, 358), (1, 250)):
+            for page, requests in ((1000, 3), (70, 36), (1, 25)):
                 self.fake.quirks.page = page
                 if page == 1:
-                    self.patch(names_module, "MOST_PAGES", 250)
+                    self.patch(names_module, "MOST_PAGES", 25)
                     await self.assert_fails(self.list(backend), Reason.TOO_LARGE)
                 else:
                     self.patch(names_module, "MOST_PAGES", 1000)
