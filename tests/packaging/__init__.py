@@ -1,0 +1,1 @@
+"""The Debian package and the container image, built and used for real."""
