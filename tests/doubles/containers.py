@@ -15,7 +15,7 @@ from tests.doubles.programs import ROOT, Folder, Program, wait_until
 IMAGE = "localhost/restic-reporter"
 
 # Stands for the image that the Containerfile begins with, as no registry is asked.
-_BASE = "docker.io/library/debian:trixie-slim"
+_BASE = "localhost/debian:trixie-slim"
 
 _KEPT = ROOT / ".tools" / "containers"
 

@@ -1,1 +1,1 @@
-"""The Debian package and the container image, built and used for real."""
+"""The units of systemd, the Debian package and the container image, used for real."""

@@ -73,6 +73,12 @@ class BookwormTests(SynchronousTestCase):
         """What a scrape gives."""
         return self.systemd.call("/usr/bin/python3", "-c", SCRAPE)
 
+    def check_config(self) -> str:
+        """Check the config as a user that may read what the service may, as the docs do it."""
+        user = "setpriv --reuid nobody --regid _restic-reporter --clear-groups"
+        check = "restic-reporter check-config --connect"
+        return self.systemd.call("sh", "-c", f"cd /etc/restic-reporter && {user} {check}")
+
     def active(self, unit: str = SERVICE) -> str:
         """What systemd says of a unit."""
         return self.systemd.show(unit, "ActiveState")
@@ -99,6 +105,7 @@ class BookwormTests(SynchronousTestCase):
             entry = {"repo": "/srv/repository", "password": EXAMPLE_PASSWORD}
             config = json.dumps({"repositories": [entry]})
             (self.systemd.root / CONFIG[1:]).write_text(config)
+            self.assertIn("ok", self.check_config())
             self.systemd.call("systemctl", "reload", SERVICE)
             self.systemd.call("systemctl", "kill", "--signal=USR1", "--kill-whom=main", SERVICE)
             wait_until(lambda: SNAPSHOTS in self.metrics())
@@ -123,7 +130,8 @@ class BookwormTests(SynchronousTestCase):
             self.apt("remove", "restic-reporter")
             self.assertEqual([self.active(), self.active(SOCKET)], ["inactive", "inactive"])
             kept = self.files()
-            self.assertLessEqual({CONFIG, "/etc/default/restic-reporter"}, kept)
+            self.assertIn("/etc/default/restic-reporter", kept)
+            self.assertEqual((self.systemd.root / CONFIG[1:]).read_text(), config)
             self.assertTrue((self.systemd.root / STATE[1:]).exists())
             self.assertNotIn("/usr/bin/restic-reporter", kept)
             self.assertFalse((self.systemd.root / "usr/lib/restic-reporter").exists())
