@@ -113,11 +113,11 @@ class IBackendMaker(IPlugin):
 
     keys: Sequence[Key] = Attribute(
         "The config keys for its repositories only; all begin with `name` and '_'. If one has a"
-        " `field`, the key ``NAME_STORE_material`` names a document."
+        " ``field``, the key ``NAME_STORE_material`` names a document."
     )
 
     locates: bool = Attribute(
-        "Whether the listings of its backends have a `location`. Without one, restic cannot read"
+        "Whether the listings of its backends have a ``location``. Without one, restic cannot read"
         " repositories whose scheme it does not support."
     )
 

@@ -23,6 +23,21 @@ _METAVARS = {
     "compat": "NAME",
 }
 
+# What docs/reference.md says besides the texts of ``--help``.
+NOTES = {
+    "bind": "`:PORT` is all interfaces, IPv6 and IPv4. An [endpoint](https://docs.twisted.org/en/"
+    "stable/core/howto/endpoints.html) is a text such as `unix:/run/restic-reporter/web.sock`.",
+    "reader": "`native` is the daemon itself, see [Readers](#readers).",
+    "cache-dir": "See [Cache](#cache).",
+    "state-dir": "systemd sets this variable. Each daemon needs a folder of its own, see"
+    " [State](#state). Without `--state-dir` and `--cache-dir` nothing is written to disk.",
+    "shard": "See [scaling.md](scaling.md).",
+    "web-config": "See [Web config](#web-config).",
+    "compat": "See [migrating.md](migrating.md#metrics).",
+    "no-discover-vault": "For command lines of the original restic-reporter.",
+    "enable-lifecycle": "See [HTTP](#http).",
+}
+
 # Name, letter, default and text of each.
 _PARAMETERS = cast(Sequence[tuple[str, str | None, str | None, str]], Options.optParameters)
 

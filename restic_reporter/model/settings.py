@@ -15,13 +15,15 @@ class Key:
 
     ``name`` begins with the backend's name and an underscore. Its value is a string, empty
     only where it is ``optional``. A ``secret`` value never shows. With ``field``, the value
-    may come from that field of a document in a secret store instead.
+    may come from that field of a document in a secret store instead. ``text`` says what it
+    means, in the Markdown of a table.
     """
 
     name: str
     secret: bool = False
     optional: bool = False
     field: str | None = None
+    text: str = ""
 
 
 @frozen(kw_only=True)

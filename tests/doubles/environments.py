@@ -17,6 +17,7 @@ _OURS = (
     "README.md",
     "config.example.json",
     "monitoring",
+    "packaging",
     "pyproject.toml",
     "restic_reporter",
     "setup.cfg",

@@ -1,4 +1,4 @@
-"""What docs/scaling.md shows works: options, units, manifests and the config of Prometheus."""
+"""What docs/scaling.md and kubernetes.md show works: options, units, manifests, Prometheus."""
 
 import shlex
 import subprocess
@@ -73,7 +73,7 @@ class ScalingTests(SynchronousTestCase):
 
     def test_kubernetes(self) -> None:
         """There are as many pods as shards, and each gets the shard with its number."""
-        (block,) = self.blocks("Kubernetes")
+        (block,) = code_blocks((DOCS / "kubernetes.md").read_text())
         spec = yaml.safe_load(block)["spec"]
         (container,) = spec["template"]["spec"]["containers"]
         self.assertEqual(spec["replicas"], COUNT)
