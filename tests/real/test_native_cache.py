@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve
 
 from restic_reporter.concurrency.deadline import Deadline
-from restic_reporter.model.snapshots import Summary
+from restic_reporter.model.snapshots import NO_RATIOS, Summary
 from restic_reporter.readers.restic import ResticReader
 from restic_reporter.testing import read_request
 from tests.doubles.native_case import NOW, Kept, reactor
@@ -29,11 +29,13 @@ def plain(one: Outcome) -> Outcome:
     """An outcome without what restic prints only since 0.17."""
     sets = tuple(
         evolve(
-            each, latest=each.latest and evolve(each.latest, program_version="", summary=Summary())
+            each,
+            latest=each.latest and evolve(each.latest, program_version="", summary=Summary()),
+            ratios=NO_RATIOS,
         )
         for each in one.content.sets
     )
-    return evolve(one, content=evolve(one.content, sets=sets))
+    return evolve(one, content=evolve(one.content, sets=sets, backdated_count=0))
 
 
 def _tree(path: Path) -> dict[str, tuple[int, bytes]]:
