@@ -287,7 +287,7 @@ class Collector:
         self._announce(status)
 
     def _announce(self, status: RepositoryStatus) -> None:
-        """Tell of a changed status."""
+        """Announce a changed status."""
         status.revision += 1
         try:
             self.on_read(status)

@@ -93,7 +93,7 @@ def _is_known(status: RepositoryStatus) -> bool:
 
 
 def _reads(*statuses: RepositoryStatus) -> str:
-    """Return what changes if a read has found other snapshots, or some have come of age."""
+    """Return what changes if a read has found other snapshots, or future ones are due."""
     return " ".join(
         f"{status.fingerprint} {status.content and status.content.future_count}"
         for status in statuses
