@@ -65,11 +65,19 @@ def pack(content: Content, table: Columns | None) -> bytes:
 
 
 def unpack(packed: bytes) -> tuple[Content, bytes]:
-    """Return what `pack` was given, the table still packed: for `unpack_table`."""
-    size, rest = _SIZES.unpack_from(packed)
-    start = _SIZES.size
-    header, histories = _parted(zlib.decompress(packed[start : start + size]))
-    return _unpacked_content(header, histories), packed[start + size : start + size + rest]
+    """
+    Return what `pack` was given, the table still packed: for `unpack_table`.
+
+    :raises DamagedError: it was not packed by this release.
+    """
+    try:
+        size, rest = _SIZES.unpack_from(packed)
+        start = _SIZES.size
+        header, histories = _parted(zlib.decompress(packed[start : start + size]))
+        content = _unpacked_content(header, histories)
+    except (LookupError, TypeError, ValueError, struct.error, zlib.error):
+        raise DamagedError("a value was not written by this release") from None
+    return content, packed[start + size : start + size + rest]
 
 
 def _with_header(header: Any, body: bytes) -> bytes:

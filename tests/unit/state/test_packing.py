@@ -1,6 +1,8 @@
 """Tests of `restic_reporter.state.packing`."""
 
+import struct
 import sys
+import zlib
 from array import array
 
 from attrs import evolve
@@ -125,6 +127,15 @@ class PackTests(SynchronousTestCase):
         table = table_of(some)
         content = at_once(with_history(at_once(table.content(NOW, ())), None, NOW))
         self.assertLess(len(pack(content, table.columns())), 80 * 100)
+
+    def test_other_release(self) -> None:
+        """What another release has packed in its own way is no reason to end."""
+        packed = pack(Content(1, 0, 0, (), 0, None), None)
+        text = zlib.decompress(packed[8:]).replace(b'"snapshots"', b'"snapshotz"')
+        other = zlib.compress(text)
+        for one in (struct.pack("<II", len(other), 0) + other, b"", packed[:20], b"x" * 40):
+            with self.assertRaises(DamagedError):
+                unpack(one)
 
     def test_byte_order(self) -> None:
         """Numbers are little-endian, whatever the machine's order."""
