@@ -111,7 +111,7 @@ class RestBackend:
 
     async def _check_there(self, deadline: Deadline, meter: Meter) -> None:
         """
-        Fail if there is no repository.
+        Fail without a repository there.
 
         Servers respond alike for an empty folder, a missing folder and a missing repository;
         only the config file proves that a repository exists.

@@ -1,4 +1,4 @@
-"""What listings, looks at the keys and readers tell of a repository's keys. Pure."""
+"""Merges what listings, looks at the keys and readers report about a repository's keys. Pure."""
 
 from attrs import evolve
 

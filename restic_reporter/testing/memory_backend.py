@@ -19,7 +19,7 @@ from ..restic_format.file_names import is_file_name
 @define
 class MemoryBackend:
     """
-    Has ``files`` by path; without a file ``config`` there is no repository.
+    Has ``files`` by path; without a file ``config`` the repository is missing.
 
     ``failures`` are raised instead of a result, by the path of a file or folder (like
     ``snapshots/``); that of ``locks/`` becomes the listing's ``locks_error``. ``waiting`` is
