@@ -118,7 +118,7 @@ class SystemdTests(SynchronousTestCase):
         self.assertIn("/srv/repository", log)
 
     def test_slow_start(self) -> None:
-        """The first collection may take longer than a start: the reactor's signs of life count."""
+        """A first collection may take longer than a start, also without a watchdog."""
         self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=0")
         os.mkfifo(self.systemd.root / "srv/gate", 0o644)
         self.configure([{"repo": "/srv/repository", "password_command": "cat /srv/gate"}])
