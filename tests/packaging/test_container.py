@@ -11,7 +11,7 @@ import yaml
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from restic_reporter.config.sharding import shard_of
-from tests.doubles.containers import Container, build_image, why_not
+from tests.doubles.containers import VERSION, Container, build_image, why_not
 from tests.doubles.programs import ROOT, Folder, wait_until
 from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD
 from tests.real.test_docs import DOCS, code_blocks
@@ -55,7 +55,9 @@ class ContainerTests(SynchronousTestCase):
         self.configure({"repo": REPOSITORY, "password_command": "sh -c 'sleep 0.1 & echo example'"})
         container = Container(self.folder, self.volumes)
         container.program.wait_for("listening on")
-        self.assertIn(SNAPSHOTS, container.metrics())
+        page = container.metrics()
+        self.assertIn(SNAPSHOTS, page)
+        self.assertIn(f'version="{VERSION}"', page)
         seconds = time.monotonic() - begin
         print(
             f"image of {self.sizes[1]} bytes, its base {self.sizes[0]}: metrics in {seconds:.1f} s"
