@@ -117,6 +117,21 @@ class SystemdTests(SynchronousTestCase):
         log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
         self.assertIn("/srv/repository", log)
 
+    def test_variables(self) -> None:
+        """What docs/migrating.md shows starts it by another exporter's variables alone."""
+        self.systemd.write(
+            "/etc/default/restic-exporter",
+            f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n",
+            0o600,
+        )
+        page = section((DOCS / "migrating.md").read_text(), "From restic-exporter")
+        lines = code_blocks(page)[1].splitlines()
+        self.systemd.drop_in(SERVICE, "\n".join(lines[1:]))
+        self.start()
+        self.assertIn("restic_snapshots_total 62\n", self.metrics())
+        refused = self.systemd.call("systemctl", "reload", SERVICE, status=3)
+        self.assertIn("reload is not applicable", refused)
+
     def test_slow_start(self) -> None:
         """A first collection may take longer than a start, also without a watchdog."""
         self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=0")
