@@ -161,6 +161,10 @@ class SystemdTests(SynchronousTestCase):
     def test_socket(self) -> None:
         """systemd's socket starts the daemon; clients wait for it, also while it restarts."""
         self.systemd.install("restic-reporter.socket")
+        self.systemd.call("systemctl", "start", "restic-reporter.socket")
+        self.systemd.call("systemctl", "start", SERVICE, status=1)
+        self.assertIn("did you mean the socket of systemd", self.systemd.log())
+        self.systemd.call("systemctl", "stop", SERVICE, "restic-reporter.socket")
         self.systemd.write(
             "/etc/default/restic-reporter",
             'RESTIC_REPORTER_OPTIONS="--bind systemd:domain=INET6:index=0"\n',
