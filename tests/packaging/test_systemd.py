@@ -178,13 +178,13 @@ class SystemdTests(SynchronousTestCase):
         self.assertIn("listening on [::]:9121", self.systemd.log())
 
     def test_user(self) -> None:
-        """A user of the service's name, if there is one, is the one that it runs as."""
-        self.systemd.call("useradd", "--system", "--no-create-home", "restic-reporter")
+        """It runs as the user that docs/install.md makes, who alone can read the config."""
         config = [{"repo": "/srv/repository", "password": EXAMPLE_PASSWORD}]
-        self.configure(config, 0o640)
-        path = "/etc/restic-reporter/config.json"
-        self.systemd.call("chgrp", "restic-reporter", path)
+        self.systemd.write("/srv/config.json", json.dumps(config))
+        commands = code_blocks((DOCS / "install.md").read_text())[1]
+        self.systemd.call("sh", "-ec", f"cd /srv\n{commands}")
         self.start()
+        self.assertNotIn("[warn]", self.systemd.log())
         self.assertIn('backup_snapshot_count{url="/srv/repository"} 62\n', self.metrics())
         owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}").strip()
         self.assertEqual(owner, "restic-reporter")
