@@ -117,6 +117,23 @@ class SystemdTests(SynchronousTestCase):
         log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
         self.assertIn("/srv/repository", log)
 
+    def test_switch(self) -> None:
+        """restic-exporter's user and its file of variables, as docs/migrating.md says."""
+        self.systemd.call("useradd", "--system", "restic-exporter")
+        variables = f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n"
+        self.systemd.write("/etc/default/restic-exporter", variables, 0o600)
+        page = (DOCS / "migrating.md").read_text()
+        (lines,) = (one for one in code_blocks(page) if one.startswith("[Service]"))
+        self.systemd.drop_in(SERVICE, lines)
+        self.start()
+        address = "http://127.0.0.1:8001/metrics"
+        metrics = self.systemd.call("curl", "--silent", "--fail", address)
+        self.assertIn("\nrestic_snapshots_total 62\n", metrics)
+        owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}")
+        self.assertEqual(owner, "restic-exporter\n")
+        self.systemd.call("systemctl", "reload", SERVICE)
+        self.assertIn("config reloaded: 1 repository", self.systemd.log())
+
     def test_slow_start(self) -> None:
         """The first collection may take longer than a start: the reactor's signs of life count."""
         self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=8")
