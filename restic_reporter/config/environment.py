@@ -87,11 +87,10 @@ class EnvironmentConfig:
 
     environ: Mapping[str, str] = field(repr=False, converter=_given)
 
-    @classmethod
-    def found_in(cls, environ: Mapping[str, str]) -> "EnvironmentConfig | None":
-        """Return the config if a repository is named."""
-        found = cls(environ)
-        return found if _REPOSITORY & found.environ.keys() else None
+    @property
+    def names_repository(self) -> bool:
+        """Whether there is a repository."""
+        return not _REPOSITORY.isdisjoint(self.environ)
 
     def options(self) -> dict[str, str]:
         """Return the texts of options, by their names."""
@@ -107,6 +106,9 @@ class EnvironmentConfig:
 
     def document(self, directory: str) -> list[dict[str, Any]]:
         """Return the document of a config; raise a `ConfigError` without a repository."""
+        if not self.names_repository:
+            problem = "no config.json here; set RESTIC_REPOSITORY, or name a file by --config"
+            raise ConfigError([f"{NAME}: {problem}"])
         if self.environ.keys() >= _REPOSITORY:
             raise ConfigError([f"{NAME}: both {' and '.join(sorted(_REPOSITORY))} are set"])
         repo = self.environ.get("RESTIC_REPOSITORY") or self._repository_in_file(directory)

@@ -37,10 +37,13 @@ class DocumentTests(EnvironmentCase):
 
     def test_found(self) -> None:
         """There is a config where a repository is named; an empty variable is none."""
-        for name in ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"):
-            self.assertIsNotNone(EnvironmentConfig.found_in({name: "x"}))
-            self.assertIsNone(EnvironmentConfig.found_in({name: ""}))
-        self.assertIsNone(EnvironmentConfig.found_in({**PASSWORD, "LISTEN_PORT": "8001"}))
+        for name in ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE", "RESTIC_REPO_URL"):
+            self.assertTrue(EnvironmentConfig({name: "x"}).names_repository)
+            self.assertFalse(EnvironmentConfig({name: ""}).names_repository)
+        self.assertEqual(
+            self.wrong(**PASSWORD, LISTEN_PORT="8001"),
+            "no config.json here; set RESTIC_REPOSITORY, or name a file by --config",
+        )
 
     def test_old_names(self) -> None:
         """Names of restic-exporter before 1.5 count where the present ones are missing."""
@@ -52,9 +55,7 @@ class DocumentTests(EnvironmentCase):
             ({**old, "RESTIC_REPOSITORY": "/new", "RESTIC_PASSWORD": "new"}, "/new", "new"),
             ({**old, "RESTIC_REPOSITORY": "", "RESTIC_PASSWORD": "new"}, "/old", "new"),
         ):
-            source = EnvironmentConfig.found_in(given)
-            assert source is not None
-            (found,) = load_config(source, self.context(environ=given)).repositories
+            found = self.loaded(**given)
             self.assertEqual((found.url, found.password), (url, Secret(password)))
 
     def test_passwords(self) -> None:
