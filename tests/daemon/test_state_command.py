@@ -1,6 +1,7 @@
 """``restic-reporter state`` beside a daemon, and after it."""
 
 import json
+import os
 import subprocess
 from typing import Any
 
