@@ -22,7 +22,7 @@ _OLD_NAMES = {
     "RESTIC_PASSWORD_FILE": "RESTIC_REPO_PASSWORD_FILE",
 }
 
-# The keys of an entry, by the variables whose values they get; some only for one scheme.
+# The variables that give the keys of an entry. Backends look for more by themselves.
 _KEYS = {
     "password_command": "RESTIC_PASSWORD_COMMAND",
     "password_file": "RESTIC_PASSWORD_FILE",
@@ -31,10 +31,7 @@ _KEYS = {
     "cacert": "RESTIC_CACERT",
     "tls_client_cert": "RESTIC_TLS_CLIENT_CERT",
 }
-_KEYS_OF_SCHEMES = {
-    "rest": {"rest_username": "RESTIC_REST_USERNAME", "rest_password": "RESTIC_REST_PASSWORD"},
-    "b2": {"b2_account_id": "B2_ACCOUNT_ID", "b2_key": "B2_ACCOUNT_KEY"},
-}
+_REST_KEYS = {"rest_username": "RESTIC_REST_USERNAME", "rest_password": "RESTIC_REST_PASSWORD"}
 
 # What restic's own backends and their programs read: nothing else of the environment is theirs.
 _PREFIXES = {
@@ -113,7 +110,9 @@ class EnvironmentConfig:
             raise ConfigError([f"{NAME}: both {' and '.join(sorted(_REPOSITORY))} are set"])
         repo = self.environ.get("RESTIC_REPOSITORY") or self._repository_in_file(directory)
         scheme = repo.partition(":")[0]
-        keys = {**_KEYS, **_KEYS_OF_SCHEMES.get(scheme, {})}
+        # restic prefers credentials within the URL.
+        without = scheme == "rest" and "@" not in repo.partition("://")[2].partition("/")[0]
+        keys = _KEYS | _REST_KEYS if without else _KEYS
         entry: dict[str, Any] = {"repo": repo}
         entry |= {key: self.environ[name] for key, name in keys.items() if name in self.environ}
         if not any(key.startswith("password") for key in entry):
@@ -122,9 +121,6 @@ class EnvironmentConfig:
         # Of two values restic takes the same.
         if {"password_file", "password_command"} & entry.keys():
             entry.pop("password", None)
-        if "@" in repo.partition("://")[2].partition("/")[0]:
-            entry.pop("rest_username", None)
-            entry.pop("rest_password", None)
         prefixes = _PREFIXES.get(scheme, ())
         env = {name: text for name, text in self.environ.items() if name.startswith(prefixes)}
         return [{**entry, "env": env} if env else entry]
@@ -146,10 +142,7 @@ class EnvironmentConfig:
     def place(self, problem: str) -> str:
         """Return a problem of the entry with the names of variables instead of keys."""
         head, colon, rest = problem.partition(": ")
-        names = {
-            key: name for keys in (_KEYS, *_KEYS_OF_SCHEMES.values()) for key, name in keys.items()
-        }
-        names["repo"] = "RESTIC_REPOSITORY"
+        names = {"repo": "RESTIC_REPOSITORY"} | _KEYS | _REST_KEYS
         for key in sorted(names, key=len, reverse=True):
             head = head.replace(key, names[key])
         return f"{head}{colon}{rest}"

@@ -28,7 +28,8 @@ class MigratingTests(SynchronousTestCase):
         """Every variable that is read is in the table, and no other."""
         known = {
             *environment._KEYS.values(),
-            *(name for keys in environment._KEYS_OF_SCHEMES.values() for name in keys.values()),
+            *environment._REST_KEYS.values(),
+            *("B2_ACCOUNT_ID", "B2_ACCOUNT_KEY"),
             *environment._IGNORED,
             *environment._OLD_NAMES.values(),
             *re.findall("[A-Z_]{3,}", " ".join(environment.OPTIONS.values())),
