@@ -3,13 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.doubles.daemons import Daemon
-from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.daemons import Daemon, run_script
+from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, example, snapshots
 
 
@@ -36,15 +35,7 @@ class StateCommandTests(SynchronousTestCase):
 
     def run_it(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "restic_reporter", "state", "--state-dir=state", *arguments],
-            cwd=self.folder.path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        return run_script(self.folder.path, "state", "--state-dir=state", *arguments)
 
     def shown(self) -> dict[str, Any]:
         """The sets that the command shows, by host."""
@@ -53,6 +44,17 @@ class StateCommandTests(SynchronousTestCase):
         (found,) = json.loads(done.stdout)
         self.assertEqual((found["url"], found["reason"]), (self.url, None))
         return {one["host"]: one for one in found["sets"]}
+
+    def test_folder_of_another(self) -> None:
+        """The state that root's daemon has in the folder of another user, as in a container."""
+        if os.getuid() != 0:
+            raise SkipTest("only root can use the folders of others")
+        state = self.folder.path / "state"
+        state.mkdir(mode=0o700)
+        os.chown(state, 65532, 65532)
+        self.collect()
+        self.assertEqual(set(self.shown()), self.hosts)
+        self.assertEqual(self.run_it("forget", self.url).returncode, 0)
 
     def test_life(self) -> None:
         """It reads beside the daemon, but drops only without it; a read brings sets back."""
