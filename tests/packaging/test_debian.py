@@ -48,9 +48,9 @@ class BookwormTests(SynchronousTestCase):
         self.systemd.copy(EXAMPLE, "/srv/repository")
         self.before = self.files()
 
-    def apt(self, *words: str) -> None:
-        """Change what is installed, and keep config files that were changed."""
-        self.systemd.call(
+    def apt(self, *words: str) -> str:
+        """Change what is installed, and keep config files that were changed; what it prints."""
+        return self.systemd.call(
             *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y"),
             *("--no-install-recommends", "-o", "APT::Sandbox::User=root"),
             *("-o", "Dpkg::Options::=--force-confold", *words),
@@ -129,6 +129,12 @@ class BookwormTests(SynchronousTestCase):
             self.apt("install", "--reinstall", f"/srv/{self.package.name}")
             self.assertEqual([self.active(), self.active(SOCKET)], ["active", "active"])
             self.assertIn(SNAPSHOTS, self.metrics())
+
+        with self.subTest("upgraded with an invalid config: the output says where the reason is"):
+            (self.systemd.root / CONFIG[1:]).write_text("{")
+            printed = self.apt("install", "--reinstall", f"/srv/{self.package.name}")
+            self.assertIn("see why: journalctl --unit=restic-reporter\n", printed)
+            (self.systemd.root / CONFIG[1:]).write_text(config)
 
         with self.subTest("removed: it has ended, and config and state are kept"):
             # systemd's socket would start the service again.
