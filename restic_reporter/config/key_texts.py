@@ -1,4 +1,4 @@
-"""What the keys of an entry mean: the tables of docs/reference.md are made of this."""
+"""What the keys of an entry mean: the tables of docs/config.md are made of this."""
 
 from collections.abc import Mapping
 
@@ -72,12 +72,12 @@ ENTRY: Mapping[str, KeyText] = {
     "copies": KeyText(
         "list of strings",
         "other repositories of this config that should hold the snapshots of this one too, each"
-        " as in its own `repo`, or by its label `url`; see [Copies](insight.md#copies)",
+        " as in its own `repo`, or by its label `url`; see [Copies](copies.md)",
     ),
     "ping_url": KeyText(
         "string",
         "http or https URL, a secret: requested after each read"
-        " [if all is well](insight.md#without-prometheus), else `/fail` below it, with the reason",
+        " [if all is well](without-prometheus.md), else `/fail` below it, with the reason",
     ),
 }
 

@@ -1,7 +1,7 @@
 """
 Compares a set's newest snapshot with those before it. Pure.
 
-docs/insight.md tells what the ratios show, and `python -m benchmarks.anomalies` measures the alerts
+docs/anomalies.md says what the ratios show, and `python -m benchmarks.anomalies` measures the alerts
 on them.
 """
 
