@@ -44,8 +44,8 @@ OF_SETS: Notes = {
     insight.NEWEST_ADDED_RATIO: "Likewise.",
     insight.NEWEST_FILES_RATIO: "Likewise.",
     insight.NEWEST_CHANGED_RATIO: "Likewise.",
-    insight.SET_PATH_GROUPS: "Many mean that `forget`, which keeps snapshots of each list, does not"
-    " do what was meant.",
+    insight.SET_PATH_GROUPS: "Many lists mean that `forget` keeps too many snapshots: it goes by"
+    " lists of paths.",
     insight.COPY_LAG: "For each repository in `copies`. Label `copy`: the label `url` of the copy."
     " Absent before both were read, see [Copies](copies.md).",
     insight.COPY_MISSING: "Likewise.",
