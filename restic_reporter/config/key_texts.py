@@ -117,7 +117,10 @@ FRESHNESS: Mapping[str, KeyText] = {
 
 # Those of `upkeep.CHECKS`.
 UPKEEP: Mapping[str, KeyText] = {
-    "check": KeyText("map, or `false`", "runs `restic check`; see below"),
+    "check": KeyText(
+        "map, or `false`",
+        "runs `restic check` on a schedule: `cron`, and optionally `read_data_subset` and `timeout`",
+    ),
     "size_cron": KeyText(
         "string, or `false`",
         "when to list all packs for the repository's size, as a cron expression in local time",
