@@ -119,7 +119,7 @@ FRESHNESS: Mapping[str, KeyText] = {
 UPKEEP: Mapping[str, KeyText] = {
     "check": KeyText(
         "map, or `false`",
-        "runs `restic check` on a schedule: `cron`, and optionally `read_data_subset` and `timeout`",
+        "runs `restic check` on a schedule: `cron`, optionally `read_data_subset` and `timeout`",
     ),
     "size_cron": KeyText(
         "string, or `false`",
