@@ -51,10 +51,12 @@ class RestServerDown(Fault):
         return self.world.of_kind("rest")
 
     def end(self) -> None:
-        self.world.rest.start_again()
+        # The two kinds that stop it may come together.
+        if self.world.rest.program.process.poll() is not None:
+            self.world.rest.start_again()
 
 
-class RestServerDies(Fault):
+class RestServerDies(RestServerDown):
     """The rest-server dies in the middle of a collection."""
 
     def begin(self) -> Iterable[str]:
@@ -63,9 +65,6 @@ class RestServerDies(Fault):
     def during(self) -> None:
         time.sleep(self.chance.random())
         self.world.rest.stop()
-
-    def end(self) -> None:
-        self.world.rest.start_again()
 
 
 class RestServerStalls(Fault):
