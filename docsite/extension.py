@@ -32,9 +32,10 @@ _CHAPTER = re.compile(r"^## (.+)\n+((?:- .*\n)+)", re.MULTILINE)
 _ITEM = re.compile(r"^- \[([^\]]+)\]\((\S+)\.md\)", re.MULTILINE)
 
 _COMMANDS = (
-    r"amtool|apt|b2|backup|cat|chgrp|chmod|cp|curl|echo|install|kill|mkdir|openssl|pip|pipx|podman|prometheus|promtool"
-    r"|python3?|report-result|restic|restic-reporter|runuser|sed|setfacl|setpriv|ssh|sudo|systemctl|systemd-run"
-    r"|systemd-analyze|tox|twistd|useradd|vault|\.?[\w./-]*/[\w./-]+"
+    r"amtool|apt|b2|backup|cat|chgrp|chmod|cp|curl|echo|install|kill|kubectl|mkdir|openssl|pip"
+    r"|pipx|podman|prometheus|promtool|python3?|report-result|restic|restic-reporter|runuser|sed"
+    r"|setfacl|setpriv|ssh|sudo|systemctl|systemd-run|tox|twistd|useradd|vault"
+    r"|\.?[\w./-]*/[\w./-]+"
 )
 _LANGUAGES = (
     ("json", r'\[\n|\{\s*"'),
