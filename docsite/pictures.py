@@ -32,7 +32,7 @@ body {{ margin: 0; padding: 14px; background: {background} }}
 pre {{ margin: 0; color: {foreground}; font: 15px/1.35 monospace; }}
 </style><pre>{code}</pre>"""
 _QUERY = "(time() - backup_newest_timestamp) / 86400"
-_WIDTH = 1280
+_WIDTH = 1000
 # Prometheus draws the results of a query later, and does not renew its other pages.
 _FIND = """new Promise(done => { let left = 20; const look = () =>
     document.body.innerText.includes(%s) ? done(true)
