@@ -32,7 +32,8 @@ body {{ margin: 0; padding: 14px; background: {background} }}
 pre {{ margin: 0; color: {foreground}; font: 15px/1.35 monospace; }}
 </style><pre>{code}</pre>"""
 _QUERY = "(time() - backup_newest_timestamp) / 86400"
-_WIDTH = 1000
+# The status page has a table from here on; what Prometheus shows is easier to read if it is narrow.
+_WIDTH, _NARROW = 1280, 1000
 # Prometheus draws the results of a query later, and does not renew its other pages.
 _FIND = """new Promise(done => { let left = 20; const look = () =>
     document.body.innerText.includes(%s) ? done(true)
@@ -112,10 +113,10 @@ def draw(tutorial: Tutorial, camera: Camera) -> None:
     camera.take("status", reporter, "1 backup set needs attention", "main")
     tutorial.run("Let Prometheus scrape it")
     tutorial.start("Let Prometheus scrape it")
-    camera.take("targets", f"{prometheus}/targets", "1/1 up")
+    camera.take("targets", f"{prometheus}/targets", "1/1 up", width=_NARROW)
     query = f"{prometheus}/graph?g0.range_input=1h&g0.tab=1&g0.expr={quote(_QUERY)}"
-    camera.take("query", query, 'host="web-2"')
-    camera.take("alert", f"{prometheus}/alerts", "Firing (1)")
+    camera.take("query", query, 'host="web-2"', width=_NARROW)
+    camera.take("alert", f"{prometheus}/alerts", "Firing (1)", width=_NARROW)
     tutorial.run("Mend it")
     camera.take("mended", reporter, "All 2 backup sets are fine", "main")
 
