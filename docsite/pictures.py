@@ -96,19 +96,29 @@ def main() -> None:
         folder.close()
 
 
-def draw(tutorial: Tutorial, camera: Camera) -> None:
-    """Go through the tutorial, with a picture at each step."""
-    reporter, prometheus = f"http://localhost:{REPORTER}", f"http://localhost:{PROMETHEUS}/classic"
-    tutorial.run("Make some backups")
-    tutorial.run("Look once")
-    collect = ["restic-reporter", "collect", "--config", "config.json"]
+def typed(tutorial: Tutorial, command: str) -> str:
+    """Return a command and what it shows on a terminal."""
     terminal = Terminal(
-        ["env", *collect], tutorial.environment, tutorial.place, _COLUMNS, stderr=subprocess.DEVNULL
+        ["env", *command.split()],
+        tutorial.environment,
+        tutorial.place,
+        _COLUMNS,
+        stderr=subprocess.DEVNULL,
     )
     terminal.end()
     # Without the progress bar, which it has erased at the end.
-    table = terminal.raw.rpartition("\x1b[2K")[2]
-    camera.terminal("collect", f"$ {' '.join(collect)}\n{table}")
+    shown = terminal.raw.rpartition("\x1b[2K")[2]
+    return f"$ {command}\n{shown}"
+
+
+def draw(tutorial: Tutorial, camera: Camera) -> None:
+    """Go through the tutorial, with a picture at each step."""
+    reporter, prometheus = f"http://localhost:{REPORTER}", f"http://localhost:{PROMETHEUS}/classic"
+    camera.terminal("install", typed(tutorial, "restic-reporter --help"))
+    tutorial.run("Make some backups")
+    camera.terminal("backups", typed(tutorial, "restic -r repository -p password snapshots"))
+    tutorial.run("Look once")
+    camera.terminal("collect", typed(tutorial, "restic-reporter collect --config config.json"))
     tutorial.start("Run the daemon")
     camera.take("status", reporter, "1 backup set needs attention", "main")
     tutorial.run("Let Prometheus scrape it")
