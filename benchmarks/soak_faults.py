@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from attrs import define, field
 
@@ -27,6 +28,8 @@ class Fault:
     world: World
     daemon: Daemon
     chance: random.Random
+    # Whether a repository may have been read before the fault, and fail afterwards.
+    strikes_late: ClassVar[bool] = False
 
     def begin(self) -> Iterable[str]:
         """Break something; the names of the repositories that may fail by it."""
@@ -57,7 +60,9 @@ class RestServerDown(Fault):
 
 
 class RestServerDies(RestServerDown):
-    """The rest-server dies in the middle of a collection."""
+    """The rest-server dies in the middle of a collection, or in the second of two."""
+
+    strikes_late = True
 
     def begin(self) -> Iterable[str]:
         return self.world.of_kind("rest")
