@@ -117,9 +117,24 @@ class SystemdTests(SynchronousTestCase):
         log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
         self.assertIn("/srv/repository", log)
 
+    def test_variables(self) -> None:
+        """What docs/migrating.md shows starts it by another exporter's variables alone."""
+        self.systemd.write(
+            "/etc/default/restic-exporter",
+            f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n",
+            0o600,
+        )
+        page = section((DOCS / "migrating.md").read_text(), "From restic-exporter")
+        lines = code_blocks(page)[1].splitlines()
+        self.systemd.drop_in(SERVICE, "\n".join(lines[1:]))
+        self.start()
+        self.assertIn("restic_snapshots_total 62\n", self.metrics())
+        refused = self.systemd.call("systemctl", "reload", SERVICE, status=3)
+        self.assertIn("reload is not applicable", refused)
+
     def test_slow_start(self) -> None:
-        """The first collection may take longer than a start: the reactor's signs of life count."""
-        self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=8")
+        """A first collection may take longer than a start, also without a watchdog."""
+        self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=0")
         os.mkfifo(self.systemd.root / "srv/gate", 0o644)
         self.configure([{"repo": "/srv/repository", "password_command": "cat /srv/gate"}])
         self.systemd.call("systemctl", "start", "--no-block", SERVICE)
@@ -146,6 +161,10 @@ class SystemdTests(SynchronousTestCase):
     def test_socket(self) -> None:
         """systemd's socket starts the daemon; clients wait for it, also while it restarts."""
         self.systemd.install("restic-reporter.socket")
+        self.systemd.call("systemctl", "start", "restic-reporter.socket")
+        self.systemd.call("systemctl", "start", SERVICE, status=1)
+        self.assertIn("did you mean the socket of systemd", self.systemd.log())
+        self.systemd.call("systemctl", "stop", SERVICE, "restic-reporter.socket")
         self.systemd.write(
             "/etc/default/restic-reporter",
             'RESTIC_REPORTER_OPTIONS="--bind systemd:domain=INET6:index=0"\n',
@@ -159,13 +178,13 @@ class SystemdTests(SynchronousTestCase):
         self.assertIn("listening on [::]:9121", self.systemd.log())
 
     def test_user(self) -> None:
-        """A user of the service's name, if there is one, is the one that it runs as."""
-        self.systemd.call("useradd", "--system", "--no-create-home", "restic-reporter")
+        """It runs as the user that docs/install.md makes, who alone can read the config."""
         config = [{"repo": "/srv/repository", "password": EXAMPLE_PASSWORD}]
-        self.configure(config, 0o640)
-        path = "/etc/restic-reporter/config.json"
-        self.systemd.call("chgrp", "restic-reporter", path)
+        self.systemd.write("/srv/config.json", json.dumps(config))
+        commands = code_blocks((DOCS / "install.md").read_text())[1]
+        self.systemd.call("sh", "-ec", f"cd /srv\n{commands}")
         self.start()
+        self.assertNotIn("[warn]", self.systemd.log())
         self.assertIn('backup_snapshot_count{url="/srv/repository"} 62\n', self.metrics())
         owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}").strip()
         self.assertEqual(owner, "restic-reporter")

@@ -73,20 +73,14 @@ class ScalingTests(SynchronousTestCase):
 
     def test_kubernetes(self) -> None:
         """There are as many pods as shards, and each gets the shard with its number."""
-        block, _ = code_blocks((DOCS / "kubernetes.md").read_text())
-        spec = yaml.safe_load(block)["spec"]
+        spec = yaml.safe_load(code_blocks((DOCS / "kubernetes.md").read_text())[0])["spec"]
         (container,) = spec["template"]["spec"]["containers"]
         self.assertEqual(spec["replicas"], COUNT)
         self.assertEqual([one["name"] for one in container["env"]], ["SHARD"])
         for index in range(COUNT):
-            words = ["run", *container["args"]]
-            parsed = options([word.replace("$(SHARD)", str(index)) for word in words])
+            words = [word.replace("$(SHARD)", str(index)) for word in container["args"]]
+            parsed = options(["run", *words])
             self.assertEqual(parsed["shard"], Shard(index, COUNT))
-        self.assertNotIn("command", container)
-        volumes = [*spec["template"]["spec"]["volumes"]]
-        volumes += [one["metadata"] for one in spec["volumeClaimTemplates"]]
-        mounted = {one["name"] for one in container["volumeMounts"]}
-        self.assertEqual(mounted, {one["name"] for one in volumes})
         labels = spec["template"]["metadata"]["labels"]
         self.assertEqual(spec["selector"]["matchLabels"], labels)
 
