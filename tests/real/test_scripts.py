@@ -55,7 +55,10 @@ class TryItTests(SynchronousTestCase):
 # Stands in for tox and for scripts/test: notes how it was called. The changelog is a real change.
 NOTING = """#!/bin/sh
 echo "$(basename "$0") $*" >>calls
-case "$*" in *changelog*) echo more >>CHANGELOG.md ;; esac
+case "$*" in
+    *changelog*) echo more >>CHANGELOG.md ;;
+    *"-e release"*) [ ! -e .venv/broken ] ;;
+esac
 """
 
 
@@ -79,8 +82,10 @@ class ReleaseTests(SynchronousTestCase):
         ):
             path.write_text(program)
             path.chmod(0o755)
-        (self.folder / "CHANGELOG.md").write_text("# Changelog\n")
-        (self.folder / "changes").mkdir()
+        self.changelog = self.folder / "CHANGELOG.md"
+        self.changelog.write_text("# Changelog\n")
+        self.fragment = self.folder / "changes" / "+some.fixed.md"
+        self.fragment.parent.mkdir()
         (self.folder / "changes" / "README.md").touch()
         (self.folder / ".gitignore").write_text(".venv\ncalls\n")
         self.git("init", "--quiet", "--initial-branch=main")
@@ -128,26 +133,55 @@ class ReleaseTests(SynchronousTestCase):
         self.git("switch", "--quiet", "--create", "other")
         refuse("release from main")
         self.git("switch", "--quiet", "main")
-        (self.folder / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
+        self.changelog.write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
         refuse("commit or remove your changes")
+        refuse("has this section, but none of 1.3.0", "1.3.0")
+        self.fragment.touch()
+        refuse("move the files of changes/ into the section 1.2.0")
+        self.changelog.write_text("# Changelog\n")
         self.commit()
-        refuse("has an unreleased section")
         self.git("tag", "v1.2.0")
         refuse("tag v1.2.0 exists")
 
-    def test_good(self) -> None:
-        """All is checked before the tag is made; then it says how to publish, and does not."""
+    def assert_released(self, *expected: str) -> str:
+        """It is released after these calls of tox, and nothing is published; what was printed."""
         done = self.release("1.2.0")
         self.assertEqual(done.returncode, 0, done.stderr)
-        first, *checks, changelog, last = self.calls()
+        first, *calls = self.calls()
         self.assertEqual(first, "test ")
-        names = [one.split()[3] for one in checks]
-        self.assertEqual(names, ["servers", "lowest", "install", "audit"])
-        self.assertEqual(changelog, "tox run -e changelog -- --yes --version 1.2.0")
-        self.assertEqual(last, "tox run -e release")
+        checks = [one.split()[3] for one in calls[:4]]
+        self.assertEqual(checks, ["servers", "lowest", "install", "audit"])
+        self.assertEqual(calls[4:], [f"tox run -e {one}" for one in expected])
         self.assertEqual(self.git("describe").strip(), "v1.2.0")
         self.assertEqual(self.git("log", "-1", "--format=%s").strip(), "Release 1.2.0")
+        self.assertEqual(self.git("status", "--porcelain"), "")
         self.assertIn("Nothing was published", done.stdout)
+        return done.stdout
+
+    def test_good(self) -> None:
+        """All is checked before the tag is made; then it says how to publish, and how not to."""
+        before = self.git("rev-parse", "HEAD")
+        printed = self.assert_released("changelog -- --yes --version 1.2.0", "release")
+        (back,) = [line for line in printed.splitlines() if "--delete" in line]
+        subprocess.run(back, shell=True, cwd=self.folder, capture_output=True, check=True)
+        self.assertEqual((self.git("rev-parse", "HEAD"), self.git("tag")), (before, ""))
+
+    def test_first(self) -> None:
+        """A section that was written by hand gets the date, and no other is made beside it."""
+        self.changelog.write_text("# Changelog\n\n## 1.2.0 (unreleased)\n\n### Added\n")
+        self.commit()
+        self.assert_released("release")
+        self.assertRegex(
+            self.changelog.read_text(),
+            r"^# Changelog\n\n## 1\.2\.0 \(20\d\d-\d\d-\d\d\)\n\n### Added\n$",
+        )
+
+    def test_not_built(self) -> None:
+        """If the packages cannot be built it says how to go back."""
+        (self.folder / ".venv" / "broken").touch()
+        done = self.release("1.2.0")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("to go back: git tag --delete v1.2.0", done.stderr)
 
 
 class FetchTestToolsTests(SynchronousTestCase):
