@@ -62,13 +62,35 @@ esac
 """
 
 
-class ReleaseTests(SynchronousTestCase):
-    """``scripts/release``."""
+class GitTestCase(SynchronousTestCase):
+    """A folder with a repository of git."""
 
     def setUp(self) -> None:
         if shutil.which("git") is None:
             raise SkipTest("needs git")
         self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the folder, as somebody."""
+        somebody = ("-c", "user.name=n", "-c", "user.email=e")
+        command = ("git", *somebody, *arguments)
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, check=True
+        ).stdout
+
+    def commit(self) -> None:
+        """Commit all that there is."""
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--message=m")
+
+
+class ReleaseTests(GitTestCase):
+    """``scripts/release``."""
+
+    def setUp(self) -> None:
+        super().setUp()
         programs = self.folder / ".venv" / "bin"
         programs.mkdir(parents=True)
         (self.folder / "scripts").mkdir()
@@ -88,21 +110,7 @@ class ReleaseTests(SynchronousTestCase):
         self.fragment.parent.mkdir()
         (self.folder / "changes" / "README.md").touch()
         (self.folder / ".gitignore").write_text(".venv\ncalls\n")
-        self.git("init", "--quiet", "--initial-branch=main")
         self.commit()
-
-    def git(self, *arguments: str) -> str:
-        """Run git in the folder, as somebody."""
-        somebody = ("-c", "user.name=n", "-c", "user.email=e")
-        command = ("git", *somebody, *arguments)
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=True
-        ).stdout
-
-    def commit(self) -> None:
-        """Commit all that there is."""
-        self.git("add", ".")
-        self.git("commit", "--quiet", "--message=m")
 
     def release(self, version: str) -> "subprocess.CompletedProcess[str]":
         """Run it, as somebody."""
@@ -182,6 +190,50 @@ class ReleaseTests(SynchronousTestCase):
         done = self.release("1.2.0")
         self.assertEqual(done.returncode, 1)
         self.assertIn("to go back: git tag --delete v1.2.0", done.stderr)
+
+
+class VersionTests(GitTestCase):
+    """The version that a build takes from git."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("pyproject.toml", "setup.cfg", ".gitattributes", ".git_archival.txt"):
+            shutil.copy(ROOT / name, self.folder)
+        self.commit()
+
+    def version(self, folder: Path) -> str:
+        """The version in a checkout, or in the files of an archive."""
+        command = (sys.executable, "-m", "setuptools_scm")
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def archive(self) -> Path:
+        """The files of an archive, as a forge makes them of the latest commit."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        self.git("archive", f"--output={folder}/a.tar", "HEAD")
+        subprocess.run(("tar", "-xf", "a.tar"), cwd=folder, check=True)
+        return folder
+
+    def test_tags(self) -> None:
+        """Tags of releases count, other tags do not, in a checkout as in an archive."""
+        for tag in ("nightly", "9.9.9", "v9", "v9x", "v9.9", "v9.9.9-docs", "debian/9.9.9"):
+            self.git("tag", tag)
+        self.assertRegex(self.version(self.folder), r"^0\.1\.0\.dev1\+g[0-9a-f]+$")
+        self.assertEqual(self.version(self.archive()), "0.1.0.dev0")
+        for tag, later in (("v0.2.0rc1", "0.2.0rc2"), ("v0.2.0", "0.2.1")):
+            self.git("tag", tag)
+            self.assertEqual(self.version(self.folder), tag[1:])
+            self.assertEqual(self.version(self.archive()), tag[1:])
+            self.git("commit", "--quiet", "--allow-empty", "--message=m")
+            for folder in (self.folder, self.archive()):
+                self.assertRegex(self.version(folder), rf"^{later}\.dev1\+g[0-9a-f]+$")
+
+    def test_without_git(self) -> None:
+        """A copy without .git has a version that is older than each release."""
+        shutil.rmtree(self.folder / ".git")
+        self.assertEqual(self.version(self.folder), "0.1.0.dev0")
 
 
 class FetchTestToolsTests(SynchronousTestCase):
