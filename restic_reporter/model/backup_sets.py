@@ -109,7 +109,7 @@ class SetCounter:
             else:
                 self._tallies[name] = Tally(rows, usable, times)
 
-    def content(self, build: Callable[[Name, Tally], BackupSet]) -> Steps[Content]:
+    def content(self, build: Callable[[Name, Tally], Steps[BackupSet]]) -> Steps[Content]:
         """
         Return the counts; ``build`` makes a `BackupSet` from label values and a tally.
 
@@ -125,7 +125,7 @@ class SetCounter:
         kept = sorted(self._tallies.items(), key=rank)[: self.limit]
         sets = []
         for name, tally in kept:
-            sets.append(build(labels[name], tally))
+            sets.append((yield from build(labels[name], tally)))
             yield
         return Content(
             snapshot_count=self._count,
@@ -187,9 +187,8 @@ def backup_days(times: Iterable[float], now: float) -> BackupDays:
     last = date.fromtimestamp(now) + timedelta(days=1)
     begins = midnights(last, _YEAR)
     bits = 0
-    for place in {bisect_right(begins, time) for time in times}:
-        if place:
-            bits |= 1 << (_YEAR - place)
+    for place in {bisect_right(begins, time) for time in times if time >= begins[0]}:
+        bits |= 1 << (_YEAR - place)
     if not bits:
         return BackupDays()
     empty = (bits & -bits).bit_length() - 1

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from .anomalies import LEAST_BEFORE, MOST_BEFORE, ratios
 from .backup_sets import Name, Tally, backup_days, history_of
-from .columns import SUMMARY_SIZE, unpack_summary
+from .columns import SUMMARY_SIZE, Steps, unpack_summary
 from .rows import DATED, DERIVED, ELSEWHEN, Rows
 from .snapshots import NO_RATIOS, NO_SUMMARY, BackupSet, Group, Ratios, Summary
 
@@ -71,8 +71,8 @@ class SetMaker:
     def __attrs_post_init__(self) -> None:
         self._lists = [paths for paths, _ in self.rows.marks.values]
 
-    def backup_set(self, labels: Name, tally: Tally) -> BackupSet:
-        """Return the set with these labels and snapshots."""
+    def backup_set(self, labels: Name, tally: Tally) -> Steps[BackupSet]:
+        """Return the set with these labels and snapshots; a set may have all of a repository."""
         rows, newest = self.rows, tally.newest
         places = rows.marks.places
         marks = {places[row] for row in tally.rows}
@@ -84,15 +84,21 @@ class SetMaker:
             )
             row = max(same, key=rows.id)
             latest = rows.latest(row)
+            yield
             ratios = self._ratios(row, latest.summary, tally, len(lists) == 1)
+        yield
+        days = backup_days(tally.times, self.now)
+        yield
+        history = history_of(tally.times, self.now)
+        yield
         return BackupSet(
             *labels,
             tally.count,
             newest,
             min(tally.times, default=None),
             latest,
-            backup_days(tally.times, self.now),
-            history_of(tally.times, self.now),
+            days,
+            history,
             self._groups_of(tally),
             path_lists=len(lists),
             ratios=ratios,

@@ -21,6 +21,7 @@ from .elements import (
     symbol,
     table,
 )
+from .list_parts import Tile, filter_form, hidden_fields, tile_row
 from .markup import Node
 from .units import count, duration
 
@@ -111,44 +112,17 @@ def _tiles(selected: SelectedCopies, selection: CopySelection) -> Tag:
         for state in CopyState
         if state in _ALWAYS or selected.counts[state] or selection.state == state
     ]
-    tiles = []
-    for state, look, text, total in shown:
-        link = tags.a(
-            tags.span(f"{total:,}", class_="total"),
-            tags.span(symbol(look) if look else "", text, class_="what"),
-            href=selection.link(state=state, page=1),
-            class_=f"tile {look or 'every'}{'' if total else ' zero'}",
-        )
-        current = {"aria-current": "true"} if state == selection.state else {}
-        tiles.append(tags.li(link(**current)))
-    return tags.nav(
-        tags.ul(*tiles, class_="tiles"),
-        id="tiles",
-        **{"data-live": "", "aria-label": "Backup sets by the state of a copy"},
+    tiles = (
+        Tile(look, text, total, selection.link(state=state, page=1), state == selection.state)
+        for state, look, text, total in shown
     )
+    return tile_row(tiles, "Backup sets by the state of a copy")
 
 
 def _filter(selection: CopySelection) -> Tag:
-    hidden = tags.input(type="hidden", name="state", value=selection.state)
-    return tags.form(
-        tags.label("Filter", for_="q", class_="hidden"),
-        tags.input(
-            type="search",
-            id="q",
-            name="q",
-            value=selection.q,
-            placeholder="Filter by host, user, repository or copy",
-            autocomplete="off",
-            spellcheck="false",
-            maxlength="300",
-        ),
-        hidden if selection.state else "",
-        tags.button("Filter", type="submit"),
-        method="get",
-        action="copies",
-        role="search",
-        class_="filter",
-    )
+    placeholder = "Filter by host, user, repository or copy"
+    hidden = hidden_fields({"state": selection.state})
+    return filter_form("copies", selection.q, placeholder, *hidden)
 
 
 def _found(selection: CopySelection, selected: SelectedCopies) -> Node:

@@ -6,6 +6,7 @@ from twisted.web.template import Tag, tags
 from ..collection.state import JobStatus
 from .elements import ago, name, pager, symbol
 from .fleet import Standing
+from .list_parts import Tile, filter_form, hidden_fields, tile_row
 from .markup import Node
 from .results import failed_count
 from .rows import State
@@ -111,28 +112,25 @@ def _collections(standing: Standing, schedule: Schedule) -> Tag:
 
 
 def _tiles(standing: Standing, selection: Selection) -> Tag:
-    counts, tiles = standing.counts, []
+    counts = standing.counts
     watched = len(standing.rows) - counts[State.RETIRED]
-    shown = [("", "", "All", watched)]
+    shown = [("", "All", watched)]
     shown += [
-        (state, state, LABELS[state], counts[state])
+        (state, LABELS[state], counts[state])
         for state in State
         if state in _ALWAYS or counts[state] or selection.state == state
     ]
-    for state, kind, text, total in shown:
-        current = selection.state == state or (not state and selection.state == ALL)
-        link = tags.a(
-            tags.span(f"{total:,}", class_="total"),
-            tags.span(symbol(kind) if kind else "", text, class_="what"),
-            href=selection.link(state=state, page=1),
-            class_=f"tile {kind or 'every'}{'' if total else ' zero'}",
+    tiles = (
+        Tile(
+            state,
+            text,
+            total,
+            selection.link(state=state, page=1),
+            selection.state in ((state,) if state else ("", ALL)),
         )
-        tiles.append(tags.li(link(**{"aria-current": "true"}) if current else link))
-    return tags.nav(
-        tags.ul(*tiles, class_="tiles"),
-        id="tiles",
-        **{"data-live": "", "aria-label": "Backup sets by state"},
+        for state, text, total in shown
     )
+    return tile_row(tiles, "Backup sets by state")
 
 
 def _filter(selection: Selection) -> Tag:
@@ -144,31 +142,13 @@ def _filter(selection: Selection) -> Tag:
     ]
     if selection.sort not in _ORDERS:
         orders.append(tags.option("As in the table", value=selection.sort, selected="selected"))
-    hidden = [
-        tags.input(type="hidden", name=key, value=value)
-        for key, value in (("state", selection.state), ("repository", selection.repository))
-        if value
-    ]
-    return tags.form(
-        tags.label("Filter", for_="q", class_="hidden"),
-        tags.input(
-            type="search",
-            id="q",
-            name="q",
-            value=selection.q,
-            placeholder="Filter by host, user, repository or tag",
-            autocomplete="off",
-            spellcheck="false",
-            maxlength="300",
-        ),
+    return filter_form(
+        "./",
+        selection.q,
+        "Filter by host, user, repository or tag",
         tags.label("Order", for_="sort", class_="hidden"),
         tags.select(*orders, id="sort", name="sort"),
-        *hidden,
-        tags.button("Filter", type="submit"),
-        method="get",
-        action="./",
-        role="search",
-        class_="filter",
+        *hidden_fields({"state": selection.state, "repository": selection.repository}),
     )
 
 

@@ -1,11 +1,9 @@
 """``restic-reporter collect`` as a process, on pipes and on a terminal."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +11,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon, Metrics
-from tests.doubles.programs import PATIENCE, ROOT, Folder, processes, wait_until
+from tests.doubles.daemons import SCRIPT, Daemon, Metrics, run_script, variables
+from tests.doubles.programs import PATIENCE, Folder, processes, wait_until
 from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
 from tests.doubles.terminal import Terminal
 from tests.doubles.tools import tool
-
-SCRIPT = (sys.executable, "-m", "restic_reporter")
 
 MARKER = "hunter2marker"
 
@@ -59,27 +55,19 @@ class ScriptCase(SynchronousTestCase):
         self.folder.write("config.json", json.dumps(config), 0o600)
 
     def environment(self) -> dict[str, str]:
-        """The script's."""
-        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+        """More variables for the script."""
+        return {}
 
     def run_it(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run it to its end, with its output in pipes; no secret shows."""
-        done = subprocess.run(
-            [*SCRIPT, *arguments],
-            cwd=self.folder.path,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        done = run_script(self.folder.path, *arguments, more=self.environment())
         self.assertNotIn(MARKER, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done
 
     def on_terminal(self, *arguments: str, **more: Any) -> Terminal:
         """Start it on a terminal."""
-        terminal = Terminal([*SCRIPT, *arguments], self.environment(), self.folder.path, **more)
+        terminal = Terminal([*SCRIPT, *arguments], variables(), self.folder.path, **more)
         self.addCleanup(terminal.kill)
         return terminal
 
@@ -207,7 +195,7 @@ class InterruptTests(ScriptCase):
         """INT, TERM and HUP end it with their status, whatever the shell had it ignore."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             program = self.folder.run(
-                ["env", "--ignore-signal=INT", *SCRIPT, *self.options()], self.environment()
+                ["env", "--ignore-signal=INT", *SCRIPT, *self.options()], variables()
             )
             started = self.folder.path / "started"
             wait_until(started.exists)

@@ -19,8 +19,8 @@ class ConnectTests(ScriptCase):
         self.addCleanup(self.vault.close)
 
     def environment(self) -> dict[str, str]:
-        """With the Vault."""
-        return {**super().environment(), **self.vault.environment()}
+        """Those of the Vault."""
+        return self.vault.environment()
 
     def connect(self, status: int, *options: str) -> list[str]:
         """The lines that are printed; a wrong exit status fails."""

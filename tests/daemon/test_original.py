@@ -2,15 +2,14 @@
 
 import json
 import signal
-import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon, Labels
+from tests.doubles.daemons import SCRIPT, Daemon, Labels
 from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example, snapshots
 
-RUN = (sys.executable, "-m", "restic_reporter", "run")
+RUN = (*SCRIPT, "run")
 
 # By name, with the labels that are fixed for ever.
 METRICS = {

@@ -1,20 +1,17 @@
 """The whole daemon with ``ping_url``, before services on real sockets."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles.certificates import Authority
-from tests.doubles.daemons import Daemon
+from tests.doubles.daemons import Daemon, run_script
 from tests.doubles.ping_service import Ping, PingService
-from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, copy_example
 
 TOKEN = "6d0c7f3e-s3cret-token"
@@ -161,15 +158,7 @@ class CommandTests(PingsCase):
     def run_command(self, *arguments: str, status: int = 0, entries: Any = ()) -> str:
         """What ``restic-reporter`` prints."""
         self.folder.write("config.json", json.dumps([self.entry(), *entries]), 0o600)
-        done = subprocess.run(
-            [sys.executable, "-m", "restic_reporter", *arguments, "--config=config.json"],
-            cwd=self.folder.path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        done = run_script(self.folder.path, *arguments, "--config=config.json")
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertNotIn(TOKEN, done.stdout + done.stderr)
         return done.stdout

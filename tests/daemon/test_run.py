@@ -4,17 +4,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.doubles.daemons import Daemon
-from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.daemons import SCRIPT, Daemon, run_script
+from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, example
 from tests.doubles.tools import tool
-
-SCRIPT = (sys.executable, "-m", "restic_reporter", "run")
 
 # Without special rights a process is root in a namespace of users of its own.
 UNSHARE = (
@@ -39,7 +36,9 @@ class RunTests(SynchronousTestCase):
     def start(self, *prefix: str, restic: str = "restic-0.18") -> Daemon:
         """A daemon that serves and has read its repository."""
         config = [{"repo": str(example()), "password": EXAMPLE_PASSWORD}]
-        daemon = Daemon(self.folder, config, restic=restic, command=(*prefix, *SCRIPT)).serving()
+        daemon = Daemon(
+            self.folder, config, restic=restic, command=(*prefix, *SCRIPT, "run")
+        ).serving()
         self.assertEqual(daemon.metrics().value("backup_job_error_count"), 0.0)
         return daemon
 
@@ -72,15 +71,7 @@ class RunTests(SynchronousTestCase):
 
     def end(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run it where it ends by itself."""
-        return subprocess.run(
-            [*SCRIPT, *arguments],
-            cwd=self.folder.path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        return run_script(self.folder.path, "run", *arguments)
 
     def test_wrong_options(self) -> None:
         """A wrong option is named in one line, with status 1."""

@@ -1,15 +1,13 @@
 """``restic-reporter state`` beside a daemon, and after it."""
 
 import json
-import os
 import subprocess
-import sys
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon
-from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.daemons import Daemon, run_script
+from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, example, snapshots
 
 
@@ -36,15 +34,7 @@ class StateCommandTests(SynchronousTestCase):
 
     def run_it(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "restic_reporter", "state", "--state-dir=state", *arguments],
-            cwd=self.folder.path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        return run_script(self.folder.path, "state", "--state-dir=state", *arguments)
 
     def shown(self) -> dict[str, Any]:
         """The sets that the command shows, by host."""

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,29 @@ from tests.doubles.programs import ROOT, Folder
 from tests.doubles.tools import tool
 
 Labels = tuple[tuple[str, str], ...]
+
+# The console script.
+SCRIPT = (sys.executable, "-m", "restic_reporter")
+
+
+def variables() -> dict[str, str]:
+    """What each program of ours gets: this tree, and nothing of the user's but the path."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+
+
+def run_script(
+    directory: Path, *arguments: str, more: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run the console script to its end, with ``more`` variables and its output in pipes."""
+    return subprocess.run(
+        [*SCRIPT, *arguments],
+        cwd=directory,
+        env={**variables(), **(more or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=programs.PATIENCE,
+    )
 
 
 class Daemon:
@@ -45,13 +69,7 @@ class Daemon:
                 f"--restic={program}",
                 *options,
             ],
-            {
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT),
-                "PYTHONUNBUFFERED": "1",
-                "LANG": "C.UTF-8",
-                **(environment or {}),
-            },
+            {**variables(), "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         self.address = ""
 

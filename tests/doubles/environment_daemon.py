@@ -1,13 +1,12 @@
 """The daemon without a config file."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 
-from tests.doubles.daemons import Daemon
+from tests.doubles.daemons import SCRIPT, Daemon
 from tests.doubles.programs import ROOT, Folder
 
-RUN = (sys.executable, "-m", "restic_reporter", "run")
+RUN = (*SCRIPT, "run")
 
 
 class EnvironmentDaemon(Daemon):

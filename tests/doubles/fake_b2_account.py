@@ -6,19 +6,16 @@ Strict: what B2 would refuse is refused, with B2's status and code. `FakeB2` in
 """
 
 import hashlib
-import threading
-import time
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import Factory, define
 
+from tests.doubles.fake_b2_contents import Contents
 from tests.doubles.fake_b2_objects import (
     ACCOUNT_ID,
-    ALL_CAPABILITIES,
-    Bucket,
     Key,
     RefusedError,
     Token,
@@ -64,78 +61,25 @@ _FIELDS: dict[str, tuple[set[str], set[str]]] = {
 
 
 @define
-class Account:
+class Account(Contents):
     """
-    Buckets, keys and tokens, and what callers were billed.
+    Its contents, the calls of the API, and what callers were billed.
 
     ``calls`` counts by name, ``asked`` has names and arguments, ``transactions`` counts by class
     (A, B, C). With ``eager`` a full page is followed by another, empty if need be, even where
     nothing is left.
     """
 
-    buckets: dict[str, Bucket] = Factory(dict)
-    keys: dict[str, Key] = Factory(dict)
-    tokens: dict[str, Token] = Factory(dict)
     upload_tokens: dict[str, tuple[str, Key]] = Factory(dict)
     calls: Counter[str] = Factory(Counter)
     asked: list[tuple[str, Mapping[str, Any]]] = Factory(list)
     transactions: Counter[str] = Factory(Counter)
     eager: bool = False
-    lock: threading.RLock = Factory(threading.RLock)
-    _made: int = 0
-
-    # What tests do to it.
-
-    def add_bucket(self, name: str) -> Bucket:
-        """A new, empty, private bucket."""
-        bucket = Bucket(self._new("bucket"), name)
-        self.buckets[bucket.id] = bucket
-        return bucket
-
-    def add_key(
-        self,
-        capabilities: Iterable[str] = ALL_CAPABILITIES,
-        buckets: Iterable[Bucket] | None = None,
-        prefix: str = "",
-    ) -> Key:
-        """A new key, restricted as told."""
-        number = self._new("key")
-        ids = None if buckets is None else tuple(bucket.id for bucket in buckets)
-        # With characters that change where they are encoded carelessly.
-        key = Key(number, f"K{number}/+secret=", tuple(capabilities), ids, prefix)
-        self.keys[key.id] = key
-        return key
-
-    def put(
-        self, bucket: Bucket, name: str, content: bytes = b"", sha1: str | None = ""
-    ) -> Version:
-        """A new version of a file; ``sha1`` is what B2 says of it (by default the truth)."""
-        said = hashlib.sha1(content).hexdigest() if sha1 == "" else sha1
-        with self.lock:
-            return self._add(bucket, name, "upload", content, said)
-
-    def remove(self, bucket: Bucket, name: str) -> None:
-        """Remove all versions of a file."""
-        with self.lock:
-            del bucket.versions[name]
-            bucket.names.remove(name)
-
-    def hide(self, bucket: Bucket, name: str) -> Version:
-        """Hide a file."""
-        with self.lock:
-            return self._add(bucket, name, "hide", b"", None)
-
-    def expire_tokens(self) -> None:
-        """A day goes by for all tokens."""
-        for token in self.tokens.values():
-            token.expired = True
 
     def reset_counts(self) -> None:
         """Count from zero."""
         self.calls.clear()
         self.transactions.clear()
-
-    # What callers ask of it.
 
     def count(self, call: str, names: int = 0) -> None:
         """Bill a call that returned so many names."""
@@ -151,7 +95,7 @@ class Account:
         ids = key.bucket_ids
         if version < 4 and ids is not None and len(ids) != 1:
             raise RefusedError(401, "unsupported", "a multi-bucket key needs version 4")
-        token = f"4_{key.id}_{self._new('token')}_acct"
+        token = f"4_{key.id}_{self.new_id('token')}_acct"
         self.tokens[token] = Token(key)
         buckets = None
         if ids is not None:
@@ -192,15 +136,6 @@ class Account:
             }
         return {**head, **sizes, **addresses, "allowed": restriction}
 
-    def key_of(self, token: str | None) -> Key:
-        """Whose token this is."""
-        known = self.tokens.get(token or "")
-        if known is None:
-            raise RefusedError(401, "bad_auth_token", "the token is not valid")
-        if known.expired:
-            raise RefusedError(401, "expired_auth_token", "the token has expired")
-        return known.key
-
     def call(self, name: str, token: str | None, arguments: Any, upload_url: str) -> Any:
         """Any call with JSON arguments."""
         if name not in _FIELDS:
@@ -233,7 +168,7 @@ class Account:
         bucket = next((one for one in self.buckets.values() if one.name == bucket_name), None)
         if bucket is None:
             raise RefusedError(404, "not_found", "no such bucket")
-        self._check(key, "readFiles", bucket.id, name)
+        self.check(key, "readFiles", bucket.id, name)
         version = bucket.newest(name)
         if version is None:
             raise RefusedError(404, "not_found", "file not present")
@@ -243,8 +178,8 @@ class Account:
         """b2_download_file_by_id."""
         self.count("b2_download_file_by_id")
         key = self.key_of(token)
-        bucket, version = self._version(file_id)
-        self._check(key, "readFiles", bucket.id, version.name)
+        bucket, version = self.version(file_id)
+        self.check(key, "readFiles", bucket.id, version.name)
         return version
 
     def upload(self, token: str | None, name: str, sha1: str, content: bytes) -> Any:
@@ -253,7 +188,7 @@ class Account:
         bucket_id, key = self.upload_tokens.get(token or "", ("", None))
         if key is None:
             raise RefusedError(401, "bad_auth_token", "not an upload token")
-        self._check(key, "writeFiles", bucket_id, name)
+        self.check(key, "writeFiles", bucket_id, name)
         if sha1 == "hex_digits_at_end":
             content, sha1 = content[:-40], content[-40:].decode("ascii", "replace")
         if hashlib.sha1(content).hexdigest() != sha1:
@@ -261,42 +196,8 @@ class Account:
         if not name or len(name.encode()) > 1024 or name.startswith("/") or "//" in name:
             raise RefusedError(400, "bad_request", "bad file name")
         return shown_version(
-            self._add(self.buckets[bucket_id], name, "upload", content, sha1), bucket_id
+            self.add(self.buckets[bucket_id], name, "upload", content, sha1), bucket_id
         )
-
-    def _new(self, kind: str) -> str:
-        with self.lock:
-            self._made += 1
-            return f"{kind}{self._made:012x}"
-
-    def _add(
-        self, bucket: Bucket, name: str, action: str, content: bytes, sha1: str | None
-    ) -> Version:
-        version = Version(self._new("file"), name, action, content, sha1, int(time.time() * 1000))
-        if name not in bucket.versions:
-            bucket.versions[name] = []
-            insort(bucket.names, name)
-        bucket.versions[name].insert(0, version)
-        return version
-
-    def _check(self, key: Key, capability: str, bucket_id: str, name: str = "") -> Bucket:
-        if capability not in key.capabilities:
-            raise RefusedError(401, "unauthorized", f"not {capability}")
-        if key.bucket_ids is not None and bucket_id not in key.bucket_ids:
-            raise RefusedError(401, "unauthorized", "another bucket")
-        if not name.startswith(key.prefix):
-            raise RefusedError(401, "unauthorized", "another prefix")
-        if bucket_id not in self.buckets:
-            raise RefusedError(400, "bad_bucket_id", "no such bucket")
-        return self.buckets[bucket_id]
-
-    def _version(self, file_id: str) -> tuple[Bucket, Version]:
-        for bucket in self.buckets.values():
-            for versions in bucket.versions.values():
-                for version in versions:
-                    if version.id == file_id:
-                        return bucket, version
-        raise RefusedError(404, "not_found", "no such file")
 
     def _list_buckets(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         if "listBuckets" not in key.capabilities:
@@ -333,7 +234,7 @@ class Account:
         self, key: Key, arguments: Mapping[str, Any], newest_only: bool
     ) -> tuple[list[Any], str | None]:
         prefix = arguments.get("prefix") or ""
-        bucket = self._check(key, "listFiles", arguments["bucketId"], prefix)
+        bucket = self.check(key, "listFiles", arguments["bucketId"], prefix)
         most = arguments.get("maxFileCount") or 100
         if not isinstance(most, int) or not 0 < most <= 10_000:
             raise RefusedError(400, "out_of_range", "maxFileCount")
@@ -366,34 +267,34 @@ class Account:
 
     def _get_upload_url(self, key: Key, arguments: Mapping[str, Any], upload_url: str) -> Any:
         bucket_id = arguments["bucketId"]
-        self._check(key, "writeFiles", bucket_id, key.prefix)
-        token = f"4_{key.id}_{self._new('token')}_upld"
+        self.check(key, "writeFiles", bucket_id, key.prefix)
+        token = f"4_{key.id}_{self.new_id('token')}_upld"
         self.upload_tokens[token] = (bucket_id, key)
         url = f"{upload_url}/b2api/v4/b2_upload_file/{bucket_id}/c001"
         return {"bucketId": bucket_id, "uploadUrl": url, "authorizationToken": token}
 
     def _hide_file(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         name = arguments["fileName"]
-        bucket = self._check(key, "writeFiles", arguments["bucketId"], name)
+        bucket = self.check(key, "writeFiles", arguments["bucketId"], name)
         if name not in bucket.versions:
             raise RefusedError(400, "no_such_file", "File not present")
         if bucket.newest(name) is None:
             raise RefusedError(400, "already_hidden")
-        return shown_version(self._add(bucket, name, "hide", b"", None), bucket.id)
+        return shown_version(self.add(bucket, name, "hide", b"", None), bucket.id)
 
     def _get_file_info(self, key: Key, arguments: Mapping[str, Any]) -> Any:
-        bucket, version = self._version(arguments["fileId"])
-        self._check(key, "readFiles", bucket.id, version.name)
+        bucket, version = self.version(arguments["fileId"])
+        self.check(key, "readFiles", bucket.id, version.name)
         return shown_version(version, bucket.id)
 
     def _delete_file_version(self, key: Key, arguments: Mapping[str, Any]) -> Any:
         try:
-            bucket, version = self._version(arguments["fileId"])
+            bucket, version = self.version(arguments["fileId"])
         except RefusedError:
             raise RefusedError(400, "file_not_present") from None
         if version.name != arguments["fileName"]:
             raise RefusedError(400, "file_not_present")
-        self._check(key, "deleteFiles", bucket.id, version.name)
+        self.check(key, "deleteFiles", bucket.id, version.name)
         bucket.versions[version.name].remove(version)
         if not bucket.versions[version.name]:
             self.remove(bucket, version.name)

@@ -20,6 +20,7 @@ from restic_reporter.interfaces import (
     ReadResult,
 )
 from restic_reporter.model.backup_sets import MAX_SETS, SetCounter, Tally
+from restic_reporter.model.columns import Steps
 from restic_reporter.model.errors import ReadError
 from restic_reporter.model.repository import Repository
 from restic_reporter.model.settings import BackendSettings, OwnKeys
@@ -72,7 +73,8 @@ def count_sets(
     for key, some in rows.items():
         counter.add_set(key, some, [times[row] for row in some])
 
-    def build(labels: tuple[str, str], tally: Tally) -> BackupSet:
+    def build(labels: tuple[str, str], tally: Tally) -> Steps[BackupSet]:
+        yield
         usable = [(times[row], every[row]) for row in tally.usable]
         latest = max(usable, key=lambda pair: (pair[0], pair[1].id or ""), default=None)
         history = {int(time) for time, _ in usable if time > now - 400 * 86400}

@@ -14,6 +14,7 @@ from typing import Any
 from tests.doubles import programs
 from tests.doubles.native_repositories import cheapen
 from tests.doubles.programs import ROOT, Folder, Program
+from tests.doubles.s3_server import free_ports
 from tests.doubles.tools import tool
 
 # Its real key costs each restic half a second of a processor: see example() and copy_example().
@@ -90,7 +91,7 @@ class RestServer:
         path: Path,
         users: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
-        listen: str = "127.0.0.1:0",
+        listen: str = "",
     ) -> None:
         path.mkdir(parents=True, exist_ok=True)
         options = ["--path", str(path), *arguments]
@@ -103,7 +104,8 @@ class RestServer:
             [tool("restic-rest-server"), *options, "--listen", address]
         )
         self.path = path
-        self.program = self._start(listen)
+        # Not a port of the system's choice: while the server is away, another might get it.
+        self.program = self._start(listen or f"127.0.0.1:{free_ports(1)[0]}")
         self.address = self.program.wait_for(r"start server on (\S+)")[1]
 
     def url(self, name: str, credentials: str = "") -> str:

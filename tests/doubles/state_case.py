@@ -2,20 +2,15 @@
 
 import contextlib
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.doubles.daemons import Daemon, Labels, Metrics
-from tests.doubles.programs import PATIENCE, ROOT, Folder
+from tests.doubles.daemons import SCRIPT, Daemon, Labels, Metrics, run_script
+from tests.doubles.programs import Folder
 from tests.doubles.servers import EXAMPLE_PASSWORD, RestServer, copy_example
-
-SCRIPT = (sys.executable, "-m", "restic_reporter")
 
 # About reading a repository; anything else that is labelled with its URL is about its content.
 _OF_READS = ("backup_read_", "backup_storage_")
@@ -102,18 +97,8 @@ class StateCase(SynchronousTestCase):
     def single_run(self, *options: str) -> tuple[Metrics, str]:
         """What ``restic-reporter collect`` prints, and what it logs at level ``warn``."""
         self.folder.write("config.json", json.dumps([self.entry]), 0o600)
-        done = subprocess.run(
-            [
-                *(*SCRIPT, "collect", "--config=config.json", "--reader=native"),
-                *(f"--state-dir={self.state}", *options),
-            ],
-            cwd=self.folder.path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        command = "collect", "--config=config.json", "--reader=native", f"--state-dir={self.state}"
+        done = run_script(self.folder.path, *command, *options)
         self.assertEqual(done.returncode, 0, done.stderr)
         return Metrics(done.stdout), done.stderr
 

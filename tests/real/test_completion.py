@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from restic_reporter.commands.cli import SHELLS, make_parser
 from restic_reporter.commands.completion import script
 from restic_reporter.commands.options import ALL
+from tests.doubles.daemons import run_script
 from tests.doubles.programs import PATIENCE, ROOT
 from tests.doubles.tools import tool
 
@@ -115,13 +115,6 @@ class CompletionTests(SynchronousTestCase):
     def test_command(self) -> None:
         """The command prints the script."""
         for shell in SHELLS:
-            done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter", "completion", shell],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-            )
+            done = run_script(ROOT, "completion", shell)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertEqual(done.stdout, f"{script(make_parser(every_option=True), shell)}\n")

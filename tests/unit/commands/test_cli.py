@@ -16,6 +16,7 @@ from restic_reporter.commands.cli import main
 from restic_reporter.model.schemes import RESTIC_SCHEMES
 from restic_reporter.plugin import BackendMaker
 from restic_reporter.plugin.discovery import BrokenPlugin, Plugins, installed_plugins
+from tests.doubles.daemons import SCRIPT, run_script
 from tests.doubles.environments import table
 from tests.doubles.programs import PATIENCE, ROOT
 
@@ -32,20 +33,7 @@ class CommandTests(SynchronousTestCase):
         directory: Path = ROOT,
     ) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "restic_reporter", *arguments],
-            cwd=directory,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT),
-                "LANG": "C.UTF-8",
-                **(environment or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        return run_script(directory, *arguments, more=environment)
 
     def test_backends(self) -> None:
         """What is installed is listed, and so is what restic reads alone."""
@@ -209,7 +197,7 @@ class CommandTests(SynchronousTestCase):
         os.close(read)
         with os.fdopen(write, "wb") as closed:
             done = subprocess.run(
-                [sys.executable, "-m", "restic_reporter", "backends"],
+                [*SCRIPT, "backends"],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=closed,
