@@ -27,7 +27,7 @@ class Reason(StrEnum):
     EXEC = "exec"
     RESTIC = "restic"
     SIGNAL = "signal"
-    SECRET = "secret"  # noqa: S105
+    SECRET = "secret"  # noqa: S105 - the name of a reason
     LOCKED = "locked"
     INTERNAL = "internal"
 
