@@ -117,20 +117,22 @@ class SystemdTests(SynchronousTestCase):
         log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
         self.assertIn("/srv/repository", log)
 
-    def test_variables(self) -> None:
-        """What docs/migrating.md shows starts it by another exporter's variables alone."""
-        self.systemd.write(
-            "/etc/default/restic-exporter",
-            f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n",
-            0o600,
-        )
-        page = section((DOCS / "migrating.md").read_text(), "From restic-exporter")
-        lines = code_blocks(page)[1].splitlines()
-        self.systemd.drop_in(SERVICE, "\n".join(lines[1:]))
+    def test_switch(self) -> None:
+        """restic-exporter's user and its file of variables, as docs/migrating.md says."""
+        self.systemd.call("useradd", "--system", "restic-exporter")
+        variables = f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n"
+        self.systemd.write("/etc/default/restic-exporter", variables, 0o600)
+        page = (DOCS / "migrating.md").read_text()
+        (lines,) = (one for one in code_blocks(page) if one.startswith("[Service]"))
+        self.systemd.drop_in(SERVICE, lines)
         self.start()
-        self.assertIn("restic_snapshots_total 62\n", self.metrics())
-        refused = self.systemd.call("systemctl", "reload", SERVICE, status=3)
-        self.assertIn("reload is not applicable", refused)
+        address = "http://127.0.0.1:8001/metrics"
+        metrics = self.systemd.call("curl", "--silent", "--fail", address)
+        self.assertIn("\nrestic_snapshots_total 62\n", metrics)
+        owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}")
+        self.assertEqual(owner, "restic-exporter\n")
+        self.systemd.call("systemctl", "reload", SERVICE)
+        self.assertIn("config reloaded: 1 repository", self.systemd.log())
 
     def test_slow_start(self) -> None:
         """A first collection may take longer than a start, also without a watchdog."""
