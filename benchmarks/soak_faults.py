@@ -43,7 +43,7 @@ class Fault:
 
     def few(self) -> list[str]:
         """Some repositories."""
-        return self.chance.sample(self.world.names, FEW)
+        return self.chance.sample(self.world.names, min(FEW, len(self.world.names)))
 
 
 class RestServerDown(Fault):

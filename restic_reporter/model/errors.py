@@ -27,14 +27,14 @@ class Reason(StrEnum):
     EXEC = "exec"
     RESTIC = "restic"
     SIGNAL = "signal"
-    SECRET = "secret"  # noqa: S105
+    SECRET = "secret"  # noqa: S105 - the name of a reason
     LOCKED = "locked"
     INTERNAL = "internal"
 
 
 @frozen
 class Explanation:
-    """What happened, and what to do about it: in the Markdown of docs/reference.md."""
+    """What happened, and what to do about it: in the Markdown of docs/reasons.md."""
 
     happened: str
     advice: str
@@ -71,7 +71,7 @@ REASONS: Mapping[Reason, Explanation] = {
         "check that this is a REST server for restic, and any proxy in between",
     ),
     Reason.TOO_LARGE: Explanation(
-        "more data than the [limits](#limits) allow",
+        "more data than the [limits](size-limits.md) allow",
         "check that this is a repository, and its number of snapshots",
     ),
     Reason.NOT_FOUND: Explanation(

@@ -3,6 +3,7 @@
 import signal
 import time
 
+from restic_reporter.model.results import KINDS
 from restic_reporter.state.database import Database
 from restic_reporter.state.folder import StateFolder
 from tests.doubles.programs import wait_until
@@ -36,6 +37,21 @@ class ResultsTests(ResultsCase):
         self.assertEqual(self.post(kind="prune", exit=0, time=1700000000), OK)
         self.assertEqual(self.results()["prune"], (1, 1700000000))
         daemon.program.wait_for("collected 1 repository")
+
+    def test_no_backup(self) -> None:
+        """Whatever is reported, no value of a backup changes; the log has the address."""
+        daemon = self.start()
+        before = daemon.metrics()
+        for kind in KINDS:
+            self.assertEqual(self.post(kind=kind, exit=0), OK)
+        daemon.program.wait_for(r"reported over HTTP by 127\.0\.0\.1")
+        after = daemon.metrics()
+        names = after.names(url="repo")
+        reported = {name for name in names if name.startswith("backup_result_")}
+        self.assertEqual(names - reported, before.names(url="repo"))
+        self.assertIn("backup_newest_timestamp", names)
+        for name in names - reported:
+            self.assertEqual(after.series(name), before.series(name), name)
 
     def test_killed(self) -> None:
         """A result of a second ago outlasts a KILL, without any collection."""

@@ -104,7 +104,7 @@ class SystemdTests(SynchronousTestCase):
         self.start()
         text = (DOCS / "systemd.md").read_text()
         (block,) = code_blocks(section(text, "What is remembered"))
-        words = shlex.split(block)
+        words = shlex.split(block.replace("\\\n", " "))
         options = [after for word, after in pairwise(words) if word == "-p"]
         program = shlex.join(words[words.index(options[-1]) + 1 :])
         self.systemd.write("/etc/systemd/system/state.service", "[Service]\nType=oneshot\n")

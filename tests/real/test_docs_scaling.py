@@ -55,7 +55,7 @@ class ScalingTests(SynchronousTestCase):
     def test_systemd(self) -> None:
         """The template gives each instance a shard and a port of its own."""
         (block,) = self.blocks("systemd")
-        command = block.splitlines()[0].partition(" > ")[0]
+        command = block.replace("\\\n", " ").partition(" > ")[0]
         unit = subprocess.run(
             shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout

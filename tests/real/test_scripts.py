@@ -55,36 +55,22 @@ class TryItTests(SynchronousTestCase):
 # Stands in for tox and for scripts/test: notes how it was called. The changelog is a real change.
 NOTING = """#!/bin/sh
 echo "$(basename "$0") $*" >>calls
-case "$*" in *changelog*) echo more >>CHANGELOG.md ;; esac
+case "$*" in
+    *changelog*) echo more >>CHANGELOG.md ;;
+    *"-e release"*) [ ! -e .venv/broken ] ;;
+esac
 """
 
 
-class ReleaseTests(SynchronousTestCase):
-    """``scripts/release``."""
+class GitTestCase(SynchronousTestCase):
+    """A folder with a repository of git."""
 
     def setUp(self) -> None:
         if shutil.which("git") is None:
             raise SkipTest("needs git")
         self.folder = Path(self.mktemp()).absolute()
-        programs = self.folder / ".venv" / "bin"
-        programs.mkdir(parents=True)
-        (self.folder / "scripts").mkdir()
-        for name in ("scripts/release", "scripts/environment.sh", "setup.cfg"):
-            shutil.copy(ROOT / name, self.folder / name)
-        for path, program in (
-            (programs / "python", "#!/bin/sh\n"),
-            (programs / "pip", "#!/bin/sh\n"),
-            (programs / "tox", NOTING),
-            (self.folder / "scripts" / "test", NOTING),
-        ):
-            path.write_text(program)
-            path.chmod(0o755)
-        (self.folder / "CHANGELOG.md").write_text("# Changelog\n")
-        (self.folder / "changes").mkdir()
-        (self.folder / "changes" / "README.md").touch()
-        (self.folder / ".gitignore").write_text(".venv\ncalls\n")
+        self.folder.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
-        self.commit()
 
     def git(self, *arguments: str) -> str:
         """Run git in the folder, as somebody."""
@@ -98,6 +84,33 @@ class ReleaseTests(SynchronousTestCase):
         """Commit all that there is."""
         self.git("add", ".")
         self.git("commit", "--quiet", "--message=m")
+
+
+class ReleaseTests(GitTestCase):
+    """``scripts/release``."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        programs = self.folder / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        (self.folder / "scripts").mkdir()
+        for name in ("scripts/release", "scripts/environment.sh", "setup.cfg"):
+            shutil.copy(ROOT / name, self.folder / name)
+        for path, program in (
+            (programs / "python", "#!/bin/sh\n"),
+            (programs / "pip", "#!/bin/sh\n"),
+            (programs / "tox", NOTING),
+            (self.folder / "scripts" / "test", NOTING),
+        ):
+            path.write_text(program)
+            path.chmod(0o755)
+        self.changelog = self.folder / "CHANGELOG.md"
+        self.changelog.write_text("# Changelog\n")
+        self.fragment = self.folder / "changes" / "+some.fixed.md"
+        self.fragment.parent.mkdir()
+        (self.folder / "changes" / "README.md").touch()
+        (self.folder / ".gitignore").write_text(".venv\ncalls\n")
+        self.commit()
 
     def release(self, version: str) -> "subprocess.CompletedProcess[str]":
         """Run it, as somebody."""
@@ -128,26 +141,99 @@ class ReleaseTests(SynchronousTestCase):
         self.git("switch", "--quiet", "--create", "other")
         refuse("release from main")
         self.git("switch", "--quiet", "main")
-        (self.folder / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
+        self.changelog.write_text("# Changelog\n\n## 1.2.0 (unreleased)\n")
         refuse("commit or remove your changes")
+        refuse("has this section, but none of 1.3.0", "1.3.0")
+        self.fragment.touch()
+        refuse("move the files of changes/ into the section 1.2.0")
+        self.changelog.write_text("# Changelog\n")
         self.commit()
-        refuse("has an unreleased section")
         self.git("tag", "v1.2.0")
         refuse("tag v1.2.0 exists")
 
-    def test_good(self) -> None:
-        """All is checked before the tag is made; then it says how to publish, and does not."""
+    def assert_released(self, *expected: str) -> str:
+        """It is released after these calls of tox, and nothing is published; what was printed."""
         done = self.release("1.2.0")
         self.assertEqual(done.returncode, 0, done.stderr)
-        first, *checks, changelog, last = self.calls()
+        first, *calls = self.calls()
         self.assertEqual(first, "test ")
-        names = [one.split()[3] for one in checks]
-        self.assertEqual(names, ["servers", "lowest", "install", "audit"])
-        self.assertEqual(changelog, "tox run -e changelog -- --yes --version 1.2.0")
-        self.assertEqual(last, "tox run -e release")
+        checks = [one.split()[3] for one in calls[:4]]
+        self.assertEqual(checks, ["servers", "lowest", "install", "audit"])
+        self.assertEqual(calls[4:], [f"tox run -e {one}" for one in expected])
         self.assertEqual(self.git("describe").strip(), "v1.2.0")
         self.assertEqual(self.git("log", "-1", "--format=%s").strip(), "Release 1.2.0")
+        self.assertEqual(self.git("status", "--porcelain"), "")
         self.assertIn("Nothing was published", done.stdout)
+        return done.stdout
+
+    def test_good(self) -> None:
+        """All is checked before the tag is made; then it says how to publish, and how not to."""
+        before = self.git("rev-parse", "HEAD")
+        printed = self.assert_released("changelog -- --yes --version 1.2.0", "release")
+        (back,) = [line for line in printed.splitlines() if "--delete" in line]
+        subprocess.run(back, shell=True, cwd=self.folder, capture_output=True, check=True)
+        self.assertEqual((self.git("rev-parse", "HEAD"), self.git("tag")), (before, ""))
+
+    def test_first(self) -> None:
+        """A section that was written by hand gets the date, and no other is made beside it."""
+        self.changelog.write_text("# Changelog\n\n## 1.2.0 (unreleased)\n\n### Added\n")
+        self.commit()
+        self.assert_released("release")
+        self.assertRegex(
+            self.changelog.read_text(),
+            r"^# Changelog\n\n## 1\.2\.0 \(20\d\d-\d\d-\d\d\)\n\n### Added\n$",
+        )
+
+    def test_not_built(self) -> None:
+        """If the packages cannot be built it says how to go back."""
+        (self.folder / ".venv" / "broken").touch()
+        done = self.release("1.2.0")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("to go back: git tag --delete v1.2.0", done.stderr)
+
+
+class VersionTests(GitTestCase):
+    """The version that a build takes from git."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("pyproject.toml", "setup.cfg", ".gitattributes", ".git_archival.txt"):
+            shutil.copy(ROOT / name, self.folder)
+        self.commit()
+
+    def version(self, folder: Path) -> str:
+        """The version in a checkout, or in the files of an archive."""
+        command = (sys.executable, "-m", "setuptools_scm")
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.strip()
+
+    def archive(self) -> Path:
+        """The files of an archive, as a forge makes them of the latest commit."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        self.git("archive", f"--output={folder}/a.tar", "HEAD")
+        subprocess.run(("tar", "-xf", "a.tar"), cwd=folder, check=True)
+        return folder
+
+    def test_tags(self) -> None:
+        """Tags of releases count, other tags do not, in a checkout as in an archive."""
+        for tag in ("nightly", "9.9.9", "v9", "v9x", "v9.9", "v9.9.9-docs", "debian/9.9.9"):
+            self.git("tag", tag)
+        self.assertRegex(self.version(self.folder), r"^0\.1\.0\.dev1\+g[0-9a-f]+$")
+        self.assertEqual(self.version(self.archive()), "0.1.0.dev0")
+        for tag, later in (("v0.2.0rc1", "0.2.0rc2"), ("v0.2.0", "0.2.1")):
+            self.git("tag", tag)
+            self.assertEqual(self.version(self.folder), tag[1:])
+            self.assertEqual(self.version(self.archive()), tag[1:])
+            self.git("commit", "--quiet", "--allow-empty", "--message=m")
+            for folder in (self.folder, self.archive()):
+                self.assertRegex(self.version(folder), rf"^{later}\.dev1\+g[0-9a-f]+$")
+
+    def test_without_git(self) -> None:
+        """A copy without .git has a version that is older than each release."""
+        shutil.rmtree(self.folder / ".git")
+        self.assertEqual(self.version(self.folder), "0.1.0.dev0")
 
 
 class FetchTestToolsTests(SynchronousTestCase):

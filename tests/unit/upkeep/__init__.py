@@ -1,1 +1,1 @@
-"""Tests of `restic_reporter.schedule`."""
+"""Tests of `restic_reporter.upkeep`."""
