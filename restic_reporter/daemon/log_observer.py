@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 
 from attrs import frozen
 from twisted.logger import (
+    FileLogObserver,
     FilteringLogObserver,
     ILogObserver,
     LegacyLogObserverWrapper,
@@ -24,6 +25,7 @@ from zope.interface import implementer
 
 from ..model.errors import Reason
 from ..redaction.masks import redact
+from .journal import is_journal, journal_lines
 from .log_queue import LogQueue
 from .twisted_events import PlainEvents
 
@@ -167,7 +169,11 @@ def observer_factory(
         elif logfile == "-" or (foreground and not logfile):
             # Twisted will replace sys.stdout, which is None if it is closed.
             stdout = _Unbuffered(-1 if sys.stdout is None else sys.stdout.fileno())
-            observer = textFileLogObserver(cast(IO[str], stdout))
+            file = cast(IO[str], stdout)
+            if is_journal(stdout.descriptor, os.environ):
+                observer = FileLogObserver(file, journal_lines)
+            else:
+                observer = textFileLogObserver(file)
         else:
             observer = textFileLogObserver(LogFile.fromFullPath(logfile or "twistd.log"))
         if queue is not None and logger is None:

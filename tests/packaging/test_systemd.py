@@ -98,6 +98,10 @@ class SystemdTests(SynchronousTestCase):
         os.rename(self.systemd.root / "srv/repository", self.systemd.root / "srv/gone")
         self.systemd.call("systemctl", "restart", SERVICE)
         self.assertIn('backup_snapshot_count{url="/srv/repository"} 62\n', self.metrics())
+        # The journal knows what is a warning.
+        words = "journalctl", f"--unit={SERVICE}", "--priority=warning", "--output=cat"
+        wait_until(lambda: "cannot read /srv/repository" in self.systemd.call(*words))
+        self.assertNotIn("collect", self.systemd.call(*words))
 
     def test_state(self) -> None:
         """What docs/systemd.md shows for `restic-reporter state` reaches the service's folder."""

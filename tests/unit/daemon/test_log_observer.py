@@ -1,6 +1,7 @@
 """Tests of `restic_reporter.daemon.log_observer`."""
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -100,6 +101,24 @@ class ObserverFactoryTests(SynchronousTestCase):
             self.assertRegex(
                 self.stdout(options), r"\A\d{4}-\d\d-\d\dT.*[+-]\d{4} \[info\] an event of info\n"
             )
+
+    def test_journal(self) -> None:
+        """systemd's journal gets the priority of each line, and no time: it has its own."""
+        path = self.patch_stdout()
+        status = path.stat()
+        for stream, expected in (
+            (f"{status.st_dev}:{status.st_ino}", "<6>[info] two\n<6>lines\n<4>[warn] one\n"),
+            (f"{status.st_dev}:1", ""),
+        ):
+            self.patch(os, "environ", {"JOURNAL_STREAM": stream})
+            make = observer_factory({"nodaemon": True}, "info")
+            assert make is not None
+            logger = Logger("x", observer=LogPublisher(make()))
+            logger.info("two\nlines")
+            logger.warn("one")
+            if expected:
+                self.assertEqual(path.read_text(), expected)
+        self.assertRegex(path.read_text(), r"\n\d{4}-\d\d-\d\dT.* \[warn\] one\n\Z")
 
     def test_file(self) -> None:
         """A log file is written to, in the foreground too; and never stdout beside it."""
