@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from attrs import define, field
 
@@ -27,6 +28,8 @@ class Fault:
     world: World
     daemon: Daemon
     chance: random.Random
+    # Whether a repository may have been read before the fault, and fail afterwards.
+    strikes_late: ClassVar[bool] = False
 
     def begin(self) -> Iterable[str]:
         """Break something; the names of the repositories that may fail by it."""
@@ -51,11 +54,15 @@ class RestServerDown(Fault):
         return self.world.of_kind("rest")
 
     def end(self) -> None:
-        self.world.rest.start_again()
+        # The two kinds that stop it may come together.
+        if self.world.rest.program.process.poll() is not None:
+            self.world.rest.start_again()
 
 
-class RestServerDies(Fault):
-    """The rest-server dies in the middle of a collection."""
+class RestServerDies(RestServerDown):
+    """The rest-server dies in the middle of a collection, or in the second of two."""
+
+    strikes_late = True
 
     def begin(self) -> Iterable[str]:
         return self.world.of_kind("rest")
@@ -63,9 +70,6 @@ class RestServerDies(Fault):
     def during(self) -> None:
         time.sleep(self.chance.random())
         self.world.rest.stop()
-
-    def end(self) -> None:
-        self.world.rest.start_again()
 
 
 class RestServerStalls(Fault):

@@ -25,6 +25,8 @@ source_suffix = {".md": "markdown"}
 # As on a forge: anchors of headings, and links between files.
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
+# Pictures with a width of their own.
+myst_enable_extensions = ["html_image"]
 
 html_theme = "furo"
 html_favicon = "../restic_reporter/status_page/icon.svg"

@@ -4,9 +4,11 @@ Sphinx extension: lets the pages of docs/ be read on a forge too.
 - A comment that begins with a line ``<!-- site`` shows only on the site. A line ``include ../X.md``
   in it is that file, without its title.
 - The lists of docs/index.md become the navigation.
-- Links to a former section of howto.md lead to the page that has it now.
+- Links to a former section of a page that was divided lead to the page that has it now.
+- A line that ends with ``<!-- forge -->`` shows only on a forge.
 - Links to README.md and others above docs/ lead to their page here; those to folders become text.
 - Blocks of code get the colours of their language, which the pages do not name.
+- Short code in a line is not broken; names of tests are, behind the class.
 """
 
 import re
@@ -20,25 +22,39 @@ _SITE_ONLY = re.compile(r"^<!-- site\n(.*?)^-->\n", re.DOTALL | re.MULTILINE)
 _INCLUDE = re.compile(r"^include \.\./(\S+)\n", re.MULTILINE)
 _LINK_OF_ROOT = re.compile(r"\]\((?!https?:|#)(docs/)?")
 _LINK_ABOVE = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)(#[^)]*)?\)")
-_FORMER = re.compile(r"\]\(howto\.md#([^)]+)\)")
+# These pages were divided: they name the pages that have their former sections now.
+_DIVIDED = ("howto", "insight", "reference")
+_FORMER = re.compile(rf"\]\(({'|'.join(_DIVIDED)})\.md#([^)]+)\)")
+_FORGE_ONLY = re.compile(r"^.*<!-- forge -->\n\n?", re.MULTILINE)
 _MOVED = re.compile(r'<a id="([^"]+)"></a>\[[^\]]+\]\(([^)]+)\)')
+_NAME_OF_TEST = re.compile(r"\[(\w+Tests)\.(test_\w+)\]")
 _CHAPTER = re.compile(r"^## (.+)\n+((?:- .*\n)+)", re.MULTILINE)
 _ITEM = re.compile(r"^- \[([^\]]+)\]\((\S+)\.md\)", re.MULTILINE)
 
+_COMMANDS = (
+    r"amtool|apt|b2|backup|cat|chgrp|chmod|cp|curl|echo|install|kill|kubectl|mkdir|openssl|pip"
+    r"|pipx|podman|prometheus|promtool|python3?|report-result|restic|restic-reporter|runuser|sed"
+    r"|setfacl|setpriv|ssh|sudo|systemctl|systemd-run|tox|twistd|useradd|vault"
+    r"|\.?[\w./-]*/[\w./-]+"
+)
 _LANGUAGES = (
     ("json", r'\[\n|\{\s*"'),
     ("ini", r"(# \S+\n)?\[[A-Z]\w+\]\n"),
-    ("python", r'"""|@|from |import |class |def |[A-Z_]+ = '),
+    ("python", r'"""|@|from |import |class |def |[A-Z_]{2,} = '),
     ("yaml", r"(#.*\n)?(- )?\w+:(\s|$)"),
     ("console", r"\$ "),
-    ("bash", r"(?!backup_|restic_reporter_)[\w./-]+ "),
+    ("bash", rf"(cd \S+\n|[A-Z_]+=\S+ +)*({_COMMANDS})( |\n|$)"),
 )
+# Longer code in a line may be broken at a hyphen.
+_SHORT = 30
 
 
 def for_the_site(text: str) -> str:
     """Return a page as the site shows it."""
-    text = _INCLUDE.sub(_included, _SITE_ONLY.sub(r"\1", text))
-    text = _FORMER.sub(lambda found: f"]({moved().get(found[1], found[1])})", text)
+    text = _FORGE_ONLY.sub("", _SITE_ONLY.sub(r"\1", text))
+    text = _INCLUDE.sub(_included, text)
+    text = _FORMER.sub(_former, text)
+    text = _NAME_OF_TEST.sub("[\\1.\u200b\\2]", text)
     return _LINK_ABOVE.sub(_link, text)
 
 
@@ -47,10 +63,15 @@ def _included(found: re.Match[str]) -> str:
     return _LINK_OF_ROOT.sub(lambda link: "](" if link[1] else "](../", text)
 
 
+def _former(found: re.Match[str]) -> str:
+    place = moved(found[1]).get(found[2])
+    return f"]({place})" if place else found[0]
+
+
 @cache
-def moved() -> Mapping[str, str]:
-    """Return where the former sections of howto.md are now, by anchor."""
-    return dict(_MOVED.findall((_DOCS / "howto.md").read_text()))
+def moved(page: str) -> Mapping[str, str]:
+    """Return where the former sections of a page are now, by anchor."""
+    return dict(_MOVED.findall((_DOCS / f"{page}.md").read_text()))
 
 
 def _link(found: re.Match[str]) -> str:
@@ -93,6 +114,9 @@ def _parsed(app: Any, document: Any) -> None:
         if block["language"] == "none":
             block["language"] = language_of(block.astext())
             block["force"] = True
+    for code in document.findall(lambda node: node.tagname == "literal"):
+        if len(code.astext()) <= _SHORT:
+            code["classes"].append("short")
 
 
 def _signature(

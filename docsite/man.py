@@ -1,5 +1,6 @@
 """
-Writes the man page from the command line's own help: ``python -m docsite.man``.
+Writes the man page from the command line's own help and the texts of the config's keys:
+``python -m docsite.man``.
 
 A test compares them.
 """
@@ -9,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from docsite.tables import TABLES
 from restic_reporter.commands.cli import make_parser
 
 PAGE = Path(__file__).resolve().parent.parent / "packaging" / "restic-reporter.1"
@@ -35,7 +37,44 @@ It never writes to a repository.
 .SH COMMANDS
 """
 
+_CONFIG = r"""
+.SH CONFIG
+A list of entries in JSON or YAML, one for each repository:
+.PP
+.nf
+  [
+    {
+      "repo": "rest:https://backup.example.com:8000/web\-1",
+      "password_file": "/etc/restic\-reporter/web\-1.password",
+      "max_age": "26h"
+    }
+  ]
+.fi
+.PP
+Or a map with
+.B repositories
+(that list) and
+.B defaults
+(keys for entries that lack them).
+"""
+
 _FOOT = r"""
+.SH ENVIRONMENT
+.TP
+.BR VAULT_ADDR ", " VAULT_TOKEN ", " VAULT_ROLE_ID ", " VAULT_SECRET_ID
+Where Vault is, and how to log in.
+.TP
+.B STATE_DIRECTORY
+Default of \-\-state\-dir; systemd sets it.
+.TP
+.B CREDENTIALS_DIRECTORY
+Value of %d/ at the beginning of a path in the config; systemd sets it.
+.TP
+.B TZ
+Time zone of schedules.
+.TP
+.BR RESTIC_REPOSITORY ", and restic's other variables"
+The repository, if there is no config file.
 .SH SIGNALS
 .TP
 .B HUP
@@ -46,9 +85,14 @@ Collect all repositories now.
 .TP
 .BR INT ", " TERM
 Stop, within 10 seconds.
+.SH EXIT STATUS
+The daemon exits with 1 and one message if it cannot start; after INT or TERM with 128 and the
+number of the signal. The other commands have theirs above.
 .SH SEE ALSO
 .BR restic (1),
 .BR twistd (1)
+.PP
+The Debian package has all documentation in /usr/share/doc/restic\-reporter.
 """
 
 
@@ -106,12 +150,27 @@ def _commands(
         yield from _command(f"{before}{name}", parser)
 
 
+def _plain(markdown: str) -> str:
+    """The text of a cell of a table, without references to other pages."""
+    text = re.sub(r"[,;] see \[[^\]]+\]\([^)]*\)", "", markdown)
+    return _escaped(re.sub(r"\[([^\]]+)\]\([^)]*\)|[`*]", r"\1", text))
+
+
+def _keys() -> Iterator[str]:
+    """The keys of an entry, from the tables of the reference."""
+    for name in ("keys", "freshness", "checks"):
+        _, *rows = TABLES[name]()
+        for key, kind, meaning in rows:
+            yield from (".TP", rf"\fB{_plain(key)}\fR ({_plain(kind)})", _plain(meaning))
+
+
 def page() -> str:
     """Return the man page."""
     parser = make_parser(every_option=True)
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
     examples = [".SH EXAMPLES", *list(_examples(parser.epilog or ""))[2:]]
-    return "\n".join([_HEAD.strip(), *_commands(commands), *examples, _FOOT.strip(), ""])
+    config = [_CONFIG.strip(), *_keys()]
+    return "\n".join([_HEAD.strip(), *_commands(commands), *examples, *config, _FOOT.strip(), ""])
 
 
 if __name__ == "__main__":

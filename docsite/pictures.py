@@ -32,7 +32,8 @@ body {{ margin: 0; padding: 14px; background: {background} }}
 pre {{ margin: 0; color: {foreground}; font: 15px/1.35 monospace; }}
 </style><pre>{code}</pre>"""
 _QUERY = "(time() - backup_newest_timestamp) / 86400"
-_WIDTH = 1280
+# The status page has a table from here on; what Prometheus shows is easier to read if it is narrow.
+_WIDTH, _NARROW = 1280, 1000
 # Prometheus draws the results of a query later, and does not renew its other pages.
 _FIND = """new Promise(done => { let left = 20; const look = () =>
     document.body.innerText.includes(%s) ? done(true)
@@ -95,27 +96,37 @@ def main() -> None:
         folder.close()
 
 
-def draw(tutorial: Tutorial, camera: Camera) -> None:
-    """Go through the tutorial, with a picture at each step."""
-    reporter, prometheus = f"http://localhost:{REPORTER}", f"http://localhost:{PROMETHEUS}/classic"
-    tutorial.run("Make some backups")
-    tutorial.run("Look once")
-    collect = ["restic-reporter", "collect", "--config", "config.json"]
+def typed(tutorial: Tutorial, command: str) -> str:
+    """Return a command and what it shows on a terminal."""
     terminal = Terminal(
-        ["env", *collect], tutorial.environment, tutorial.place, _COLUMNS, stderr=subprocess.DEVNULL
+        ["env", *command.split()],
+        tutorial.environment,
+        tutorial.place,
+        _COLUMNS,
+        stderr=subprocess.DEVNULL,
     )
     terminal.end()
     # Without the progress bar, which it has erased at the end.
-    table = terminal.raw.rpartition("\x1b[2K")[2]
-    camera.terminal("collect", f"$ {' '.join(collect)}\n{table}")
+    shown = terminal.raw.rpartition("\x1b[2K")[2]
+    return f"$ {command}\n{shown}"
+
+
+def draw(tutorial: Tutorial, camera: Camera) -> None:
+    """Go through the tutorial, with a picture at each step."""
+    reporter, prometheus = f"http://localhost:{REPORTER}", f"http://localhost:{PROMETHEUS}/classic"
+    camera.terminal("install", typed(tutorial, "restic-reporter --help"))
+    tutorial.run("Make some backups")
+    camera.terminal("backups", typed(tutorial, "restic -r repository -p password snapshots"))
+    tutorial.run("Look once")
+    camera.terminal("collect", typed(tutorial, "restic-reporter collect --config config.json"))
     tutorial.start("Run the daemon")
     camera.take("status", reporter, "1 backup set needs attention", "main")
     tutorial.run("Let Prometheus scrape it")
     tutorial.start("Let Prometheus scrape it")
-    camera.take("targets", f"{prometheus}/targets", "1/1 up")
+    camera.take("targets", f"{prometheus}/targets", "1/1 up", width=_NARROW)
     query = f"{prometheus}/graph?g0.range_input=1h&g0.tab=1&g0.expr={quote(_QUERY)}"
-    camera.take("query", query, 'host="web-2"')
-    camera.take("alert", f"{prometheus}/alerts", "Firing (1)")
+    camera.take("query", query, 'host="web-2"', width=_NARROW)
+    camera.take("alert", f"{prometheus}/alerts", "Firing (1)", width=_NARROW)
     tutorial.run("Mend it")
     camera.take("mended", reporter, "All 2 backup sets are fine", "main")
 

@@ -1,7 +1,7 @@
 """
-Writes the tables of docs/reference.md that are made from the code: options, keys, metrics, reasons.
+Writes the tables of the reference that are made from the code: options, keys, metrics, reasons.
 
-``python -m docsite.tables``, after a change of a text. A test compares the page with the code.
+``python -m docsite.tables``, after a change of a text. A test compares the pages with the code.
 """
 
 import re
@@ -19,7 +19,8 @@ from restic_reporter.model.errors import REASONS, Reason
 from restic_reporter.plugin.discovery import installed_plugins
 from restic_reporter.tap import Options
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = tuple(_DOCS / f"{name}.md" for name in ("commands", "config", "metrics", "reasons"))
 
 _TABLE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -138,4 +139,5 @@ def renewed(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text()))
+    for one in PAGES:
+        one.write_text(renewed(one.read_text()))

@@ -21,7 +21,7 @@ READING: Panels = [
     ),
     lines(
         "Failed reads by reason",
-        "Within the hour before. docs/reference.md lists what to do for each reason. The very first"
+        "Within the hour before. docs/reasons.md lists what to do for each reason. The very first"
         " failure with a reason does not show.",
         {
             "{{reason}}": "sum by (reason)"

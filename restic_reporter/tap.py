@@ -186,16 +186,17 @@ class Options(UsageOptions):
 
     def _use_environment(self) -> Mapping[str, str]:
         """
-        Without a config file, take the config and options from the environment, if they are there.
+        Without a config file take the config, and options with it, from the environment.
 
         :return: the names of the variables, by the options that they gave.
         """
         from .config.environment import OPTIONS, EnvironmentConfig
 
-        found = EnvironmentConfig.found_in(os.environ)
-        if found is None or not _is_missing(self["config"]):
+        if not _is_missing(self["config"]):
             return {}
-        self["config"] = found
+        self["config"] = found = EnvironmentConfig(os.environ)
+        if not found.names_repository:
+            return {}
         given = {
             name: text
             for name, text in found.options().items()

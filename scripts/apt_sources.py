@@ -55,4 +55,4 @@ def own_mirror(stanzas: list[Stanza], codename: str) -> Stanza:
         on_disc = stanza.get("uris", "").startswith("cdrom:")
         if not on_disc and suites & (MOVING_SUITES | {codename}):
             return stanza
-    sys.exit(f"fetch-test-tools: /etc/apt lists no source for {codename}, so no mirror is known")
+    sys.exit(f"no mirror is known: /etc/apt lists no source for {codename}")

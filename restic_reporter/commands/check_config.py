@@ -86,7 +86,7 @@ def check_config(
     warnings = [
         *(f"the plugin {plugin}" for plugin in plugins.broken),
         *config.warnings,
-        *(source.warnings(paths_shown=True) if isinstance(source, EnvironmentConfig) else ()),
+        *(source.warnings(compat=False) if isinstance(source, EnvironmentConfig) else ()),
         *(
             f"{config.name}: entry {position}: {masks.redact(backend.problem)}"
             for position, backend in backends

@@ -142,7 +142,7 @@ def make_parser(every_option: bool = False) -> argparse.ArgumentParser:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = make_parser()
     option, known = next(iter(arguments), ""), parser._option_string_actions
-    if option[:1] == "-" and option not in known:
+    if option[:1] in ("", "-") and option not in known:
         message = unknown_option(option, known)
         if not message.endswith("?"):
             name = next((one for one in arguments if one in _names(parser)), "run")

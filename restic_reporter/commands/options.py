@@ -23,19 +23,19 @@ _METAVARS = {
     "compat": "NAME",
 }
 
-# What docs/reference.md says besides the texts of ``--help``.
+# What docs/commands.md says besides the texts of ``--help``.
 NOTES = {
     "bind": "`:PORT` is all interfaces, IPv6 and IPv4. An [endpoint](https://docs.twisted.org/en/"
     "stable/core/howto/endpoints.html) is a text such as `unix:/run/restic-reporter/web.sock`.",
-    "reader": "`native` is the daemon itself, see [Readers](#readers).",
-    "cache-dir": "See [Cache](#cache).",
+    "reader": "`native` is the daemon itself, see [Readers](repositories.md#readers).",
+    "cache-dir": "See [Cache](state.md#cache).",
     "state-dir": "systemd sets this variable. Each daemon needs a folder of its own, see"
-    " [State](#state). Without `--state-dir` and `--cache-dir` nothing is written to disk.",
-    "shard": "See [scaling.md](scaling.md).",
-    "web-config": "See [Web config](#web-config).",
-    "compat": "See [migrating.md](migrating.md#metrics).",
+    " [State](state.md#state). Without `--state-dir` and `--cache-dir` nothing is written to disk.",
+    "shard": "See [Shards](scaling.md).",
+    "web-config": "See [Web config](http.md#web-config).",
+    "compat": "See [its metrics](migrating.md#metrics).",
     "no-discover-vault": "For command lines of the original restic-reporter.",
-    "enable-lifecycle": "See [HTTP](#http).",
+    "enable-lifecycle": "See [HTTP](http.md#http).",
 }
 
 # Name, letter, default and text of each.

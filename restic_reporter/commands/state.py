@@ -86,9 +86,9 @@ def owner_to_become(uid: int, owner: tuple[int, int]) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _as_owner(folder: Path) -> Iterator[None]:
-    """Make files as the owner of ``folder``: the daemon could not use those of root."""
-    status, before = folder.stat(), (os.geteuid(), os.getegid())
+def _as_owner(file: Path) -> Iterator[None]:
+    """Make files beside ``file`` as its owner: the daemon could not use those of root."""
+    status, before = file.stat(), (os.geteuid(), os.getegid())
     owner = owner_to_become(before[0], (status.st_uid, status.st_gid))
     if owner is None:
         yield
@@ -112,9 +112,8 @@ def _opened(path: str, to_write: bool = False) -> Iterator[Database]:
     folder = StateFolder(Path(path))
     database = Database(folder)
     try:
-        with _as_owner(folder.path):
+        with _as_owner(folder.database):
             try:
-                folder.database.stat()
                 if to_write:
                     folder.take()
                     database.open_to_write()

@@ -13,7 +13,16 @@ NAME = "environment"
 
 _MAX_FILE = 2**16
 
-# The keys of an entry, by the variables whose values they get; some only for one scheme.
+_REPOSITORY = {"RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"}
+
+# Names of restic-exporter before its version 1.5, by those that it and restic use now.
+_OLD_NAMES = {
+    "RESTIC_REPOSITORY": "RESTIC_REPO_URL",
+    "RESTIC_PASSWORD": "RESTIC_REPO_PASSWORD",
+    "RESTIC_PASSWORD_FILE": "RESTIC_REPO_PASSWORD_FILE",
+}
+
+# The variables that give the keys of an entry. Backends look for more by themselves.
 _KEYS = {
     "password_command": "RESTIC_PASSWORD_COMMAND",
     "password_file": "RESTIC_PASSWORD_FILE",
@@ -22,14 +31,12 @@ _KEYS = {
     "cacert": "RESTIC_CACERT",
     "tls_client_cert": "RESTIC_TLS_CLIENT_CERT",
 }
-_KEYS_OF_SCHEMES = {
-    "rest": {"rest_username": "RESTIC_REST_USERNAME", "rest_password": "RESTIC_REST_PASSWORD"},
-    "b2": {"b2_account_id": "B2_ACCOUNT_ID", "b2_key": "B2_ACCOUNT_KEY"},
-}
+_REST_KEYS = {"rest_username": "RESTIC_REST_USERNAME", "rest_password": "RESTIC_REST_PASSWORD"}
 
-# What restic's own backends read: nothing else of the environment is theirs.
+# What restic's own backends and their programs read: nothing else of the environment is theirs.
 _PREFIXES = {
-    "s3": ("AWS_",),
+    "s3": ("AWS_", "RESTIC_AWS_"),
+    "sftp": ("SSH_",),
     "azure": ("AZURE_",),
     "gs": ("GOOGLE_",),
     "swift": ("OS_", "ST_"),
@@ -48,7 +55,7 @@ OPTIONS = {
 }
 _DEFAULT_PORT = "9121"
 
-# Variables of restic-exporter that are ignored: with which value, and what to do instead.
+# Variables that restic-exporter, or its restic, honours: when ignored here, and what is instead.
 _IGNORED = {
     "NO_CHECK": (False, "use the key check of a config file, or report results by POST /-/results"),
     "NO_GLOBAL_STATS": (False, "use the key size_cron of a config file"),
@@ -56,6 +63,7 @@ _IGNORED = {
     "NO_LOCKS": (True, "locks are counted, at the cost of one request at most"),
     "EXIT_ON_ERROR": (True, "alert on backup_read_error_count, or use restic-reporter collect"),
     "INSECURE_TLS": (True, "name the server's CA certificate in RESTIC_CACERT"),
+    "RESTIC_HOST": (True, "the backups of all hosts are shown"),
 }
 
 
@@ -64,27 +72,28 @@ def is_true(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").strip().lower() not in ("", "0", "f", "false")
 
 
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are not empty, as restic ignores such, by their present names."""
+    given = {name: text for name, text in environ.items() if text}
+    return {new: given[old] for new, old in _OLD_NAMES.items() if old in given} | given
+
+
 @frozen
 class EnvironmentConfig:
-    """
-    The config in ``environ``: one entry, and values for options.
+    """The config in ``environ``: one entry, and values for options."""
 
-    An empty variable counts as missing, as for restic.
-    """
+    environ: Mapping[str, str] = field(repr=False, converter=_given)
 
-    environ: Mapping[str, str] = field(repr=False)
-
-    @classmethod
-    def found_in(cls, environ: Mapping[str, str]) -> "EnvironmentConfig | None":
-        """Return the config if a repository is named."""
-        names = ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE")
-        return cls(environ) if any(environ.get(name) for name in names) else None
+    @property
+    def names_repository(self) -> bool:
+        """Whether there is a repository."""
+        return not _REPOSITORY.isdisjoint(self.environ)
 
     def options(self) -> dict[str, str]:
         """Return the texts of options, by their names."""
-        value = self.environ.get
-        found = {name: value(variable, "") for name, variable in OPTIONS.items()}
-        address, port = value("LISTEN_ADDRESS", ""), value("LISTEN_PORT", "")
+        given = {name: text.strip() for name, text in self.environ.items()}
+        found = {name: given.get(variable, "") for name, variable in OPTIONS.items()}
+        address, port = given.get("LISTEN_ADDRESS", ""), given.get("LISTEN_PORT", "")
         if address or port:
             host = f"[{address}]" if ":" in address else address
             found["bind"] = f"{host}:{port or _DEFAULT_PORT}"
@@ -94,25 +103,24 @@ class EnvironmentConfig:
 
     def document(self, directory: str) -> list[dict[str, Any]]:
         """Return the document of a config; raise a `ConfigError` without a repository."""
-        value = self.environ.get
-        if value("RESTIC_REPOSITORY") and value("RESTIC_REPOSITORY_FILE"):
-            raise ConfigError(
-                [f"{NAME}: both RESTIC_REPOSITORY and RESTIC_REPOSITORY_FILE are set"]
-            )
-        repo = value("RESTIC_REPOSITORY") or self._repository_in_file(directory)
+        if not self.names_repository:
+            problem = "no config.json here; set RESTIC_REPOSITORY, or name a file by --config"
+            raise ConfigError([f"{NAME}: {problem}"])
+        if self.environ.keys() >= _REPOSITORY:
+            raise ConfigError([f"{NAME}: both {' and '.join(sorted(_REPOSITORY))} are set"])
+        repo = self.environ.get("RESTIC_REPOSITORY") or self._repository_in_file(directory)
         scheme = repo.partition(":")[0]
-        keys = {**_KEYS, **_KEYS_OF_SCHEMES.get(scheme, {})}
+        # restic prefers credentials within the URL.
+        without = scheme == "rest" and "@" not in repo.partition("://")[2].partition("/")[0]
+        keys = _KEYS | _REST_KEYS if without else _KEYS
         entry: dict[str, Any] = {"repo": repo}
-        entry |= {key: text for key, variable in keys.items() if (text := value(variable))}
+        entry |= {key: self.environ[name] for key, name in keys.items() if name in self.environ}
         if not any(key.startswith("password") for key in entry):
             *others, last = (_KEYS[key] for key in _KEYS if key.startswith("password"))
             raise ConfigError([f"{NAME}: no password; set {', '.join(others)} or {last}"])
         # Of two values restic takes the same.
         if {"password_file", "password_command"} & entry.keys():
             entry.pop("password", None)
-        if "@" in repo.partition("://")[2].partition("/")[0]:
-            entry.pop("rest_username", None)
-            entry.pop("rest_password", None)
         prefixes = _PREFIXES.get(scheme, ())
         env = {name: text for name, text in self.environ.items() if name.startswith(prefixes)}
         return [{**entry, "env": env} if env else entry]
@@ -134,18 +142,16 @@ class EnvironmentConfig:
     def place(self, problem: str) -> str:
         """Return a problem of the entry with the names of variables instead of keys."""
         head, colon, rest = problem.partition(": ")
-        names = {
-            key: name for keys in (_KEYS, *_KEYS_OF_SCHEMES.values()) for key, name in keys.items()
-        }
-        names["repo"] = "RESTIC_REPOSITORY"
+        names = {"repo": "RESTIC_REPOSITORY"} | _KEYS | _REST_KEYS
         for key in sorted(names, key=len, reverse=True):
             head = head.replace(key, names[key])
         return f"{head}{colon}{rest}"
 
-    def warnings(self, paths_shown: bool) -> Iterator[str]:
-        """Yield a line for each variable that is ignored; ``paths_shown`` by ``--compat``."""
+    def warnings(self, compat: bool) -> Iterator[str]:
+        """Yield a line for each variable that is ignored; with ``compat`` also if it is not set."""
         for name, (ignored, instead) in _IGNORED.items():
-            if self.environ.get(name) and is_true(self.environ, name) is ignored:
-                yield f"{name}={self.environ[name]} is ignored; {instead}"
-        if is_true(self.environ, "INCLUDE_PATHS") and not paths_shown:
+            text = self.environ.get(name, "false (by default)" if compat else "")
+            if text and is_true(self.environ, name) is ignored:
+                yield f"{name}={text} is ignored; {instead}"
+        if is_true(self.environ, "INCLUDE_PATHS") and not compat:
             yield "INCLUDE_PATHS is ignored without --compat restic-exporter"

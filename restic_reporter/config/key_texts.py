@@ -1,4 +1,4 @@
-"""What the keys of an entry mean: the tables of docs/reference.md are made of this."""
+"""What the keys of an entry mean: the tables of docs/config.md are made of this."""
 
 from collections.abc import Mapping
 
@@ -72,12 +72,12 @@ ENTRY: Mapping[str, KeyText] = {
     "copies": KeyText(
         "list of strings",
         "other repositories of this config that should hold the snapshots of this one too, each"
-        " as in its own `repo`, or by its label `url`; see [Copies](insight.md#copies)",
+        " as in its own `repo`, or by its label `url`; see [Copies](copies.md)",
     ),
     "ping_url": KeyText(
         "string",
         "http or https URL, a secret: requested after each read"
-        " [if all is well](insight.md#without-prometheus), else `/fail` below it, with the reason",
+        " [if all is well](without-prometheus.md), else `/fail` below it, with the reason",
     ),
 }
 
@@ -117,7 +117,10 @@ FRESHNESS: Mapping[str, KeyText] = {
 
 # Those of `upkeep.CHECKS`.
 UPKEEP: Mapping[str, KeyText] = {
-    "check": KeyText("map, or `false`", "runs `restic check`; see below"),
+    "check": KeyText(
+        "map, or `false`",
+        "runs `restic check` on a schedule: `cron`, optionally `read_data_subset` and `timeout`",
+    ),
     "size_cron": KeyText(
         "string, or `false`",
         "when to list all packs for the repository's size, as a cron expression in local time",

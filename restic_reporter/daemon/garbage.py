@@ -17,7 +17,8 @@ def set_apart() -> None:
 
     With 10,000 repositories these are hundreds of thousands: each collection would block the
     reactor for a quarter of a second. Excluded objects are still freed, but not in a cycle. So
-    call this at rest: work that fails leaves cycles of exceptions.
+    call this at rest: work that fails leaves cycles of exceptions. Connections that may be open
+    then break their cycles when they end.
     """
     gc.collect()
     gc.freeze()

@@ -16,6 +16,9 @@ from ..collection.state import CollectionState
 # Seconds between two looks at what the daemon does.
 STATUS_INTERVAL = 1.0
 
+# Seconds between two signs of life without a watchdog: a start may take longer than is allowed.
+_START_INTERVAL = 30.0
+
 # Messages that change what systemd thinks of the service, so each must arrive.
 _LASTING = ("READY=", "RELOADING=", "STOPPING=")
 
@@ -40,6 +43,8 @@ class Notifier(Service):
         self._describe = describe
         self._address = _address(environ.pop("NOTIFY_SOCKET", ""))
         self._watchdog = _watchdog(environ)
+        # Half of what is allowed, as systemd recommends: one may come late.
+        self._interval = self._watchdog / 2 or _START_INTERVAL
         self._socket: socket.socket | None = None
         self._unsent: deque[str] = deque()
         self._calls: list[LoopingCall] = []
@@ -54,16 +59,14 @@ class Notifier(Service):
             return
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        # Half of what is allowed, as systemd recommends: one may come late.
         for interval, call in (
             (STATUS_INTERVAL, self._send_status),
-            (self._watchdog / 2, self._send_alive),
+            (self._interval, self._send_alive),
         ):
-            if interval:
-                looping = LoopingCall(call)
-                looping.clock = self._reactor
-                looping.start(interval)
-                self._calls.append(looping)
+            looping = LoopingCall(call)
+            looping.clock = self._reactor
+            looping.start(interval)
+            self._calls.append(looping)
 
     def stopService(self) -> None:
         """Report the stop, and nothing afterwards."""
@@ -105,12 +108,12 @@ class Notifier(Service):
             self._flush()
 
     def _send_alive(self) -> None:
-        if self._is_ready:
-            self._send("WATCHDOG=1")
-        else:
+        if not self._is_ready:
             # systemd's watchdog begins when the start has ended, and the first collection may
             # take longer than a start is allowed to.
-            self._send(f"EXTEND_TIMEOUT_USEC={self._watchdog * 1e6:.0f}")
+            self._send(f"EXTEND_TIMEOUT_USEC={self._interval * 2e6:.0f}")
+        elif self._watchdog:
+            self._send("WATCHDOG=1")
 
     def _send(self, message: str) -> None:
         if self._socket is not None:

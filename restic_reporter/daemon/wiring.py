@@ -128,7 +128,8 @@ def _checked_listener(address: Address, environ: Mapping[str, str]) -> Listener:
         listener.release()
     except AddressError as error:
         hint = "; did you mean the socket of systemd, 'systemd:domain=INET6:index=0'?"
-        raise ValueError(f"--bind: {error}{hint if 'LISTEN_FDS' in environ else ''}") from None
+        # Twisted takes LISTEN_FDS out of the environment, but not the names.
+        raise ValueError(f"--bind: {error}{hint if 'LISTEN_FDNAMES' in environ else ''}") from None
     return listener
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..collection.collector import Collector, nothing_known
@@ -21,6 +22,7 @@ from ..collection.state import CollectionState, RepositoryStatus
 from ..collection.task_maker import TaskMaker
 from ..concurrency.cpu_threads import WorkerThreads
 from ..concurrency.daemon_threads import KeyedThreads
+from ..concurrency.deadline import sleep
 from ..concurrency.resolver import DaemonThreadResolver
 from ..config import ConfigContext, load_config
 from ..config.environment import EnvironmentConfig
@@ -139,10 +141,19 @@ def wire_collection(
             page.prepare(state.statuses[label])
             on_read(state.statuses[label])
 
+    async def rest(number: int) -> None:
+        # Connections are cycles: those set apart would stay in memory when they are closed.
+        await http.close_idle()
+        # The last one to be closed is still in use by its own end.
+        await sleep(reactor, 0)
+        if runs.resting == number:
+            set_apart()
+
     def tidy() -> None:
-        set_apart()
         if keeper is not None:
             keeper.save_job()
+        resting = Deferred.fromCoroutine(rest(runs.resting))
+        resting.addErrback(lambda failure: _log.failure("idle connections not closed", failure))
 
     collector = Collector(
         reactor,

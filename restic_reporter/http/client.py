@@ -197,6 +197,11 @@ class BoundedHTTPClient:
             self._routes.pop(transport).retire()
         self._places = {key: one for key, one in self._places.items() if key[1] in kept}
 
+    async def close_idle(self) -> None:
+        """Close the connections that no request uses, and wait until they are closed."""
+        for route in list(self._routes.values()):
+            await route.close_idle()
+
     async def close(self) -> None:
         """Close all connections and wait until they are closed; requests in flight fail."""
         self._closed = True

@@ -144,6 +144,11 @@ class Route:
             endpoint = wrapClientTLS(creator, endpoint)
         return endpoint
 
+    def close_idle(self) -> "Deferred[Any]":
+        """Close idle connections; fires when they are closed."""
+        closed: Deferred[Any] = self._pool.closeCachedConnections()
+        return closed
+
     def retire(self) -> None:
         """Close idle connections; others are closed when they become idle."""
         self._pool.retire()

@@ -1,8 +1,8 @@
 """
 Compares a set's newest snapshot with those before it. Pure.
 
-docs/insight.md tells what the ratios show, and `python -m benchmarks.anomalies` measures the alerts
-on them.
+docs/anomalies.md explains the ratios, and `python -m benchmarks.anomalies` measures the alerts on
+them.
 """
 
 from collections.abc import Sequence

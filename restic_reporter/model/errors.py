@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 @frozen
 class Explanation:
-    """What happened, and what to do about it: in the Markdown of docs/reference.md."""
+    """What happened, and what to do about it: in the Markdown of docs/reasons.md."""
 
     happened: str
     advice: str
@@ -71,7 +71,7 @@ REASONS: Mapping[Reason, Explanation] = {
         "check that this is a REST server for restic, and any proxy in between",
     ),
     Reason.TOO_LARGE: Explanation(
-        "more data than the [limits](#limits) allow",
+        "more data than the [limits](size-limits.md) allow",
         "check that this is a repository, and its number of snapshots",
     ),
     Reason.NOT_FOUND: Explanation(

@@ -259,6 +259,8 @@ class Child(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self._ended = True
         self._cancel_timer()
+        # No cycle stays: see `daemon.garbage`.
+        self._timer, self._take = None, {}
         self._set_exit(reason.value)
         waiting, self._waiting = self._waiting, []
         for one in waiting:

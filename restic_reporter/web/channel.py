@@ -58,6 +58,8 @@ class BoundedChannel(HTTPChannel):
             )
         self._enter(State.ABORTING)
         super().connectionLost(reason)
+        # With TLS, else no cycle would end: see `daemon.garbage`.
+        self.transport.unregisterProducer()
         self.connections.forget(self)
 
     def dataReceived(self, data: bytes) -> None:

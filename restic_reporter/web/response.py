@@ -55,9 +55,10 @@ class BodyProducer:
                 return
 
     def stopProducing(self) -> None:
-        """The connection is gone; let go of the body at once, not when it is collected."""
+        """The connection is gone; let go of the body, and of the request, which has this too."""
         self._paused = True
         self._body.close()
+        self._request.unregisterProducer()
 
 
 def respond(request: Request, code: int, content_type: bytes, body: bytes) -> int:

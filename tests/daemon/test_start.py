@@ -180,7 +180,7 @@ class StartTests(SynchronousTestCase):
                 self.folder,
                 [ENTRY],
                 f"--bind=127.0.0.1:{port}",
-                environment={"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+                environment={"LISTEN_FDNAMES": "restic-reporter.socket"},
             )
             self.assertEqual(daemon.program.end(), 1)
         self.assertIn(

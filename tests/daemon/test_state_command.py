@@ -1,10 +1,11 @@
 """``restic-reporter state`` beside a daemon, and after it."""
 
 import json
+import os
 import subprocess
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.doubles.daemons import Daemon, run_script
 from tests.doubles.programs import Folder
@@ -43,6 +44,17 @@ class StateCommandTests(SynchronousTestCase):
         (found,) = json.loads(done.stdout)
         self.assertEqual((found["url"], found["reason"]), (self.url, None))
         return {one["host"]: one for one in found["sets"]}
+
+    def test_folder_of_another(self) -> None:
+        """The state that root's daemon has in the folder of another user, as in a container."""
+        if os.getuid() != 0:
+            raise SkipTest("only root can use the folders of others")
+        state = self.folder.path / "state"
+        state.mkdir(mode=0o700)
+        os.chown(state, 65532, 65532)
+        self.collect()
+        self.assertEqual(set(self.shown()), self.hosts)
+        self.assertEqual(self.run_it("forget", self.url).returncode, 0)
 
     def test_life(self) -> None:
         """It reads beside the daemon, but drops only without it; a read brings sets back."""

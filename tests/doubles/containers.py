@@ -17,6 +17,10 @@ IMAGE = "localhost/restic-reporter"
 # Stands for the image that the Containerfile begins with, as no registry is asked.
 _BASE = "localhost/debian:trixie-slim"
 
+# What git describes some commits after a tag, and what that is in Python.
+_DESCRIBED = "v1.2.3-4-gabcdef0"
+VERSION = "1.2.4.dev4+gabcdef0"
+
 _KEPT = ROOT / ".tools" / "containers"
 
 # A network and control groups of its own, which the machine's other programs do not see.
@@ -83,7 +87,8 @@ def build_image(folder: Path) -> tuple[int, int]:
         _make_base(folder)
     _buildah(
         *("bud", "--layers", "--pull-never", "--isolation=chroot", "--format=docker"),
-        *(f"--tag={IMAGE}", f"--file={ROOT}/packaging/Containerfile", str(ROOT)),
+        *(f"--tag={IMAGE}", f"--build-arg=VERSION={_DESCRIBED}"),
+        *(f"--file={ROOT}/packaging/Containerfile", str(ROOT)),
     )
     base, image = (
         int(_podman("image", "inspect", "--format={{.Size}}", name)) for name in (_BASE, IMAGE)

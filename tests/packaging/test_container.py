@@ -7,11 +7,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import yaml
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.doubles.containers import Container, build_image, why_not
+from restic_reporter.config.sharding import shard_of
+from tests.doubles.containers import VERSION, Container, build_image, why_not
 from tests.doubles.programs import ROOT, Folder, wait_until
 from tests.doubles.servers import EXAMPLE, EXAMPLE_PASSWORD
+from tests.real.test_docs import DOCS, code_blocks
 
 HEALTHCHECK = "/usr/lib/restic-reporter/bin/healthcheck"
 REPOSITORY = "/srv/repository"
@@ -37,13 +40,14 @@ class ContainerTests(SynchronousTestCase):
         path = self.folder.write("config.json", json.dumps(list(entries)))
         self.volumes[path] = "/etc/restic-reporter/config.json:ro"
 
-    def mount_state(self) -> None:
-        """Mount a state folder as Kubernetes does with ``fsGroup``: root's, for the group."""
-        path = self.folder.path / "state"
+    def mount(self, target: str, group: int = 65532) -> Path:
+        """Mount a folder as Kubernetes does with ``fsGroup``: root's, for the group."""
+        path = self.folder.path / Path(target).parts[2]
         path.mkdir()
-        os.chown(path, 0, 65532)
+        os.chown(path, 0, group)
         path.chmod(0o2770)
-        self.volumes[path] = "/var/lib/restic-reporter"
+        self.volumes[path] = target
+        return path
 
     def test_life(self) -> None:
         """It starts, is healthy, reloads, takes over lost processes, and stops by a signal."""
@@ -51,7 +55,9 @@ class ContainerTests(SynchronousTestCase):
         self.configure({"repo": REPOSITORY, "password_command": "sh -c 'sleep 0.1 & echo example'"})
         container = Container(self.folder, self.volumes)
         container.program.wait_for("listening on")
-        self.assertIn(SNAPSHOTS, container.metrics())
+        page = container.metrics()
+        self.assertIn(SNAPSHOTS, page)
+        self.assertIn(f'version="{VERSION}"', page)
         seconds = time.monotonic() - begin
         print(
             f"image of {self.sizes[1]} bytes, its base {self.sizes[0]}: metrics in {seconds:.1f} s"
@@ -85,7 +91,7 @@ class ContainerTests(SynchronousTestCase):
 
     def test_environment_alone(self) -> None:
         """Variables are all that it needs, and the state outlives the container."""
-        self.mount_state()
+        self.mount("/var/lib/restic-reporter")
         options = [f"--env=RESTIC_REPOSITORY={REPOSITORY}", "--env=RESTIC_PASSWORD=example"]
         first = Container(self.folder, self.volumes, options, ["--compat", "restic-exporter"])
         first.program.wait_for("listening on")
@@ -99,6 +105,37 @@ class ContainerTests(SynchronousTestCase):
         second = Container(self.folder, self.volumes, options)
         second.program.wait_for("listening on")
         self.assertIn(SNAPSHOTS, second.metrics())
+
+    def test_kubernetes(self) -> None:
+        """The container of docs/kubernetes.md collects its shard, and reloads as the page says."""
+        page = (DOCS / "kubernetes.md").read_text()
+        spec = yaml.safe_load(code_blocks(page)[0])["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        secret = spec["volumes"][0]["secret"]
+        group = spec["securityContext"]["fsGroup"]
+        config, state, cache = (
+            self.mount(one["mountPath"], group) for one in container["volumeMounts"]
+        )
+        entry = {"repo": REPOSITORY, "password": EXAMPLE_PASSWORD}
+        # Kubernetes shows the files of a secret by links, so that all change at once.
+        (config / "..data").mkdir()
+        file = config / "..data" / "config.json"
+        file.write_text(json.dumps([entry]))
+        os.chown(file, 0, group)
+        file.chmod(secret["defaultMode"])
+        (config / "config.json").symlink_to("..data/config.json")
+        self.volumes[config] += ":ro"
+        count = int(container["args"][0].rpartition("/")[2])
+        shard = str(shard_of(REPOSITORY, count))
+        arguments = [one.replace("$(SHARD)", shard) for one in container["args"]]
+        running = Container(self.folder, self.volumes, (), arguments)
+        running.program.wait_for("listening on")
+        self.assertIn(SNAPSHOTS, running.metrics())
+        self.assertTrue((state / "state.db").exists())
+        self.assertTrue([*cache.iterdir()])
+        running.call("sh", "-c", "kill -HUP 1")
+        running.program.wait_for("config reloaded: 1 repository")
+        self.assertNotIn("[warn]", running.program.output)
 
     def test_other_user(self) -> None:
         """Any user will do; without a folder that it may write to, values are lost at its end."""

@@ -120,13 +120,18 @@ class BookwormTests(SynchronousTestCase):
             self.assertEqual((self.systemd.root / CONFIG[1:]).read_text(), config)
             self.assertEqual(self.stat(CONFIG), "-rw-r----- root _restic-reporter")
 
-        with self.subTest("removed: it has ended, and config and state are kept"):
+        with self.subTest("upgraded with the socket, which stays open"):
             self.systemd.call("systemctl", "stop", SERVICE)
             options = self.systemd.root / "etc/default/restic-reporter"
             options.write_text('RESTIC_REPORTER_OPTIONS="--bind systemd:domain=INET6:index=0"\n')
-            # systemd's socket would start the service again.
             self.systemd.call("systemctl", "start", SOCKET)
             self.assertIn(SNAPSHOTS, self.metrics())
+            self.apt("install", "--reinstall", f"/srv/{self.package.name}")
+            self.assertEqual([self.active(), self.active(SOCKET)], ["active", "active"])
+            self.assertIn(SNAPSHOTS, self.metrics())
+
+        with self.subTest("removed: it has ended, and config and state are kept"):
+            # systemd's socket would start the service again.
             self.apt("remove", "restic-reporter")
             self.assertEqual([self.active(), self.active(SOCKET)], ["inactive", "inactive"])
             kept = self.files()

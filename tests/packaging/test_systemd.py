@@ -104,7 +104,7 @@ class SystemdTests(SynchronousTestCase):
         self.start()
         text = (DOCS / "systemd.md").read_text()
         (block,) = code_blocks(section(text, "What is remembered"))
-        words = shlex.split(block)
+        words = shlex.split(block.replace("\\\n", " "))
         options = [after for word, after in pairwise(words) if word == "-p"]
         program = shlex.join(words[words.index(options[-1]) + 1 :])
         self.systemd.write("/etc/systemd/system/state.service", "[Service]\nType=oneshot\n")
@@ -117,9 +117,26 @@ class SystemdTests(SynchronousTestCase):
         log = self.systemd.call("journalctl", "--unit=state.service", "--output=cat")
         self.assertIn("/srv/repository", log)
 
+    def test_switch(self) -> None:
+        """restic-exporter's user and its file of variables, as docs/migrating.md says."""
+        self.systemd.call("useradd", "--system", "restic-exporter")
+        variables = f"RESTIC_REPOSITORY=/srv/repository\nRESTIC_PASSWORD={EXAMPLE_PASSWORD}\n"
+        self.systemd.write("/etc/default/restic-exporter", variables, 0o600)
+        page = (DOCS / "migrating.md").read_text()
+        (lines,) = (one for one in code_blocks(page) if one.startswith("[Service]"))
+        self.systemd.drop_in(SERVICE, lines)
+        self.start()
+        address = "http://127.0.0.1:8001/metrics"
+        metrics = self.systemd.call("curl", "--silent", "--fail", address)
+        self.assertIn("\nrestic_snapshots_total 62\n", metrics)
+        owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}")
+        self.assertEqual(owner, "restic-exporter\n")
+        self.systemd.call("systemctl", "reload", SERVICE)
+        self.assertIn("config reloaded: 1 repository", self.systemd.log())
+
     def test_slow_start(self) -> None:
-        """The first collection may take longer than a start: the reactor's signs of life count."""
-        self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=8")
+        """A first collection may take longer than a start, also without a watchdog."""
+        self.systemd.drop_in(SERVICE, "TimeoutStartSec=8\nWatchdogSec=0")
         os.mkfifo(self.systemd.root / "srv/gate", 0o644)
         self.configure([{"repo": "/srv/repository", "password_command": "cat /srv/gate"}])
         self.systemd.call("systemctl", "start", "--no-block", SERVICE)
@@ -146,6 +163,10 @@ class SystemdTests(SynchronousTestCase):
     def test_socket(self) -> None:
         """systemd's socket starts the daemon; clients wait for it, also while it restarts."""
         self.systemd.install("restic-reporter.socket")
+        self.systemd.call("systemctl", "start", "restic-reporter.socket")
+        self.systemd.call("systemctl", "start", SERVICE, status=1)
+        self.assertIn("did you mean the socket of systemd", self.systemd.log())
+        self.systemd.call("systemctl", "stop", SERVICE, "restic-reporter.socket")
         self.systemd.write(
             "/etc/default/restic-reporter",
             'RESTIC_REPORTER_OPTIONS="--bind systemd:domain=INET6:index=0"\n',
@@ -159,13 +180,13 @@ class SystemdTests(SynchronousTestCase):
         self.assertIn("listening on [::]:9121", self.systemd.log())
 
     def test_user(self) -> None:
-        """A user of the service's name, if there is one, is the one that it runs as."""
-        self.systemd.call("useradd", "--system", "--no-create-home", "restic-reporter")
+        """It runs as the user that docs/install.md makes, who alone can read the config."""
         config = [{"repo": "/srv/repository", "password": EXAMPLE_PASSWORD}]
-        self.configure(config, 0o640)
-        path = "/etc/restic-reporter/config.json"
-        self.systemd.call("chgrp", "restic-reporter", path)
+        self.systemd.write("/srv/config.json", json.dumps(config))
+        commands = code_blocks((DOCS / "install.md").read_text())[1]
+        self.systemd.call("sh", "-ec", f"cd /srv\n{commands}")
         self.start()
+        self.assertNotIn("[warn]", self.systemd.log())
         self.assertIn('backup_snapshot_count{url="/srv/repository"} 62\n', self.metrics())
         owner = self.systemd.call("stat", "--format=%U", f"/proc/{self.show('MainPID')}").strip()
         self.assertEqual(owner, "restic-reporter")

@@ -95,7 +95,8 @@ class AlertTests(SynchronousTestCase):
         text = RUNBOOKS.read_text().partition("\n## ")[0]
         self.assertEqual(sorted(named(text)), sorted(alert_rules()))
         for name, rule in alert_rules().items():
-            self.assertIn(f"| `{name}` | {rule['labels']['severity']} |", text)
+            link = f"[`{name}`](#{slug(name)})"
+            self.assertIn(f"| {link} | {rule['labels']['severity']} |", text)
 
     def test_each_has_a_runbook(self) -> None:
         """Each alert links to its runbook, which has steps, and says how to silence it."""

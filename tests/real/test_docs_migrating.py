@@ -28,10 +28,12 @@ class MigratingTests(SynchronousTestCase):
         """Every variable that is read is in the table, and no other."""
         known = {
             *environment._KEYS.values(),
-            *(name for keys in environment._KEYS_OF_SCHEMES.values() for name in keys.values()),
+            *environment._REST_KEYS.values(),
+            *("B2_ACCOUNT_ID", "B2_ACCOUNT_KEY"),
             *environment._IGNORED,
+            *environment._OLD_NAMES.values(),
             *re.findall("[A-Z_]{3,}", " ".join(environment.OPTIONS.values())),
-            *("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE", "INCLUDE_PATHS"),
+            *("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE", "INCLUDE_PATHS", "TZ"),
             *(prefix for prefixes in environment._PREFIXES.values() for prefix in prefixes),
         }
         firsts = "\n".join(line.split("|")[1] for line in self.section("Variables").splitlines())

@@ -141,14 +141,14 @@ class EnvironmentTests(SynchronousTestCase):
     def test_unused(self) -> None:
         """With a config file, named or not, or without a repository it changes nothing."""
         every = {"LISTEN_PORT": "8001", "REFRESH_INTERVAL": "x", "LOG_LEVEL": "loud"}
-        for arguments, environ in (
-            (("--config=config.json",), {}),
-            (("--config=other",), {}),
-            ((), {"RESTIC_REPOSITORY": ""}),
+        for arguments, environ, kind in (
+            (("--config=config.json",), {}, str),
+            (("--config=other",), {}, str),
+            ((), {"RESTIC_REPOSITORY": ""}, EnvironmentConfig),
         ):
             options = self.parsed(*arguments, **every, **environ)
             self.assertEqual(options["bind"], parse_address(":9121"))
-            self.assertIsInstance(options["config"], str)
+            self.assertIsInstance(options["config"], kind)
         Path("config.json").symlink_to("nowhere")
         self.assertEqual(self.parsed(**every)["config"], "config.json")
 

@@ -39,14 +39,14 @@ _MESSAGE_LIMIT = 300
 @define(eq=False)
 class Connection:
     """
-    A login that runs: ``client`` is its session. ``ended`` is called once when it is lost.
+    A login that runs: ``client`` is its session. ``ended`` is called with it when it is lost.
     """
 
     _log = Logger()
 
     _reactor: Any
     _words: Sequence[str]
-    _ended: Callable[[], object]
+    _ended: "Callable[[Connection], object]"
     client: SFTPClient = field(init=False)
     _child: Child = field(init=False)
     _heard_at: float = 0.0
@@ -93,7 +93,7 @@ class Connection:
         except Exception:
             self._log.failure("cannot read the answers of {program!r}", program=self._words[0])
             error = ReadError(Reason.INTERNAL, "SFTP: a bug in this program; see the log")
-        self._ended()
+        self._ended(self)
         self.client.lose(error)
 
     def _begin_watch(self) -> None:

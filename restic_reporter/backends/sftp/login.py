@@ -113,7 +113,7 @@ class Login:
         started = now()
         try:
             meter.count_request("auth")
-            connection = Connection(self._reactor, self._words, lambda: self._lose(connection))
+            connection = Connection(self._reactor, self._words, self._lose)
             await within(deadline, connection.open(self._environment), "SFTP: login")
         except ReadError as error:
             taken = now() - started

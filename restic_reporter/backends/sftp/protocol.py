@@ -166,6 +166,8 @@ class SFTPClient(filetransfer.FileTransferClient):
     def lose(self, error: ReadError) -> None:
         """Fail all requests, and all that will be made, as the connection is lost."""
         self._lost = error
+        # No cycle stays: see `daemon.garbage`.
+        self._sent = self._heard = lambda: None
         waiting = list(self.openRequests.values())
         self.openRequests.clear()
         if not self.ready.called:

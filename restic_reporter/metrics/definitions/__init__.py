@@ -1,4 +1,4 @@
-"""The names, types and help texts of the metrics, as in docs/reference.md."""
+"""The names, types and help texts of the metrics, as in docs/metrics.md."""
 
 from .insight import *  # noqa: F403
 from .jobs import *  # noqa: F403

@@ -1,5 +1,5 @@
 """
-The metrics by what they are about, with what docs/reference.md says besides their help texts.
+The metrics by what they are about, with what docs/metrics.md says besides their help texts.
 
 Each group is a table there, in this order. The notes are in Markdown.
 """
@@ -18,11 +18,11 @@ OF_SETS: Notes = {
     sets.SET_COUNT: "",
     sets.OLDEST: "Absent like the newest.",
     sets.SET_OVERDUE: "1 too without a valid snapshot. Absent without `max_age` and `schedule`, see"
-    " [Freshness](#freshness).",
+    " [Freshness](config.md#freshness).",
     sets.SET_MAX_AGE: "Absent without `max_age`.",
     sets.SET_DUE: "Absent without `schedule`.",
     sets.SET_LEARNED: "Learned from the last 400 days.",
-    sets.SET_LATE: "Absent without either. See [Freshness](#freshness).",
+    sets.SET_LATE: "Absent without either. See [Freshness](config.md#freshness).",
     sets.SET_RUNS_DUE: "Counts due times of the last 30 days whose `grace` has passed. Label"
     " `window`: `30d`. Due times before the oldest backup known do not count. Absent without"
     " `schedule`.",
@@ -39,15 +39,15 @@ OF_SETS: Notes = {
     sets.NEWEST_FILES: "Label `state`: `new`, `changed`, `unmodified`.",
     insight.NEWEST_PROCESSED_RATIO: "Those with the same paths count; 0.1 is a"
     " tenth of the usual, see"
-    " [What the snapshots tell](insight.md#anomalies). Absent like the statistics, with fewer than"
+    " [What the snapshots tell](anomalies.md). Absent like the statistics, with fewer than"
     " five before it, and if the median is 0.",
     insight.NEWEST_ADDED_RATIO: "Likewise.",
     insight.NEWEST_FILES_RATIO: "Likewise.",
     insight.NEWEST_CHANGED_RATIO: "Likewise.",
-    insight.SET_PATH_GROUPS: "Many mean that `forget`, which keeps snapshots of each list, does not"
-    " do what was meant.",
+    insight.SET_PATH_GROUPS: "Many lists mean that `forget` keeps too many snapshots: it goes by"
+    " lists of paths.",
     insight.COPY_LAG: "For each repository in `copies`. Label `copy`: the label `url` of the copy."
-    " Absent before both were read, see [Copies](insight.md#copies).",
+    " Absent before both were read, see [Copies](copies.md).",
     insight.COPY_MISSING: "Likewise.",
     sets.NEWEST_INFO: "Labels `id`, `program_version` and `tags` (sorted, joined by commas). The"
     " only metric whose labels change with every backup.",
@@ -65,21 +65,21 @@ OF_CONTENT: Notes = {
     repositories.SERIES_DROPPED: "The limit is 1,000. Sets with series keep them, then larger sets"
     " come first.",
     repositories.LOCK_COUNT: "From the same listing as the snapshots. Absent without a backend, see"
-    " [Repositories](#repositories).",
+    " [Repositories](repositories.md).",
     repositories.OLDEST_LOCK: "Its own time with the native reader, else that of its file, where"
     " the listing tells it. Absent without a lock.",
     repositories.STALE_LOCK_COUNT: "restic refreshes a lock in use every 5 minutes.",
     repositories.REPOSITORY_INFO: "Labels `backend`, `reader`, and `version` of the repository's"
     " format: `1` or `2` with the native reader.",
     insight.BACKDATED_COUNT: "Given by hand or forged, see"
-    " [What the snapshots tell](insight.md#forged-or-given-times).",
+    " [What the snapshots tell](forged-times.md).",
     insight.REMOVED: "Removed by `forget`, or replaced by `tag` or `rewrite`. With a"
-    " [state folder](#state) it goes on after a restart.",
+    " [state folder](state.md#state) it goes on after a restart.",
     insight.LAST_REMOVAL: "Absent before the first.",
-    insight.KEY_COUNT: "See [Keys](insight.md#keys-format-and-locks). Absent while unknown.",
+    insight.KEY_COUNT: "See [Keys](keys-and-locks.md). Absent while unknown.",
     insight.NEWEST_KEY: "Absent while unknown.",
     insight.STORED_BYTES: "As of the last listing by `size_cron`, see"
-    " [Size](insight.md#the-size-of-a-repository). Absent before the first.",
+    " [Size](sizes.md). Absent before the first.",
     insight.PACK_COUNT: "Likewise.",
     repositories.STORAGE_REQUESTS: "Retries included; one look at a local repository is one. Label"
     " `operation`: `list`, `load` (files that the native reader fetched), `auth`. Absent without a"
@@ -93,7 +93,7 @@ OF_READS: Notes = {
     repositories.READ_SUCCESS: "Absent before the first.",
     repositories.READ_LAST_SUCCESS: "An unchanged list counts. Absent before the first.",
     repositories.READ_DURATION: "",
-    repositories.READ_FAILURES: "Label `reason`, see [Reasons](#reasons). Absent until the first"
+    repositories.READ_FAILURES: "Label `reason`, see [Reasons](reasons.md). Absent until the first"
     " failure with that reason, so `increase()` misses the first one: alert on"
     " `backup_read_error_count`.",
 }
@@ -120,5 +120,5 @@ OF_DAEMON: Notes = {
     jobs.BUILD_INFO: "Labels `version`, `python`, `twisted`, `shard` (as `--shard`).",
     jobs.VAULT_TOKEN_EXPIRY: "Absent without Vault, and with a token that never expires.",
     jobs.REACTOR_LAG: "",
-    jobs.LOG_LINES_DROPPED: "See [Command](#command).",
+    jobs.LOG_LINES_DROPPED: "See [Command](commands.md#command).",
 }

@@ -233,7 +233,7 @@ class SilenceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.failures: list[ReadError] = []
-        connection: Any = Connection(self.clock, ["ssh"], lambda: None)
+        connection: Any = Connection(self.clock, ["ssh"], lambda _: None)
         connection._child = child = Mock()
         child.fail = self.failures.append
         self.client = connection.client

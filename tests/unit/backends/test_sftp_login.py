@@ -1,17 +1,20 @@
 """Tests of how repositories share a login."""
 
+import gc
 import os
 import signal
+import weakref
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 
 from restic_reporter.backends.sftp import login
 from restic_reporter.model.errors import Reason
 from restic_reporter.model.snapshots import Meter
-from tests.doubles.sftp_case import SFTPCase
+from tests.doubles.sftp_case import SFTPCase, reactor
 
 
 class SharingTests(SFTPCase):
@@ -83,6 +86,18 @@ class SharingTests(SFTPCase):
             await self.connections[-1].closed()
             self.assertEqual(len(self.logged("login")), number)
             self.assertFalse(Path(f"/proc/{self.last_pid()}/cwd").exists())
+
+    async def test_freed(self) -> None:
+        """Its end frees it at once: those set apart are in no collection of garbage."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.patch(login, "IDLE_TIME", 0.0)
+        self.make()
+        await self.backend().list(self.deadline(), self.meter)
+        await self.connections[-1].closed()
+        await deferLater(reactor, 0)
+        end = weakref.ref(self.connections.pop())
+        self.assertIsNone(end())
 
     async def test_cancelled_login(self) -> None:
         """A login goes on as long as somebody waits for it."""

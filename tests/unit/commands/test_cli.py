@@ -74,7 +74,7 @@ class CommandTests(SynchronousTestCase):
         done = self.run_it("nonsense")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         for arguments, problem in (
-            ((), "COMMAND"),
+            ((), "missing command; did you mean 'restic-reporter run'?\n"),
             (("nonsense",), "'nonsense'"),
             (("backends", "--nonsense"), "backends: unknown option '--nonsense'; see "),
             (("backends", "--hlep"), "unknown option '--hlep'; did you mean '--help'?\n"),

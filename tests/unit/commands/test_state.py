@@ -191,7 +191,7 @@ class UnusableTests(StateCase):
         self.assertEqual(self.refused("forget", WEB), problem)
 
     def test_owner(self) -> None:
-        """Only root becomes the owner of the folder, and only of another's."""
+        """Only root becomes the owner of the database, and only of another's."""
         self.assertEqual(owner_to_become(0, (5, 6)), (5, 6))
         self.assertIsNone(owner_to_become(0, (0, 6)))
         self.assertIsNone(owner_to_become(5, (5, 6)))

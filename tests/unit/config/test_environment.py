@@ -1,6 +1,7 @@
 """Tests of `restic_reporter.config.environment`."""
 
 import re
+from typing import ClassVar
 
 from restic_reporter.config.environment import EnvironmentConfig, is_true
 from restic_reporter.config.load import load_config
@@ -36,10 +37,26 @@ class DocumentTests(EnvironmentCase):
 
     def test_found(self) -> None:
         """There is a config where a repository is named; an empty variable is none."""
-        for name in ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE"):
-            self.assertIsNotNone(EnvironmentConfig.found_in({name: "x"}))
-            self.assertIsNone(EnvironmentConfig.found_in({name: ""}))
-        self.assertIsNone(EnvironmentConfig.found_in({**PASSWORD, "LISTEN_PORT": "8001"}))
+        for name in ("RESTIC_REPOSITORY", "RESTIC_REPOSITORY_FILE", "RESTIC_REPO_URL"):
+            self.assertTrue(EnvironmentConfig({name: "x"}).names_repository)
+            self.assertFalse(EnvironmentConfig({name: ""}).names_repository)
+        self.assertEqual(
+            self.wrong(**PASSWORD, LISTEN_PORT="8001"),
+            "no config.json here; set RESTIC_REPOSITORY, or name a file by --config",
+        )
+
+    def test_old_names(self) -> None:
+        """Names of restic-exporter before 1.5 count where the present ones are missing."""
+        self.write("file", "from file\n")
+        old = {"RESTIC_REPO_URL": "/old", "RESTIC_REPO_PASSWORD": "old"}
+        for given, url, password in (
+            (old, "/old", "old"),
+            ({**old, "RESTIC_REPO_PASSWORD_FILE": "file"}, "/old", "from file"),
+            ({**old, "RESTIC_REPOSITORY": "/new", "RESTIC_PASSWORD": "new"}, "/new", "new"),
+            ({**old, "RESTIC_REPOSITORY": "", "RESTIC_PASSWORD": "new"}, "/old", "new"),
+        ):
+            found = self.loaded(**given)
+            self.assertEqual((found.url, found.password), (url, Secret(password)))
 
     def test_passwords(self) -> None:
         """Each of restic's ways to give the password; of several the one that restic takes."""
@@ -95,6 +112,8 @@ class DocumentTests(EnvironmentCase):
             **PASSWORD,
             "AWS_ACCESS_KEY_ID": "aws-id",
             "AWS_SECRET_ACCESS_KEY": "aws-key",
+            "RESTIC_AWS_ASSUME_ROLE_ARN": "aws-role",
+            "SSH_AUTH_SOCK": "agent",
             "B2_ACCOUNT_ID": "b2-id",
             "B2_ACCOUNT_KEY": "b2-key",
             "RESTIC_REST_USERNAME": "rest-user",
@@ -110,7 +129,12 @@ class DocumentTests(EnvironmentCase):
             ("/p", set(), set()),
             ("rest:http://h/a", set(), {"rest-user", "rest-key"}),
             ("rest:http://u:p@h/a", set(), set()),
-            ("s3:h/bucket", {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}, {"aws-id", "aws-key"}),
+            (
+                "s3:h/bucket",
+                {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RESTIC_AWS_ASSUME_ROLE_ARN"},
+                {"aws-id", "aws-key", "aws-role"},
+            ),
+            ("sftp:h:/p", {"SSH_AUTH_SOCK"}, {"agent"}),
             ("b2:bucket:", set(), {"b2-id", "b2-key"}),
             ("azure:c:/", {"AZURE_ACCOUNT_KEY"}, {"azure-key"}),
             ("gs:b:/", {"GOOGLE_PROJECT_ID"}, {"google"}),
@@ -151,6 +175,8 @@ class DocumentTests(EnvironmentCase):
 class OptionsTests(EnvironmentCase):
     """Options, and variables that cannot be honoured."""
 
+    said: ClassVar = dict.fromkeys(("NO_CHECK", "NO_GLOBAL_STATS", "NO_LEGACY_STATS"), "1")
+
     def options(self, **environ: str) -> dict[str, str]:
         """The options that they give."""
         return EnvironmentConfig(environ).options()
@@ -162,6 +188,7 @@ class OptionsTests(EnvironmentCase):
             ("0.0.0.0", "8001", "0.0.0.0:8001"),
             ("::1", "", "[::1]:9121"),
             ("localhost", "", "localhost:9121"),
+            (" localhost ", " 8001 ", "localhost:8001"),
         ):
             found = self.options(LISTEN_ADDRESS=address, LISTEN_PORT=port)
             self.assertEqual(found, {"bind": bind})
@@ -172,9 +199,9 @@ class OptionsTests(EnvironmentCase):
             self.assertEqual(self.options(LOG_LEVEL=given), {"log-level": level})
 
     def test_others(self) -> None:
-        """Interval and cache are options too; an empty value is none."""
+        """Interval and cache are options too; an empty value is none, blanks around it are not."""
         self.assertEqual(
-            self.options(REFRESH_INTERVAL="60", RESTIC_CACHE_DIR="/c", LOG_LEVEL=""),
+            self.options(REFRESH_INTERVAL=" 60 ", RESTIC_CACHE_DIR="/c", LOG_LEVEL=""),
             {"cron": "60", "cache-dir": "/c"},
         )
 
@@ -186,15 +213,15 @@ class OptionsTests(EnvironmentCase):
             self.assertTrue(is_true({"A": word}, "A"), word)
         self.assertFalse(is_true({}, "A"))
 
-    def warned(self, environ: dict[str, str], paths_shown: bool = False) -> list[str]:
+    def warned(self, environ: dict[str, str], compat: bool = False) -> list[str]:
         """The variables that a line each is about."""
-        lines = EnvironmentConfig(environ).warnings(paths_shown)
+        lines = EnvironmentConfig(environ).warnings(compat)
         return [line.partition(" ")[0].partition("=")[0] for line in lines]
 
     def test_ignored(self) -> None:
         """A variable that asks for what is not done is told, in a line of its own."""
         skipped = ("NO_CHECK", "NO_GLOBAL_STATS", "NO_LEGACY_STATS")
-        asked = ("NO_LOCKS", "EXIT_ON_ERROR", "INSECURE_TLS")
+        asked = ("NO_LOCKS", "EXIT_ON_ERROR", "INSECURE_TLS", "RESTIC_HOST")
         for name in skipped:
             self.assertEqual(self.warned({name: "false"}), [name])
             self.assertEqual(self.warned({name: "true"}), [])
@@ -208,4 +235,10 @@ class OptionsTests(EnvironmentCase):
     def test_paths(self) -> None:
         """Paths are only shown with the metrics that have a label for them."""
         self.assertEqual(self.warned({"INCLUDE_PATHS": "1"}), ["INCLUDE_PATHS"])
-        self.assertEqual(self.warned({"INCLUDE_PATHS": "1"}, paths_shown=True), [])
+        self.assertEqual(self.warned({**self.said, "INCLUDE_PATHS": "1"}, compat=True), [])
+
+    def test_missing(self) -> None:
+        """What that program does by default is told with its metrics, unless it is not wanted."""
+        self.assertEqual(self.warned({}), [])
+        self.assertEqual(self.warned({}, compat=True), list(self.said))
+        self.assertEqual(self.warned(self.said, compat=True), [])

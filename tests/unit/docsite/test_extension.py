@@ -14,6 +14,16 @@ class ExtensionTests(SynchronousTestCase):
         page = "One\n<!-- site\nTwo\n-->\nThree\n<!-- Four -->\n"
         self.assertEqual(for_the_site(page), "One\nTwo\nThree\n<!-- Four -->\n")
 
+    def test_only_on_a_forge(self) -> None:
+        """A line for forges does not show on the site."""
+        page = "One\n\nTwo [a](a.md). <!-- forge -->\n\nThree\n"
+        self.assertEqual(for_the_site(page), "One\n\nThree\n")
+
+    def test_names_of_tests(self) -> None:
+        """A long name of a test may be broken behind its class."""
+        shown = for_the_site("[a.b](x) [ATests.test_b](x.py)")
+        self.assertEqual(shown, "[a.b](x) [ATests.\u200btest_b](x.py)")
+
     def test_include(self) -> None:
         """A file above docs/ shows with its links, and without its title."""
         shown = for_the_site("<!-- site\ninclude ../CHANGELOG.md\n-->\n")
@@ -31,6 +41,8 @@ class ExtensionTests(SynchronousTestCase):
             ("[`a/`](../monitoring)", "`a/`"),
             ("[a](../examples/backend-snapdir/README.md)", "a"),
             ("[a](howto.md#passwords)", "[a](secrets.md#passwords)"),
+            ("[a](howto.md#copies)", "[a](prometheus.md#copies)"),
+            ("[a](insight.md#copies)", "[a](copies.md)"),
             ("[a](reference.md#x) [b](https://example.org/../c)",) * 2,
         ):
             self.assertEqual(for_the_site(link), shown)
@@ -54,6 +66,13 @@ class ExtensionTests(SynchronousTestCase):
             ("@frozen\nclass A:", "python"),
             ("restic-reporter run --config x", "bash"),
             ('backup_days_age{url="x"} 1', "text"),
+            ("cd /etc/x\nA=b restic-reporter run", "bash"),
+            ("scripts/test", "bash"),
+            (". venv/bin/activate", "text"),
             ("time() - backup_newest_timestamp", "text"),
+            ("twistd [options]", "bash"),
+            ("config not reloaded: x", "text"),
+            ("C = R + k", "text"),
+            ("SCHEME   LISTED BY", "text"),
         ):
             self.assertEqual(language_of(code), language, code)

@@ -58,6 +58,22 @@ class HonestServerTests(ServerCase):
         error = await self.refused(server, Reason.NETWORK, client=client)
         self.assertIn("closed", str(error))
 
+    async def test_close_idle(self) -> None:
+        """Kept connections are closed; one that is in use serves the next request too."""
+        asked: Deferred[ServerConnection] = Deferred()
+        server = await self.serve(asked.callback)
+        asking = Deferred.fromCoroutine(self.get(server))
+        busy = await asked
+        server.behave = lambda c: c.push(answer(b"[]"))
+        await self.get(server)
+        await self.client.close_idle()
+        idle = server.connections[1]
+        await idle.lost
+        busy.push(answer(b"[1]"))
+        self.assertEqual((await asking).body, b"[1]")
+        await self.get(server)
+        self.assertEqual(server.connections, [busy, idle])
+
     async def test_connection_close(self) -> None:
         """A server that closes after each answer is asked over new connections."""
 
