@@ -5,6 +5,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.error import ConnectionAborted
 
@@ -14,6 +15,9 @@ from restic_reporter.web.security.tls import (
 )
 from tests.doubles.certificates import Authority
 from tests.doubles.web_clients import ClientTLS, SiteTestCase, get
+
+# Since cryptography 47.
+CAN_SET_CURVES = hasattr(lib, "SSL_CTX_set1_curves_list")
 
 
 def client_tls(pem: bytes | None = None) -> ClientTLS:

@@ -12,6 +12,7 @@ from restic_reporter.model.errors import ConfigError
 from restic_reporter.web.security.tls import CIPHERS, CLIENT_AUTH, CURVES, TLS13_CIPHERS, VERSIONS
 from tests.doubles.certificates import Authority, key_pem
 from tests.doubles.programs import PATIENCE, Folder
+from tests.doubles.tls_site_case import CAN_SET_CURVES
 from tests.doubles.tools import tool
 
 HASH = bcrypt.hashpw(b"sesame", bcrypt.gensalt(4)).decode()
@@ -59,7 +60,8 @@ class PromtoolTests(SynchronousTestCase):
             *(self.tls(min_version=one) for one in VERSIONS),
             self.tls(max_version="TLS12"),
             self.tls(cipher_suites=[*CIPHERS, *TLS13_CIPHERS]),
-            self.tls(curve_preferences=list(CURVES), prefer_server_cipher_suites=False),
+            self.tls(prefer_server_cipher_suites=False),
+            *([self.tls(curve_preferences=list(CURVES))] if CAN_SET_CURVES else []),
             self.tls(client_ca_file="ca.pem", client_auth_type="RequireAndVerifyClientCert"),
             self.tls(client_allowed_sans=["a"], client_auth_type="RequireAnyClientCert"),
             {"http_server_config": {"http2": False, "headers": {"X-Frame-Options": "deny"}}},

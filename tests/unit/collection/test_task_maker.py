@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 from restic_reporter.collection.reader_choice import Readers
 from restic_reporter.collection.state import Task
 from restic_reporter.collection.task_maker import BrokenBackend, TaskMaker
+from restic_reporter.concurrency import cooperative
 from restic_reporter.concurrency.deadline import Deadline
 from restic_reporter.interfaces import BackendTools, IBackend, IBackendMaker
 from restic_reporter.model.errors import ConfigError, ReadError, Reason
@@ -63,6 +64,8 @@ class TaskMakerTests(SynchronousTestCase):
     """`TaskMaker`."""
 
     def setUp(self) -> None:
+        # The clock stands still, so a busy machine must not cause a pause.
+        self.patch(cooperative, "TURN", float("inf"))
         self.backend = MemoryBackend()
         self.reader = MemoryReader()
         self.native = MemoryReader(name="native")

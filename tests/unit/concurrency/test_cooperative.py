@@ -37,6 +37,7 @@ class TurnsTests(SynchronousTestCase):
 
     def test_short(self) -> None:
         """What is done within a turn needs no other."""
+        self.patch(turns, "TURN", float("inf"))
         running = Deferred.fromCoroutine(in_turns(self.clock, self.steps()))
         self.assertEqual(self.successResultOf(running), "result")
 

@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from restic_reporter.concurrency import cooperative
 from restic_reporter.config.secret_documents import password_document
 from restic_reporter.interfaces import ISecretStore
 from restic_reporter.model.errors import ConfigError, ReadError, Reason
@@ -38,6 +39,8 @@ class LookupsTests(SynchronousTestCase):
     """`Lookups`."""
 
     def setUp(self) -> None:
+        # The clock stands still, so a busy machine must not cause a pause.
+        self.patch(cooperative, "TURN", float("inf"))
         self.store = MemoryStore({"a": GOOD})
         self.assertTrue(verifyObject(ISecretStore, self.store))
         self.clock = Clock()

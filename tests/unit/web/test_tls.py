@@ -21,10 +21,8 @@ from restic_reporter.web.security.tls import (
 )
 from restic_reporter.web.security.web_config import WebConfig
 from tests.doubles.certificates import self_signed
-from tests.doubles.tls_site_case import TLSTestCase, client_tls
+from tests.doubles.tls_site_case import CAN_SET_CURVES, TLSTestCase, client_tls
 from tests.doubles.web_clients import get, reactor
-
-CAN_SET_CURVES = hasattr(lib, "SSL_CTX_set1_curves_list")  # since cryptography 47
 
 
 class ProtocolTests(TLSTestCase):
